@@ -1,0 +1,36 @@
+#include "engine/tensor/elementwise.h"
+
+#include "engine/tensor/elementwise_isa.h"
+
+namespace tidegate {
+namespace {
+
+const ElementwiseKernels& Kernels() {
+  static const ElementwiseKernels& chosen = []() -> const ElementwiseKernels& {
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
+      return avx512::kKernels;
+    }
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::kKernels;
+#endif
+    return portable::kKernels;
+  }();
+  return chosen;
+}
+
+}  // namespace
+
+const char* InstructionSet() { return Kernels().instruction_set; }
+void Sigmoid(float* values, std::size_t n) { Kernels().sigmoid(values, n); }
+void Tanh(float* values, std::size_t n) { Kernels().tanh(values, n); }
+
+void GruGates(const float* x, const float* u, float* h, std::size_t units) {
+  Kernels().gru_gates(x, u, h, units);
+}
+
+void LstmGates(const float* x, const float* u, float* h, float* c, std::size_t units) {
+  Kernels().lstm_gates(x, u, h, c, units);
+}
+
+}  // namespace tidegate
