@@ -1,0 +1,27 @@
+#pragma once
+
+#include "engine/cells/cell.h"
+#include "engine/cells/recurrent_weights.h"
+
+namespace tidegate {
+
+// Gated recurrent unit with the reset gate applied after the product.
+//   r = sigmoid(W_r x + b_r + U_r h + c_r)      n  = tanh(W_n x + b_n + r * (U_n h + c_n))
+//   z = sigmoid(W_z x + b_z + U_z h + c_z)      h' = (1 - z) * n + z * h
+// Source: Cho et al. 2014 (arXiv:1406.1078), the reset placed as in PyTorch's nn.GRU; oneDNN calls it
+// lbr_gru. State of a stream: h [H].
+class GruCell : public Cell {
+ public:
+  explicit GruCell(const RecurrentWeights& weights);  // G = 3, order r, z, n
+
+  std::size_t inputs() const override { return input_.inputs(); }
+  std::size_t units() const override { return hidden_.inputs(); }
+  std::size_t state_floats() const override { return units(); }
+  void Step(const float* x, float* const* states, std::size_t batch, Workspace& workspace) const override;
+
+ private:
+  PackedLinear input_;   // W, b
+  PackedLinear hidden_;  // U, c
+};
+
+}  // namespace tidegate

@@ -1,0 +1,113 @@
+#include "engine/model/model_file.h"
+
+#include <openssl/evp.h>
+
+#include <algorithm>
+#include <cmath>
+#include <fstream>
+#include <iterator>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "engine/stream/stream.h"
+
+namespace tidegate {
+namespace {
+
+constexpr char kSpecFile[] = "model.json";
+constexpr char kWeightsFile[] = "weights.safetensors";
+
+std::string Sha256(const std::string& bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
+}
+
+absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path.string()));
+  return std::string(std::istreambuf_iterator<char>(file), {});
+}
+
+absl::Status WriteFile(const std::filesystem::path& path, const std::string& bytes) {
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file << bytes;
+  file.close();
+  if (!file)
+    return absl::UnavailableError(absl::StrCat("cannot write ", path.string(), ": is the disk full?"));
+  return absl::OkStatus();
+}
+
+absl::Status CheckGolden(const Model& model, const Tensors& tensors) {
+  const std::vector<float>& expected = tensors.at("golden.forecast").values;
+  const std::vector<float> got = ForecastAfter(model, tensors.at("golden.values").values);
+  const std::size_t levels = model.spec().quantiles.size();
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    const float tolerance = 1e-4f * model.spec().step_deviation[i / levels];
+    if (!(std::abs(got[i] - expected[i]) <= tolerance)) {
+      return absl::DataLossError(absl::StrCat("golden pair: step ", i / levels + 1, " gives ", got[i],
+                                              ", stored is ", expected[i],
+                                              ": spec and weights do not belong together"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status In(const std::filesystem::path& path, const absl::Status& status) {
+  return {status.code(), absl::StrCat(path.string(), ": ", status.message())};
+}
+
+}  // namespace
+
+absl::Status WriteModel(const std::filesystem::path& folder, ModelSpec spec, const Tensors& tensors) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) {
+    return absl::UnavailableError(absl::StrCat("cannot create ", folder.string(), ": ", error.message()));
+  }
+  const std::string weights = WriteSafetensors(tensors);
+  spec.weights_sha256 = Sha256(weights);
+  if (auto s = WriteFile(folder / kWeightsFile, weights); !s.ok()) return s;
+  return WriteFile(folder / kSpecFile, WriteSpec(spec));
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> ReadModel(const std::filesystem::path& folder) {
+  const auto json = ReadFile(folder / kSpecFile);
+  if (!json.ok()) return json.status();
+  const auto weights = ReadFile(folder / kWeightsFile);
+  if (!weights.ok()) return weights.status();
+  auto spec = ParseSpec(*json);
+  if (!spec.ok()) return In(folder / kSpecFile, spec.status());
+  if (const std::string found = Sha256(*weights); found != spec->weights_sha256) {
+    return In(folder / kWeightsFile,
+              absl::DataLossError(absl::StrCat("sha256 is ", found, ", the spec says ", spec->weights_sha256,
+                                               ": the file is damaged or belongs to another model")));
+  }
+  const auto tensors = ParseSafetensors(*weights);
+  if (!tensors.ok()) return In(folder / kWeightsFile, tensors.status());
+  auto model = Model::Create(*std::move(spec), *tensors);
+  if (!model.ok()) return In(folder, model.status());
+  if (auto s = CheckGolden(**model, *tensors); !s.ok()) return In(folder, s);
+  return model;
+}
+
+std::vector<float> ForecastAfter(const Model& model, std::span<const float> values) {
+  const ModelSpec& spec = model.spec();
+  const std::size_t features = spec.features.size();
+  StreamHeader header;
+  std::vector<float> floats(StreamFloats(model));
+  std::vector<float> inputs(spec.inputs());
+  std::vector<float> outputs(spec.outputs());
+  Model::Workspace workspace;
+  StartStream(model, header, floats);
+  float* const state = floats.data();
+  for (std::size_t t = 0; t < values.size() / features; ++t) {
+    Prepare(model, header, floats, values.subspan(t * features, features), inputs);
+    model.Step(inputs, std::span(&state, 1), outputs, workspace);
+    Finish(model, floats, outputs);
+  }
+  return outputs;
+}
+
+}  // namespace tidegate

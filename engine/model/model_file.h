@@ -1,0 +1,29 @@
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "engine/model/model.h"
+
+namespace tidegate {
+
+// A model on disk is a folder with `model.json` (the spec) and `weights.safetensors`.
+
+// Writes both files into `folder` (created if missing, its files replaced), the weights' checksum in the
+// spec.
+absl::Status WriteModel(const std::filesystem::path& folder, ModelSpec spec, const Tensors& tensors);
+
+// Reads, checks the checksum, packs, and replays the golden readings: the forecast must agree with the stored
+// one to 1e-4 of step_deviation. NotFound: a file is missing. InvalidArgument, DataLoss (checksum, golden
+// pair): the message names the file and what is wrong.
+absl::StatusOr<std::shared_ptr<const Model>> ReadModel(const std::filesystem::path& folder);
+
+// The forecast [horizon, Q], in the target's unit, of a new stream after `values` [T, F], one interval apart:
+// what a server would answer to the last of them.
+std::vector<float> ForecastAfter(const Model& model, std::span<const float> values);
+
+}  // namespace tidegate

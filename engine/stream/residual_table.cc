@@ -1,0 +1,44 @@
+#include "engine/stream/residual_table.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace tidegate {
+
+ResidualTable ResidualTable::From(std::vector<float> residuals) {
+  std::erase_if(residuals, [](float r) { return std::isnan(r); });
+  if (residuals.empty()) return {};
+  std::sort(residuals.begin(), residuals.end());
+  std::vector<float> quantiles(kLevels);
+  for (std::size_t i = 0; i < kLevels; ++i) {
+    const double position =
+        static_cast<double>(i) / (kLevels - 1) * static_cast<double>(residuals.size() - 1);
+    const auto below = static_cast<std::size_t>(position);
+    const std::size_t above = std::min(below + 1, residuals.size() - 1);
+    const auto part = static_cast<float>(position - static_cast<double>(below));
+    quantiles[i] = residuals[below] + part * (residuals[above] - residuals[below]);
+  }
+  return {std::move(quantiles), residuals.size()};
+}
+
+ResidualTable::ResidualTable(std::vector<float> quantiles, std::size_t count)
+    : quantiles_(std::move(quantiles)), count_(count) {}
+
+float ResidualTable::Score(float residual) const {
+  if (count_ == 0 || std::isnan(residual)) return std::numeric_limits<float>::quiet_NaN();
+  const float size = std::abs(residual);
+  const auto n = static_cast<float>(count_);
+  if (size > quantiles_.back()) {
+    const float ratio = quantiles_.back() / size;
+    // The largest float below 1 keeps the promise that a score of 1 never comes.
+    return std::min(1 - ratio * ratio / (n + 1), std::nextafter(1.0f, 0.0f));
+  }
+  const auto above = std::lower_bound(quantiles_.begin(), quantiles_.end(), size);
+  float level = static_cast<float>(above - quantiles_.begin());
+  if (above != quantiles_.begin()) level -= (*above - size) / (*above - *(above - 1));
+  return level / (kLevels - 1) * n / (n + 1);
+}
+
+}  // namespace tidegate

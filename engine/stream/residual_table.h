@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace tidegate {
+
+// How large the errors of one-step forecasts were on validation readings: the yardstick of the anomaly score.
+// Immutable; const methods are safe from any thread.
+class ResidualTable {
+ public:
+  static constexpr std::size_t kLevels = 101;
+
+  ResidualTable() = default;  // knows no residuals: every score is NaN
+
+  // From |target - median forecast made one step before|, any order, in the target's unit. Ignores NaN.
+  static ResidualTable From(std::vector<float> absolute_residuals);
+
+  // From what is stored in a model: [kLevels] rising quantiles at the levels 0, 0.01, ... 1, and their count.
+  ResidualTable(std::vector<float> quantiles, std::size_t count);
+
+  // The share of residuals that were smaller than |residual|, in [0, 1): linear between the quantiles, times
+  // n / (n + 1); beyond the largest residual m, 1 - (m / |residual|)^2 / (n + 1). NaN stays NaN.
+  float Score(float residual) const;
+
+  std::span<const float> quantiles() const { return quantiles_; }
+  std::size_t count() const { return count_; }
+
+ private:
+  std::vector<float> quantiles_;  // [kLevels] or empty
+  std::size_t count_ = 0;         // n
+};
+
+}  // namespace tidegate

@@ -1,0 +1,66 @@
+#include "engine/model/spec.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "tests/support/tiny_model.h"
+
+namespace tidegate {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+std::string ErrorAfter(const std::function<void(json&)>& change) {
+  json spec = json::parse(WriteSpec(TinySpec()));
+  change(spec);
+  const auto parsed = ParseSpec(spec.dump());
+  EXPECT_FALSE(parsed.ok());
+  return std::string(parsed.status().message());
+}
+
+TEST(SpecTest, WhatIsWrittenIsReadBack) {
+  ModelSpec spec = TinySpec(CellKind::kLstm, 7, 2);
+  spec.target = 1;
+  spec.validation = {0.5, 0.75, 0.25, 0.8, 1234};
+  spec.weights_sha256 = "abc";
+  const std::string text = WriteSpec(spec);
+  const auto read = ParseSpec(text);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(WriteSpec(*read), text);
+  EXPECT_EQ(read->target, 1u);
+  EXPECT_EQ(read->layers[1].cell, CellKind::kLstm);
+  EXPECT_EQ(read->validation.origins, 1234u);
+  EXPECT_EQ(read->inputs(), 4u);
+  EXPECT_EQ(read->outputs(), 9u);
+}
+
+TEST(SpecTest, ErrorsNameTheField) {
+  EXPECT_THAT(ErrorAfter([](json& j) { j["name"] = "../etc"; }), HasSubstr("name: '../etc'"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["interval_ns"] = 0; }), HasSubstr("interval_ns"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["target"] = "pressure"; }), HasSubstr("target"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["inputs"] = json::array(); }), HasSubstr("inputs"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["features"] = json::array(); }), HasSubstr("features"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["features"][0]["deviation"] = 0; }), HasSubstr("temperature"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["features"][1]["name"] = "temperature"; }),
+              HasSubstr("stands twice"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["layers"] = json::array(); }), HasSubstr("layers"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["layers"][0]["cell"] = "transformer"; }), HasSubstr("transformer"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["layers"][0]["units"] = 5000; }), HasSubstr("units"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["horizon"] = 5; }), HasSubstr("step_deviation"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["quantiles"] = {0.5, 0.1, 0.9}; }), HasSubstr("quantiles"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["quantiles"] = {0.1, 0.9}; }), HasSubstr("odd"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["bridge_limit"] = 2000; }), HasSubstr("bridge_limit"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["warm_up"] = "many"; }), HasSubstr("file"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["warm_up"] = -1; }), HasSubstr("warm_up"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["colour"] = "red"; }), HasSubstr("colour: unknown field"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["format"] = 99; }), HasSubstr("format: 99"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j.erase("layers"); }), HasSubstr("layers"));
+  EXPECT_THAT(std::string(ParseSpec("{").status().message()), HasSubstr("not valid JSON"));
+  EXPECT_THAT(std::string(ParseSpec(std::string(100000, '[')).status().message()), HasSubstr("file"));
+}
+
+}  // namespace
+}  // namespace tidegate

@@ -1,0 +1,105 @@
+#include "engine/model/tensors.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <limits>
+
+namespace tidegate {
+namespace {
+
+using testing::HasSubstr;
+
+// A file with this header text and so many zero bytes of data, made by hand.
+std::string File(const std::string& header, std::size_t data_bytes) {
+  const std::uint64_t length = header.size();
+  std::string bytes(reinterpret_cast<const char*>(&length), 8);
+  return bytes + header + std::string(data_bytes, '\0');
+}
+
+std::string Error(const std::string& bytes) {
+  const auto parsed = ParseSafetensors(bytes);
+  EXPECT_FALSE(parsed.ok());
+  return std::string(parsed.status().message());
+}
+
+constexpr char kGood[] =
+    R"({"__metadata__":{"a":"b"},"w":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}})";
+
+TEST(SafetensorsTest, WhatIsWrittenIsReadBack) {
+  const Tensors tensors = {
+      {"a", {{2, 3}, {1, 2, 3, 4, 5, -6.5f}}}, {"empty", {{0, 4}, {}}}, {"scalar", {{}, {7}}}};
+  const std::string bytes = WriteSafetensors(tensors);
+  const auto read = ParseSafetensors(bytes);
+  ASSERT_TRUE(read.ok()) << read.status();
+  ASSERT_EQ(read->size(), 3u);
+  for (const auto& [name, tensor] : tensors) {
+    EXPECT_EQ(read->at(name).shape, tensor.shape) << name;
+    EXPECT_EQ(read->at(name).values, tensor.values) << name;
+  }
+  EXPECT_EQ(WriteSafetensors(*read), bytes);
+}
+
+TEST(SafetensorsTest, AFileMadeByHandIsRead) {
+  const auto read = ParseSafetensors(File(kGood, 8));
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->at("w").values, (std::vector<float>{0, 0}));
+}
+
+TEST(SafetensorsTest, EveryTruncationIsAnError) {
+  const std::string bytes = File(kGood, 8);
+  for (std::size_t n = 0; n < bytes.size(); ++n) EXPECT_FALSE(ParseSafetensors(bytes.substr(0, n)).ok()) << n;
+}
+
+TEST(SafetensorsTest, DeparturesFromTheFormatAreNamed) {
+  EXPECT_THAT(Error("short"), HasSubstr("too few"));
+  EXPECT_THAT(Error(std::string(8, '\xff')), HasSubstr("header of 18446744073709551615 bytes"));
+  EXPECT_THAT(Error(File("[]", 0)), HasSubstr("expected an object"));
+  EXPECT_THAT(Error(File("{", 0)), HasSubstr("not valid JSON"));
+  EXPECT_THAT(Error(File(kGood, 12)), HasSubstr("cover 8 of 12"));
+  EXPECT_THAT(Error(File(kGood, 4)), HasSubstr("outside the file"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})", 8)),
+              HasSubstr("only F32"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8)),
+              HasSubstr("takes 12 bytes"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8)),
+              HasSubstr("shape"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"F32","shape":[1.5],"data_offsets":[0,8]}})", 8)),
+              HasSubstr("shape"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"F32","shape":[1,1,1,1,2],"data_offsets":[0,8]}})", 8)),
+              HasSubstr("shape"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,8]}})", 8)),
+              HasSubstr("overflows"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[8,0]}})", 8)),
+              HasSubstr("outside"));
+  EXPECT_THAT(Error(File(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                         R"("b":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
+                         8)),
+              HasSubstr("overlaps"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},)"
+                         R"("w":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})",
+                         8)),
+              HasSubstr("stands twice"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"F32","shape":[[[[1]]]],"data_offsets":[0,8]}})", 8)),
+              HasSubstr("deeper"));
+}
+
+TEST(SafetensorsTest, ValuesThatAreNotFiniteAreRefused) {
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()}) {
+    const std::string bytes = WriteSafetensors({{"w", {{3}, {1, bad, 2}}}});
+    EXPECT_THAT(Error(bytes), HasSubstr("tensor 'w': value 1 is not finite"));
+  }
+}
+
+TEST(FindTensorTest, NamesWhatIsMissingOrMisshapen) {
+  const Tensors tensors = {{"w", {{2}, {1, 2}}}};
+  ASSERT_TRUE(FindTensor(tensors, "w", {2}).ok());
+  EXPECT_THAT(FindTensor(tensors, "w", {1, 2}).status().message(),
+              HasSubstr("'w' has shape [2]; expected [1, 2]"));
+  EXPECT_THAT(FindTensor(tensors, "v", {3}).status().message(),
+              HasSubstr("'v' is missing; expected shape [3]"));
+}
+
+}  // namespace
+}  // namespace tidegate

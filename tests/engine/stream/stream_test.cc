@@ -1,0 +1,152 @@
+#include "engine/stream/stream.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "tests/support/tiny_model.h"
+
+namespace tidegate {
+namespace {
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kLatest = 1'000'000 * kSecond;
+
+// One stream driven by hand: what the shard does, for a batch of one.
+class StreamTest : public testing::Test {
+ protected:
+  void SetUp() override { StartStream(*model_, header_, floats_); }
+
+  Decision Push(std::int64_t timestamp, std::vector<float> values) {
+    const Reading reading{timestamp, values};
+    const Decision decision = Decide(spec_, header_, reading, kLatest);
+    if (decision.outcome != Outcome::kApplied) return decision;
+    if (decision.restart) StartStream(*model_, header_, floats_);
+    for (std::uint32_t i = 0; i < decision.bridges; ++i) Step({});
+    Commit(spec_, header_, reading, decision, Step(values));
+    return decision;
+  }
+
+  bool Step(std::span<const float> values) {
+    std::vector<float> inputs(spec_.inputs());
+    const bool imputed = Prepare(*model_, header_, floats_, values, inputs);
+    float* const state = floats_.data();
+    model_->Step(inputs, std::span(&state, 1), forecast_, workspace_);
+    Finish(*model_, floats_, forecast_);
+    return imputed;
+  }
+
+  const std::shared_ptr<const Model> model_ = TinyModel();
+  const ModelSpec& spec_ = model_->spec();
+  StreamHeader header_;
+  std::vector<float> floats_ = std::vector<float>(StreamFloats(*model_));
+  std::vector<float> forecast_ = std::vector<float>(spec_.outputs());
+  Model::Workspace workspace_;
+};
+
+TEST_F(StreamTest, TimeIsAGridOfTheInterval) {
+  EXPECT_TRUE(Push(100 * kSecond, {20, 50}).first);
+  EXPECT_EQ(Push(101 * kSecond, {20, 50}).bridges, 0u);
+  EXPECT_EQ(Push(102 * kSecond + kSecond / 2 - 1, {20, 50}).bridges, 0u);
+  EXPECT_EQ(Push(104 * kSecond, {20, 50}).bridges, 1u);  // 1.5 intervals and a nanosecond later: two ticks
+  EXPECT_EQ(Push(108 * kSecond, {20, 50}).bridges, 3u);  // the limit
+  EXPECT_EQ(header_.steps, 3u + 2 + 4);
+  const Decision late = Push(113 * kSecond, {20, 50});  // one more
+  EXPECT_TRUE(late.restart);
+  EXPECT_FALSE(late.first);
+  EXPECT_EQ(header_.steps, 1u);
+  EXPECT_EQ(header_.quality, quality::kCold | quality::kRestarted);
+}
+
+TEST_F(StreamTest, WhatIsNotAppliedChangesNothing) {
+  Push(100 * kSecond, {20, 50});
+  Push(101 * kSecond, {21, kNaN});
+  const std::vector<float> before = floats_;
+  EXPECT_EQ(Push(101 * kSecond, {21, kNaN}).outcome, Outcome::kDuplicate);
+  EXPECT_EQ(Push(101 * kSecond, {21, 50}).outcome, Outcome::kConflict);
+  EXPECT_EQ(Push(101 * kSecond + 1, {21, 50}).outcome, Outcome::kLate);  // rounds to the same tick
+  EXPECT_EQ(Push(100 * kSecond, {20, 50}).outcome, Outcome::kLate);
+  EXPECT_EQ(Push(0, {20, 50}).outcome, Outcome::kLate);
+  EXPECT_EQ(Push(102 * kSecond, {INFINITY, 50}).reason, Reason::kInfiniteValue);
+  EXPECT_EQ(Push(102 * kSecond, {20, -INFINITY}).reason, Reason::kInfiniteValue);
+  EXPECT_EQ(Push(-1, {20, 50}).reason, Reason::kNegativeTimestamp);
+  EXPECT_EQ(Push(kLatest + 1, {20, 50}).reason, Reason::kFutureTimestamp);
+  EXPECT_EQ(Push(std::numeric_limits<std::int64_t>::max(), {20, 50}).outcome, Outcome::kInvalid);
+  EXPECT_EQ(std::memcmp(before.data(), floats_.data(), before.size() * sizeof(float)), 0);
+  EXPECT_EQ(header_.steps, 2u);
+}
+
+TEST_F(StreamTest, AMissingValueKeepsTheLastOne) {
+  Push(1 * kSecond, {20, 50});
+  Push(2 * kSecond, {kNaN, 55});
+  EXPECT_EQ(header_.quality & quality::kImputed, quality::kImputed);
+  const std::vector<float> imputed = forecast_;
+  StartStream(*model_, header_, floats_);
+  Push(1 * kSecond, {20, 50});
+  Push(2 * kSecond, {20, 55});
+  EXPECT_EQ(forecast_, imputed);
+}
+
+TEST_F(StreamTest, WithoutAnyTargetThereIsNoForecast) {
+  Push(1 * kSecond, {kNaN, 50});
+  EXPECT_THAT(forecast_, testing::Each(testing::Truly([](float v) { return std::isnan(v); })));
+  EXPECT_TRUE(std::isnan(header_.anomaly_score));
+  Push(2 * kSecond, {20, kNaN});
+  EXPECT_THAT(forecast_, testing::Each(testing::Truly([](float v) { return std::isfinite(v); })));
+}
+
+TEST_F(StreamTest, ForecastsAreInTheTargetsUnitAroundItsLastValue) {
+  Push(1 * kSecond, {20, 50});
+  std::vector<float> outputs(spec_.outputs());
+  float* const state = floats_.data();
+  model_->Decode(std::span(&state, 1), outputs, workspace_);
+  for (std::size_t i = 0; i < outputs.size(); ++i) {
+    EXPECT_FLOAT_EQ(forecast_[i], 20 + spec_.step_deviation[i / 3] * outputs[i]);
+  }
+}
+
+TEST_F(StreamTest, TheScoreComparesWithTheForecastMadeOneStepBefore) {
+  Push(1 * kSecond, {20, 50});
+  EXPECT_TRUE(std::isnan(header_.anomaly_score));
+  const float median = forecast_[1];
+  Push(2 * kSecond, {median + 0.4f, 50});
+  EXPECT_NEAR(header_.anomaly_score, model_->residuals().Score(0.4f), 1e-5);
+}
+
+TEST_F(StreamTest, ValuesOfAnySizeLeaveTheStateFinite) {
+  const float huge = std::numeric_limits<float>::max();
+  std::int64_t t = 0;
+  for (const float v : {0.0f, huge, -huge, 1e-45f, huge, 20.0f}) {
+    Push(++t * kSecond, {v, -v});
+    for (std::size_t i = 0; i < model_->state_floats(); ++i) ASSERT_TRUE(std::isfinite(floats_[i])) << v;
+  }
+}
+
+TEST_F(StreamTest, ColdUntilTheWarmUpIsDone) {
+  for (int t = 1; t <= 5; ++t) {
+    Push(t * kSecond, {20, 50});
+    EXPECT_EQ(header_.quality & quality::kCold, t < 4 ? quality::kCold : 0) << t;
+  }
+}
+
+TEST(ScaleInputsTest, GivesLevelsThenDifferencesInDeviations) {
+  ModelSpec spec = TinySpec();  // temperature 20 +- 4, differences 0.5; humidity 50 +- 10, differences 1
+  std::vector<float> previous = {kNaN, kNaN};
+  std::vector<float> inputs(4);
+  ScaleInputs(spec, std::vector<float>{22, 60}, previous, inputs);
+  EXPECT_THAT(inputs, testing::ElementsAre(0.5f, 1, 0, 0));
+  ScaleInputs(spec, std::vector<float>{23, 1000}, previous, inputs);
+  EXPECT_THAT(inputs, testing::ElementsAre(0.75f, 8, 2, 8));  // clipped
+  ScaleInputs(spec, {}, previous, inputs);
+  EXPECT_THAT(inputs, testing::ElementsAre(0.75f, 8, 0, 0));
+  spec.level_inputs = false;
+  inputs.resize(2);
+  ScaleInputs(spec, std::vector<float>{22, 1000}, previous, inputs);
+  EXPECT_THAT(inputs, testing::ElementsAre(-2, 0));
+}
+
+}  // namespace
+}  // namespace tidegate
