@@ -2,6 +2,7 @@
 
 #include "engine/cells/cell.h"
 #include "engine/cells/recurrent_weights.h"
+#include "engine/cells/step_kernel.h"
 
 namespace tidegate {
 
@@ -12,16 +13,18 @@ namespace tidegate {
 // lbr_gru. State of a stream: h [H].
 class GruCell : public Cell {
  public:
-  explicit GruCell(const RecurrentWeights& weights);  // G = 3, order r, z, n
+  explicit GruCell(const RecurrentWeights& weights)
+      : kernel_(Gating::kGru, weights) {}  // G = 3, order r, z, n
 
-  std::size_t inputs() const override { return input_.inputs(); }
-  std::size_t units() const override { return hidden_.inputs(); }
+  std::size_t inputs() const override { return kernel_.inputs(); }
+  std::size_t units() const override { return kernel_.units(); }
   std::size_t state_floats() const override { return units(); }
-  void Step(const float* x, float* const* states, std::size_t batch, Workspace& workspace) const override;
+  void Step(const float* x, float* const* states, std::size_t batch, Workspace& workspace) const override {
+    kernel_.Step(x, states, batch, workspace);
+  }
 
  private:
-  PackedLinear input_;   // W, b
-  PackedLinear hidden_;  // U, c
+  StepKernel kernel_;
 };
 
 }  // namespace tidegate

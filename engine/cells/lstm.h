@@ -2,6 +2,7 @@
 
 #include "engine/cells/cell.h"
 #include "engine/cells/recurrent_weights.h"
+#include "engine/cells/step_kernel.h"
 
 namespace tidegate {
 
@@ -13,16 +14,18 @@ namespace tidegate {
 // State of a stream: h [H], then s [H].
 class LstmCell : public Cell {
  public:
-  explicit LstmCell(const RecurrentWeights& weights);  // G = 4, order i, f, g, o
+  explicit LstmCell(const RecurrentWeights& weights)
+      : kernel_(Gating::kLstm, weights) {}  // G = 4, order i, f, g, o
 
-  std::size_t inputs() const override { return input_.inputs(); }
-  std::size_t units() const override { return hidden_.inputs(); }
+  std::size_t inputs() const override { return kernel_.inputs(); }
+  std::size_t units() const override { return kernel_.units(); }
   std::size_t state_floats() const override { return 2 * units(); }
-  void Step(const float* x, float* const* states, std::size_t batch, Workspace& workspace) const override;
+  void Step(const float* x, float* const* states, std::size_t batch, Workspace& workspace) const override {
+    kernel_.Step(x, states, batch, workspace);
+  }
 
  private:
-  PackedLinear input_;   // W, b
-  PackedLinear hidden_;  // U, c
+  StepKernel kernel_;
 };
 
 }  // namespace tidegate

@@ -66,6 +66,7 @@ Matrix ToMatrix(const Tensor& tensor) {
 
 struct Model::Workspace::Buffers {
   Cell::Workspace cell;
+  PackedLinear::Scratch head;
   std::vector<float*> states;  // [B]: states of the present layer
   std::vector<float> hidden;   // [B, H]: outputs of a layer, gathered
 };
@@ -131,7 +132,7 @@ void Model::Decode(std::span<float* const> states, std::span<float> outputs, Wor
   for (std::size_t b = 0; b < states.size(); ++b) {
     std::copy_n(states[b] + offset, last.units(), &buffers.hidden[b * last.units()]);
   }
-  head_->Apply(buffers.hidden.data(), outputs.data(), states.size(), buffers.cell.linear);
+  head_->Apply(buffers.hidden.data(), outputs.data(), states.size(), buffers.head);
 }
 
 }  // namespace tidegate

@@ -25,12 +25,4 @@ const char* InstructionSet() { return Kernels().instruction_set; }
 void Sigmoid(float* values, std::size_t n) { Kernels().sigmoid(values, n); }
 void Tanh(float* values, std::size_t n) { Kernels().tanh(values, n); }
 
-void GruGates(const float* x, const float* u, float* h, std::size_t units) {
-  Kernels().gru_gates(x, u, h, units);
-}
-
-void LstmGates(const float* x, const float* u, float* h, float* c, std::size_t units) {
-  Kernels().lstm_gates(x, u, h, c, units);
-}
-
 }  // namespace tidegate

@@ -9,8 +9,6 @@ struct ElementwiseKernels {
   const char* instruction_set;
   void (*sigmoid)(float* values, std::size_t n);
   void (*tanh)(float* values, std::size_t n);
-  void (*gru_gates)(const float* x, const float* u, float* h, std::size_t units);
-  void (*lstm_gates)(const float* x, const float* u, float* h, float* c, std::size_t units);
 };
 
 namespace portable {

@@ -1,0 +1,119 @@
+#pragma once
+
+// A vector of floats of the widest kind that the including file is compiled for, with the few operations that
+// the kernels need. For files that are compiled once per instruction set with TIDEGATE_ISA as their
+// namespace: all of it lives in that namespace, so that the linker never mixes the copies. Multiply-adds are
+// fused where the instruction set can and never otherwise (compile with -ffp-contract=off), so a kernel's
+// bits follow from its text.
+
+#include <cstddef>
+
+#if defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
+namespace tidegate::TIDEGATE_ISA {
+namespace {
+
+#if defined(__AVX512F__)
+
+using Vec = __m512;
+constexpr std::size_t kWidth = 16;
+
+inline Vec Load(const float* p) { return _mm512_loadu_ps(p); }
+inline void Store(float* p, Vec v) { _mm512_storeu_ps(p, v); }
+inline Vec Fill(float v) { return _mm512_set1_ps(v); }
+inline Vec Fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }
+inline Vec Min(Vec a, Vec b) { return _mm512_min_ps(a, b); }  // b if a is NaN
+inline Vec Max(Vec a, Vec b) { return _mm512_max_ps(a, b); }  // b if a is NaN
+inline Vec Round(Vec v) { return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline Vec TimesPowerOf2(Vec v, Vec k) { return _mm512_scalef_ps(v, k); }  // k: whole numbers
+inline Vec CopySign(Vec magnitude, Vec sign) {
+  const __m512i bit = _mm512_set1_epi32(static_cast<int>(0x80000000));
+  // Bitwise: the sign bit of `sign`, all others of `magnitude`.
+  return _mm512_castsi512_ps(
+      _mm512_ternarylogic_epi32(bit, _mm512_castps_si512(sign), _mm512_castps_si512(magnitude), 0xca));
+}
+
+#elif defined(__AVX2__)
+
+using Vec = __m256;
+constexpr std::size_t kWidth = 8;
+
+inline Vec Load(const float* p) { return _mm256_loadu_ps(p); }
+inline void Store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
+inline Vec Fill(float v) { return _mm256_set1_ps(v); }
+inline Vec Fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+inline Vec Min(Vec a, Vec b) { return _mm256_min_ps(a, b); }
+inline Vec Max(Vec a, Vec b) { return _mm256_max_ps(a, b); }
+inline Vec Round(Vec v) { return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC); }
+inline Vec TimesPowerOf2(Vec v, Vec k) {
+  const __m256i exponent = _mm256_slli_epi32(_mm256_cvtps_epi32(k), 23);
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(v), exponent));
+}
+inline Vec CopySign(Vec magnitude, Vec sign) {
+  const Vec bit = _mm256_set1_ps(-0.0f);
+  return _mm256_or_ps(_mm256_and_ps(bit, sign), _mm256_andnot_ps(bit, magnitude));
+}
+
+#else
+
+// GCC's and clang's vector extension: four floats, which every 64-bit target has registers for.
+typedef float Vec __attribute__((vector_size(16)));
+typedef int IntVec __attribute__((vector_size(16)));
+constexpr std::size_t kWidth = 4;
+
+inline Vec Load(const float* p) {
+  Vec v;
+  __builtin_memcpy(&v, p, sizeof v);
+  return v;
+}
+inline void Store(float* p, Vec v) { __builtin_memcpy(p, &v, sizeof v); }
+inline Vec Fill(float v) { return Vec{v, v, v, v}; }
+inline Vec Fma(Vec a, Vec b, Vec c) { return a * b + c; }  // rounded twice
+inline Vec Min(Vec a, Vec b) { return a < b ? a : b; }
+inline Vec Max(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec Round(Vec v) {
+  const Vec rounder = Fill(12582912.0f);  // 1.5 * 2^23: adding it leaves no room for a fraction
+  return (v + rounder) - rounder;
+}
+inline Vec TimesPowerOf2(Vec v, Vec k) {
+  return (Vec)((IntVec)v + (__builtin_convertvector(k, IntVec) << 23));
+}
+inline Vec CopySign(Vec magnitude, Vec sign) {
+  const IntVec bit = (IntVec)Fill(-0.0f);
+  return (Vec)(((IntVec)sign & bit) | ((IntVec)magnitude & ~bit));
+}
+
+#endif
+
+// exp(v) for v in [-87, 87], relative error 2e-7: v = k ln 2 + r with |r| <= ln 2 / 2; exp(r) by its Taylor
+// polynomial, times 2^k.
+inline Vec Exp(Vec v) {
+  const Vec k = Round(v * Fill(1.44269504088896341f));
+  const Vec r = Fma(k, Fill(2.12194440e-4f), Fma(k, Fill(-0.693359375f), v));  // ln 2 in two parts
+  Vec p = Fill(1.0f / 720);
+  p = Fma(p, r, Fill(1.0f / 120));
+  p = Fma(p, r, Fill(1.0f / 24));
+  p = Fma(p, r, Fill(1.0f / 6));
+  p = Fma(p, r, Fill(0.5f));
+  p = Fma(p, r, Fill(1.0f));
+  p = Fma(p, r, Fill(1.0f));
+  return TimesPowerOf2(p, k);
+}
+
+// 1 / (1 + exp(-v)). NaN gives a number.
+inline Vec SigmoidOf(Vec v) {
+  const Vec one = Fill(1);
+  return one / (one + Exp(Max(Min(Fill(0) - v, Fill(87)), Fill(-87))));
+}
+
+// (1 - e) / (1 + e) with e = exp(-2 |v|), and the sign of v. NaN gives a number.
+inline Vec TanhOf(Vec v) {
+  const Vec one = Fill(1);
+  const Vec e = Exp(Max(CopySign(v + v, Fill(-1)), Fill(-87)));
+  return CopySign((one - e) / (one + e), v);
+}
+
+}  // namespace
+}  // namespace tidegate::TIDEGATE_ISA
