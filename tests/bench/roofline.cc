@@ -1,0 +1,54 @@
+#include "tests/bench/roofline.h"
+
+#include <algorithm>
+#include <map>
+#include <vector>
+
+#include "tests/bench/bench_isa.h"
+#include "tests/bench/timing.h"
+
+namespace tidegate {
+
+double FmaPeakGflops() {
+  static const double peak = [] {
+    constexpr std::size_t kRounds = 200'000;
+    double flops = 0;
+    const double seconds = BestSeconds(9, [&] { flops = ChosenBenchFunctions().multiply_add(kRounds); });
+    return flops / seconds / 1e9;
+  }();
+  return peak;
+}
+
+double ReadGbytesPerSecond(std::size_t bytes) {
+  static std::map<std::size_t, double> known;  // by size rounded to a power of two
+  std::size_t size = 4096;
+  while (size < bytes) size *= 2;
+  if (const auto found = known.find(size); found != known.end()) return found->second;
+  const std::vector<float> values(size / sizeof(float), 1.0f);
+  const std::size_t rounds = std::max<std::size_t>(1, (64u << 20) / size);
+  const double seconds = BestSeconds(7, [&] {
+    for (std::size_t i = 0; i < rounds; ++i) ChosenBenchFunctions().read(values.data(), values.size());
+  });
+  return known[size] = static_cast<double>(size * rounds) / seconds / 1e9;
+}
+
+double RooflineNs(const StepShape& shape) {
+  const double gates = shape.lstm ? 4 : 3;
+  const double unit_ns = (shape.lstm ? 0.68 : 0.55) * 239 / FmaPeakGflops();
+  const auto h = static_cast<double>(shape.units);
+  double weights = 0;  // floats
+  double inputs = static_cast<double>(shape.inputs);
+  for (std::size_t layer = 0; layer < shape.layers; ++layer) {
+    weights += gates * h * (inputs + h);
+    inputs = h;
+  }
+  const auto layers = static_cast<double>(shape.layers);
+  const auto batch = static_cast<double>(shape.batch);
+  const double arithmetic = 2 * weights / FmaPeakGflops() + unit_ns * h * layers;
+  const double state = (shape.lstm ? 2 : 1) * h * layers;
+  const double bytes = 4 * (weights + batch * (2 * state + static_cast<double>(shape.inputs)));
+  const double memory = bytes / ReadGbytesPerSecond(static_cast<std::size_t>(bytes)) / batch;
+  return std::max(arithmetic, memory);
+}
+
+}  // namespace tidegate
