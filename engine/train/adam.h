@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+#include <vector>
+
+namespace tidegate {
+
+// The arrays of a network's weights, or of its gradient, in one order. Borrowed.
+using Arrays = std::vector<std::span<float>>;
+
+// Shrinks `gradient` to the length `limit` if it is longer.
+void ClipNorm(const Arrays& gradient, double limit);
+
+// Adam with decay rates 0.9 and 0.999 (Kingma & Ba 2014, arXiv:1412.6980, algorithm 1).
+class Adam {
+ public:
+  // Changes `weights` by `gradient` at each Step; both stay where they are while this lives.
+  Adam(Arrays weights, Arrays gradient);
+
+  void Step(double learning_rate);
+
+ private:
+  Arrays weights_;
+  Arrays gradient_;
+  std::vector<float> mean_;     // of the gradient, all arrays in order
+  std::vector<float> squares_;  // of the squared gradient
+  std::size_t steps_ = 0;
+};
+
+}  // namespace tidegate

@@ -1,0 +1,75 @@
+#include "engine/train/score.h"
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+
+#include "engine/train/pinball.h"
+
+namespace tidegate {
+
+Validator::Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation)
+    : spec_(spec),
+      data_(data),
+      sequences_(ValidationSequences(data)),
+      truncation_(truncation),
+      network_(spec) {
+  for (const Sequence& sequence : sequences_) steps_ = std::max(steps_, sequence.end - sequence.begin);
+}
+
+template <typename Visit>
+void Validator::Run(const NetworkWeights& weights, Visit visit) {
+  network_.Start(sequences_.size());
+  for (std::size_t first = 0; first < steps_; first += truncation_) {
+    FillChunk(data_, sequences_, first, std::min(truncation_, steps_ - first), chunk_);
+    network_.Forward(weights, chunk_.inputs);
+    if (chunk_.known == 0) continue;
+    network_.Decode(weights, outputs_);
+    visit(chunk_, outputs_);
+  }
+}
+
+double Validator::Loss(const NetworkWeights& weights) {
+  double sum = 0;
+  std::size_t count = 0;
+  Run(weights, [&](const Chunk& chunk, Matrix& outputs) {
+    sum += PinballGradient(chunk.targets, spec_.quantiles, 1.0f, outputs);
+    count += chunk.known * spec_.quantiles.size();
+  });
+  return sum / static_cast<double>(count);
+}
+
+Validator::Report Validator::Score(const NetworkWeights& weights) {
+  Report report;
+  ValidationScore& score = report.score;
+  std::size_t count = 0;
+  Run(weights, [&](const Chunk& chunk, const Matrix& outputs) {
+    for (std::size_t r = 0; r < chunk.targets.rows; ++r) {
+      bool scored = false;
+      for (std::size_t k = 0; k < spec_.horizon; ++k) {
+        const float target = chunk.targets.row(r)[k];  // relative to the last value, so persistence says 0
+        if (std::isnan(target)) continue;
+        const std::span<const float> forecast(outputs.row(r) + k * spec_.quantiles.size(),
+                                              spec_.quantiles.size());
+        const float unit = spec_.step_deviation[k];
+        const float residual = unit * std::abs(target - forecast[forecast.size() / 2]);
+        if (k == 0) report.residuals.push_back(residual);
+        score.mae += residual;
+        score.persistence_mae += unit * std::abs(target);
+        score.pinball += unit * Pinball(target, spec_.quantiles, forecast.data());
+        score.coverage += target >= forecast.front() && target <= forecast.back() ? 1 : 0;
+        scored = true;
+        ++count;
+      }
+      score.origins += scored ? 1 : 0;
+    }
+  });
+  const auto n = static_cast<double>(count);
+  score.mae /= n;
+  score.persistence_mae /= n;
+  score.pinball /= n * static_cast<double>(spec_.quantiles.size());
+  score.coverage /= n;
+  return report;
+}
+
+}  // namespace tidegate

@@ -1,0 +1,19 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+namespace tidegate {
+
+// The readings of one stream on the model's time grid, one row per tick.
+struct Series {
+  std::string stream;
+  std::size_t features = 0;   // F
+  std::vector<float> values;  // [n, F]; NaN: missing, also a tick without a reading
+  std::vector<bool> scored;   // [n]; false: rows that the loss and the statistics leave out (labelled events)
+
+  std::size_t size() const { return features == 0 ? 0 : values.size() / features; }
+};
+
+}  // namespace tidegate

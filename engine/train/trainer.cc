@@ -1,0 +1,240 @@
+#include "engine/train/trainer.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numbers>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "engine/model/model.h"
+#include "engine/model/model_file.h"
+#include "engine/stream/residual_table.h"
+#include "engine/train/adam.h"
+#include "engine/train/dataset.h"
+#include "engine/train/network.h"
+#include "engine/train/pinball.h"
+#include "engine/train/random.h"
+#include "engine/train/score.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::size_t kGoldenReadings = 64;
+
+ModelSpec SpecOf(const TrainOptions& options) {
+  ModelSpec spec;
+  spec.name = options.name;
+  spec.interval_ns = options.interval_ns;
+  for (const std::string& name : options.features) {
+    Feature feature;
+    feature.name = name;
+    spec.features.push_back(std::move(feature));
+  }
+  spec.target = options.target;
+  spec.level_inputs = options.level_inputs;
+  spec.difference_inputs = options.difference_inputs;
+  spec.layers = options.layers;
+  spec.horizon = options.horizon;
+  spec.quantiles = options.quantiles;
+  spec.step_deviation.assign(options.horizon, 1.0f);
+  spec.warm_up = options.warm_up;
+  spec.bridge_limit = options.bridge_limit;
+  spec.trained_on = options.trained_on;
+  return spec;
+}
+
+// What CheckSpec does not see.
+absl::Status CheckOptions(const TrainOptions& options) {
+  const auto positive = [](const char* what, std::size_t value) {
+    return value > 0 ? absl::OkStatus()
+                     : absl::InvalidArgumentError(absl::StrCat(what, " is 0, expected at least 1"));
+  };
+  for (const auto& [what, value] :
+       {std::pair("epochs", options.epochs), std::pair("patience", options.patience),
+        std::pair("truncation", options.truncation), std::pair("batch", options.batch)}) {
+    if (absl::Status status = positive(what, value); !status.ok()) return status;
+  }
+  if (!(options.validation_fraction > 0 && options.validation_fraction < 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("validation_fraction is ", options.validation_fraction, ", expected between 0 and 1"));
+  }
+  if (options.sequence_length <= options.warm_up) {
+    return absl::InvalidArgumentError(absl::StrCat("sequence_length is ", options.sequence_length,
+                                                   ", expected more than the warm-up, ", options.warm_up));
+  }
+  if (!(options.learning_rate > 0 && options.learning_rate <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("learning_rate is ", options.learning_rate, ", expected above 0 and at most 1"));
+  }
+  if (!(options.clip > 0)) {
+    return absl::InvalidArgumentError(absl::StrCat("clip is ", options.clip, ", expected above 0"));
+  }
+  return absl::OkStatus();
+}
+
+// The learning rate of one epoch (from 0): along a cosine from the whole to a tenth.
+double LearningRate(const TrainOptions& options, std::size_t epoch) {
+  const double done = static_cast<double>(epoch) / static_cast<double>(options.epochs);
+  return options.learning_rate * (0.55 + 0.45 * std::cos(std::numbers::pi * done));
+}
+
+// The weights, their gradient and what moves them.
+class Learner {
+ public:
+  Learner(const ModelSpec& spec, const TrainOptions& options, const std::vector<PreparedSeries>& data)
+      : spec_(spec),
+        options_(options),
+        data_(data),
+        random_(options.seed),
+        weights_(spec),
+        gradient_(spec),
+        gradient_arrays_(gradient_.AsArrays()),
+        adam_(weights_.AsArrays(), gradient_arrays_),
+        network_(spec) {
+    weights_.Randomise(random_);
+  }
+  Learner(const Learner&) = delete;  // adam_ points into it
+  Learner& operator=(const Learner&) = delete;
+
+  const NetworkWeights& weights() const { return weights_; }
+
+  // One pass over the training rows; returns the mean loss.
+  double Epoch(double learning_rate) {
+    const auto sequences = DrawSequences(data_, options_.sequence_length, options_.warm_up, random_);
+    Sum sum;
+    for (std::size_t begin = 0; begin < sequences.size(); begin += options_.batch) {
+      Learn(std::span(sequences).subspan(begin, std::min(options_.batch, sequences.size() - begin)),
+            learning_rate, sum);
+    }
+    return sum.loss / static_cast<double>(sum.count);
+  }
+
+ private:
+  struct Sum {
+    double loss = 0;
+    std::size_t count = 0;
+  };
+
+  // One batch of sequences, from zero states, with an update after every chunk of steps.
+  void Learn(std::span<const Sequence> batch, double learning_rate, Sum& sum) {
+    std::size_t steps = 0;
+    for (const Sequence& sequence : batch) steps = std::max(steps, sequence.end - sequence.begin);
+    network_.Start(batch.size());
+    for (std::size_t first = 0; first < steps; first += options_.truncation) {
+      FillChunk(data_, batch, first, std::min(options_.truncation, steps - first), chunk_);
+      network_.Forward(weights_, chunk_.inputs);
+      if (chunk_.known == 0) continue;
+      network_.Decode(weights_, outputs_);
+      const std::size_t count = chunk_.known * spec_.quantiles.size();
+      d_outputs_ = outputs_;
+      sum.loss +=
+          PinballGradient(chunk_.targets, spec_.quantiles, 1.0f / static_cast<float>(count), d_outputs_);
+      sum.count += count;
+      gradient_.SetZero();
+      network_.Backward(weights_, chunk_.inputs, outputs_, d_outputs_, gradient_);
+      ClipNorm(gradient_arrays_, options_.clip);
+      adam_.Step(learning_rate);
+    }
+  }
+
+  const ModelSpec& spec_;
+  const TrainOptions& options_;
+  const std::vector<PreparedSeries>& data_;
+  Random random_;
+  NetworkWeights weights_;
+  NetworkWeights gradient_;
+  Arrays gradient_arrays_;
+  Adam adam_;
+  Network network_;
+  Chunk chunk_;
+  Matrix outputs_;
+  Matrix d_outputs_;
+};
+
+// The weights with the lowest validation loss.
+absl::StatusOr<NetworkWeights> Learn(const ModelSpec& spec, const TrainOptions& options,
+                                     const std::vector<PreparedSeries>& data, Validator& validator,
+                                     const std::function<bool(const TrainProgress&)>& progress) {
+  Learner learner(spec, options, data);
+  NetworkWeights best = learner.weights();
+  double best_loss = std::numeric_limits<double>::infinity();
+  std::size_t best_epoch = 0;
+  for (std::size_t epoch = 1; epoch <= options.epochs && epoch - best_epoch <= options.patience; ++epoch) {
+    TrainProgress now{.epoch = epoch, .epochs = options.epochs};
+    now.training_loss = learner.Epoch(LearningRate(options, epoch - 1));
+    now.validation_loss = validator.Loss(learner.weights());
+    if (now.validation_loss < best_loss) {
+      best = learner.weights();
+      best_loss = now.validation_loss;
+      best_epoch = epoch;
+    }
+    now.best_loss = best_loss;
+    if (progress && !progress(now)) break;
+  }
+  if (best_epoch == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("training diverged: the validation loss was never a number; lower learning_rate, ",
+                     options.learning_rate));
+  }
+  return best;
+}
+
+// The last training readings of a series [T, F]; missing values as serving would see them.
+Tensor GoldenValues(const Series& series, std::size_t split, const ModelSpec& spec) {
+  const std::size_t features = series.features;
+  const std::size_t readings = std::min(kGoldenReadings, split);
+  Tensor golden{{readings, features}, {}};
+  std::vector<float> last;
+  for (const Feature& feature : spec.features) last.push_back(feature.mean);
+  for (std::size_t i = (split - readings) * features; i < split * features; ++i) {
+    float& known = last[i % features];
+    if (!std::isnan(series.values[i])) known = series.values[i];
+    golden.values.push_back(known);
+  }
+  return golden;
+}
+
+Tensors TensorsOf(const ModelSpec& spec, const NetworkWeights& weights, std::vector<float> residuals,
+                  Tensor golden) {
+  Tensors tensors = weights.AsTensors();
+  const ResidualTable table = ResidualTable::From(std::move(residuals));
+  tensors["residuals.quantiles"] = {{table.quantiles().size()},
+                                    {table.quantiles().begin(), table.quantiles().end()}};
+  tensors["residuals.count"] = {{1}, {static_cast<float>(table.count())}};
+  tensors["golden.values"] = std::move(golden);
+  tensors["golden.forecast"] = {{spec.horizon, spec.quantiles.size()}, std::vector<float>(spec.outputs())};
+  return tensors;
+}
+
+}  // namespace
+
+absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const TrainOptions& options,
+                                   const std::function<bool(const TrainProgress&)>& progress) {
+  TrainedModel trained;
+  ModelSpec& spec = trained.spec;
+  spec = SpecOf(options);
+  if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
+  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  const auto data = PrepareSeries(series, options.validation_fraction, spec);
+  if (!data.ok()) return data.status();
+
+  Validator validator(spec, *data, options.truncation);
+  const auto weights = Learn(spec, options, *data, validator, progress);
+  if (!weights.ok()) return weights.status();
+  Validator::Report report = validator.Score(*weights);
+  spec.validation = report.score;
+  if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
+
+  trained.tensors = TensorsOf(spec, *weights, std::move(report.residuals),
+                              GoldenValues(series.front(), data->front().split, spec));
+  const auto model = Model::Create(spec, trained.tensors);  // its golden forecast is still to come
+  if (!model.ok()) return model.status();
+  trained.tensors["golden.forecast"].values = ForecastAfter(**model, trained.tensors["golden.values"].values);
+  return trained;
+}
+
+}  // namespace tidegate

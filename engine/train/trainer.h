@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "engine/model/spec.h"
+#include "engine/model/tensors.h"
+#include "engine/train/series.h"
+
+namespace tidegate {
+
+// What to train. The defaults suit a few thousand readings.
+struct TrainOptions {
+  std::string name = "model";
+  std::int64_t interval_ns = 0;
+  std::vector<std::string> features;  // names, [F]
+  std::size_t target = 0;             // index into features
+  bool level_inputs = false;
+  bool difference_inputs = true;
+  std::vector<LayerSpec> layers = {{CellKind::kGru, 32}};
+  std::size_t horizon = 24;  // steps
+  std::vector<float> quantiles = {0.1f, 0.5f, 0.9f};
+  std::size_t warm_up = 48;       // steps left out of the loss at the start of a sequence
+  std::size_t bridge_limit = 12;  // readings
+  std::string trained_on;         // free text for the spec
+
+  std::uint64_t seed = 1;             // same seed, same machine, same thread count: same bits
+  std::size_t epochs = 40;            // at most
+  std::size_t patience = 10;          // epochs without a better validation loss before it stops
+  double validation_fraction = 0.15;  // the last part of each series, for early stopping and residuals
+  std::size_t sequence_length = 512;  // readings of one training sequence, its state zero at the start
+  std::size_t truncation = 64;        // steps through which gradients flow; the state is carried on
+  std::size_t batch = 16;             // sequences per update
+  double learning_rate = 3e-3;        // Adam's, decayed to a tenth along a cosine
+  double clip = 1.0;                  // largest norm of the gradient
+};
+
+struct TrainProgress {
+  std::size_t epoch = 0;       // from 1
+  std::size_t epochs = 0;      // at most
+  double training_loss = 0;    // pinball, in units of step_deviation
+  double validation_loss = 0;  // same; of this epoch
+  double best_loss = 0;        // the lowest validation loss so far
+};
+
+struct TrainedModel {
+  ModelSpec spec;
+  Tensors tensors;  // everything that Model::Create wants
+};
+
+// Trains a network on `series` by truncated back-propagation through time (Williams & Peng 1990) with Adam
+// (Kingma & Ba 2014, arXiv:1412.6980) on the pinball loss, and keeps the weights with the lowest validation
+// loss. `progress` is called after every epoch; it returns false to stop there. Uses the OpenMP threads that
+// the calling thread has set. InvalidArgument, naming the stream and the number: no series, too few readings,
+// a feature that never varies.
+absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const TrainOptions& options,
+                                   const std::function<bool(const TrainProgress&)>& progress);
+
+}  // namespace tidegate

@@ -1,0 +1,63 @@
+#include "engine/train/pinball.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+#include <vector>
+
+#include "tests/engine/cells/reference.h"
+
+namespace tidegate {
+namespace {
+
+TEST(PinballTest, AgreesWithReferenceAndItsGradient) {
+  using reference::Var;
+  const std::vector<float> quantiles = {0.1f, 0.5f, 0.9f};
+  std::mt19937_64 random(3);
+  std::normal_distribution<float> normal;
+  Matrix targets(5, 4), outputs(5, 12);
+  for (float& value : targets.values) value = normal(random);
+  for (float& value : outputs.values) value = normal(random);
+  targets.values[6] = std::numeric_limits<float>::quiet_NaN();
+
+  const auto leaves = Var::Leaves(outputs.values);
+  Var loss(0);
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    if (std::isnan(targets.values[i])) continue;
+    for (std::size_t q = 0; q < 3; ++q) {
+      loss = loss + reference::Pinball(targets.values[i], quantiles[q], leaves[3 * i + q]);
+    }
+  }
+  const double expected = loss.value();
+  const auto gradient = Var::Gradient(loss, leaves);
+
+  EXPECT_NEAR(PinballGradient(targets, quantiles, 1, outputs), expected, 1e-5);
+  EXPECT_THAT(outputs.values, testing::Pointwise(testing::DoubleNear(1e-6), gradient));
+}
+
+TEST(PinballTest, ScalesTheGradientOnly) {
+  Matrix targets(1, 1), outputs(1, 1);
+  targets.values = {3};
+  outputs.values = {1};
+  EXPECT_FLOAT_EQ(PinballGradient(targets, std::vector<float>{0.75f}, 0.5f, outputs), 1.5);
+  EXPECT_FLOAT_EQ(outputs.values[0], -0.375f);
+}
+
+TEST(PinballTest, IsLeastAtTheQuantile) {
+  const std::vector<float> quantile = {0.9f};
+  const auto loss = [&](float forecast) {
+    double sum = 0;
+    for (int target = 1; target <= 100; ++target)
+      sum += Pinball(static_cast<float>(target), quantile, &forecast);
+    return sum;
+  };
+  for (const float forecast : {50.5f, 80.5f, 89.0f, 92.0f, 99.0f})
+    EXPECT_GT(loss(forecast), loss(90.5f)) << forecast;
+}
+
+}  // namespace
+}  // namespace tidegate
