@@ -16,20 +16,6 @@ constexpr std::size_t kTileRows = 3;
 constexpr std::size_t kTilePanels = 3;
 #endif
 
-// Up to kWidth floats as a vector, the rest zero; and back.
-inline Vec LoadPart(const float* p, std::size_t n) {
-  if (n >= kWidth) return Load(p);
-  float part[kWidth] = {};
-  for (std::size_t i = 0; i < n; ++i) part[i] = p[i];
-  return Load(part);
-}
-inline void StorePart(float* p, Vec v, std::size_t n) {
-  if (n >= kWidth) return Store(p, v);
-  float part[kWidth];
-  Store(part, v);
-  for (std::size_t i = 0; i < n; ++i) p[i] = part[i];
-}
-
 // Gates r, z, n of which n has two sums: over the inputs (2) and over the hidden state (3).
 struct Gru {
   static constexpr std::size_t kGates = 3;

@@ -10,15 +10,15 @@ namespace tidegate {
 // The last layer: a dense map to horizon x Q numbers a, turned into quantiles that never cross. With m the
 // middle quantile (Q is odd) and softplus(v) = log(1 + exp(v)):
 //   y_m = a_m      y_q = y_(q-1) + softplus(a_q) for q > m      y_q = y_(q+1) - softplus(a_q) for q < m
-// Const methods are safe from any thread, each with a Scratch of its own.
+// Const methods are safe from any thread.
 class QuantileHead {
  public:
   // weights [horizon*Q, H], bias [horizon*Q].
   QuantileHead(const float* weights, const float* bias, std::size_t horizon, std::size_t quantiles,
                std::size_t units);
 
-  // hidden [B, H] -> quantiles [B, horizon, Q], rising in q.
-  void Apply(const float* hidden, float* quantiles, std::size_t batch, PackedLinear::Scratch& scratch) const;
+  // hidden: pointers to B rows of H floats. quantiles [B, horizon, Q], rising in q.
+  void Apply(const float* const* hidden, float* quantiles, std::size_t batch) const;
 
   // In place from a to y, for `rows` groups of Q. What Apply does after the product; also for training.
   static void Uncross(float* values, std::size_t rows, std::size_t quantiles);

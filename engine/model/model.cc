@@ -66,9 +66,9 @@ Matrix ToMatrix(const Tensor& tensor) {
 
 struct Model::Workspace::Buffers {
   Cell::Workspace cell;
-  PackedLinear::Scratch head;
-  std::vector<float*> states;  // [B]: states of the present layer
-  std::vector<float> hidden;   // [B, H]: outputs of a layer, gathered
+  std::vector<const float*> outputs;  // [B]: outputs of the last layer, within the states
+  std::vector<float*> states;         // [B]: states of the present layer
+  std::vector<float> hidden;          // [B, H]: outputs of a layer, gathered
 };
 
 Model::Workspace::Workspace() : buffers_(std::make_unique<Buffers>()) {}
@@ -128,11 +128,9 @@ void Model::Decode(std::span<float* const> states, std::span<float> outputs, Wor
   Workspace::Buffers& buffers = *workspace.buffers_;
   const Cell& last = *cells_.back();
   const std::size_t offset = state_floats_ - last.state_floats();
-  buffers.hidden.resize(std::max(buffers.hidden.size(), states.size() * last.units()));
-  for (std::size_t b = 0; b < states.size(); ++b) {
-    std::copy_n(states[b] + offset, last.units(), &buffers.hidden[b * last.units()]);
-  }
-  head_->Apply(buffers.hidden.data(), outputs.data(), states.size(), buffers.head);
+  buffers.outputs.clear();
+  for (float* const state : states) buffers.outputs.push_back(state + offset);
+  head_->Apply(buffers.outputs.data(), outputs.data(), states.size());
 }
 
 }  // namespace tidegate

@@ -1,28 +1,26 @@
 #include "engine/tensor/elementwise.h"
 
-#include "engine/tensor/elementwise_isa.h"
+#include "engine/tensor/tensor_isa.h"
 
 namespace tidegate {
-namespace {
 
-const ElementwiseKernels& Kernels() {
-  static const ElementwiseKernels& chosen = []() -> const ElementwiseKernels& {
+const TensorKernels& ChosenKernels() {
+  static const TensorKernels& chosen = []() -> const TensorKernels& {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
-      return avx512::kKernels;
+      return avx512::kTensorKernels;
     }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::kKernels;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::kTensorKernels;
 #endif
-    return portable::kKernels;
+    return portable::kTensorKernels;
   }();
   return chosen;
 }
 
-}  // namespace
-
-const char* InstructionSet() { return Kernels().instruction_set; }
-void Sigmoid(float* values, std::size_t n) { Kernels().sigmoid(values, n); }
-void Tanh(float* values, std::size_t n) { Kernels().tanh(values, n); }
+const char* InstructionSet() { return ChosenKernels().instruction_set; }
+void Sigmoid(float* values, std::size_t n) { ChosenKernels().sigmoid(values, n); }
+void Tanh(float* values, std::size_t n) { ChosenKernels().tanh(values, n); }
+void Softplus(float* values, std::size_t n) { ChosenKernels().softplus(values, n); }
 
 }  // namespace tidegate

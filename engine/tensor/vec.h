@@ -87,6 +87,20 @@ inline Vec CopySign(Vec magnitude, Vec sign) {
 
 #endif
 
+// The first n floats as a vector, the rest zero; and back. n may exceed the width.
+inline Vec LoadPart(const float* p, std::size_t n) {
+  if (n >= kWidth) return Load(p);
+  float part[kWidth] = {};
+  for (std::size_t i = 0; i < n; ++i) part[i] = p[i];
+  return Load(part);
+}
+inline void StorePart(float* p, Vec v, std::size_t n) {
+  if (n >= kWidth) return Store(p, v);
+  float part[kWidth];
+  Store(part, v);
+  for (std::size_t i = 0; i < n; ++i) p[i] = part[i];
+}
+
 // exp(v) for v in [-87, 87], relative error 2e-7: v = k ln 2 + r with |r| <= ln 2 / 2; exp(r) by its Taylor
 // polynomial, times 2^k.
 inline Vec Exp(Vec v) {
@@ -113,6 +127,22 @@ inline Vec TanhOf(Vec v) {
   const Vec one = Fill(1);
   const Vec e = Exp(Max(CopySign(v + v, Fill(-1)), Fill(-87)));
   return CopySign((one - e) / (one + e), v);
+}
+
+// log(1 + exp(v)) = max(v, 0) + log(1 + t) with t = exp(-|v|); log(1 + t) = 2 artanh(s) with s = t / (2 + t)
+// <= 1/3, by its power series. NaN gives a number.
+inline Vec SoftplusOf(Vec v) {
+  const Vec t = Exp(Max(CopySign(v, Fill(-1)), Fill(-87)));
+  const Vec s = t / (Fill(2) + t);
+  const Vec square = s * s;
+  Vec p = Fill(2.0f / 13);
+  p = Fma(p, square, Fill(2.0f / 11));
+  p = Fma(p, square, Fill(2.0f / 9));
+  p = Fma(p, square, Fill(2.0f / 7));
+  p = Fma(p, square, Fill(2.0f / 5));
+  p = Fma(p, square, Fill(2.0f / 3));
+  p = Fma(p, square, Fill(2.0f));
+  return Fma(p, s, Max(v, Fill(0)));
 }
 
 }  // namespace

@@ -43,9 +43,10 @@ TEST_P(QuantileHeadTest, AgreesWithReference) {
   const auto bias = Uniform(random_, horizon_ * quantiles_, 1);
   const auto hidden = Uniform(random_, batch_ * units_, 1);
   std::vector<float> answer(batch_ * horizon_ * quantiles_);
-  PackedLinear::Scratch scratch;
+  std::vector<const float*> rows;
+  for (std::size_t b = 0; b < batch_; ++b) rows.push_back(&hidden[b * units_]);
   QuantileHead(weights.data(), bias.data(), horizon_, quantiles_, units_)
-      .Apply(hidden.data(), answer.data(), batch_, scratch);
+      .Apply(rows.data(), answer.data(), batch_);
 
   std::vector<double> expected;
   for (std::size_t b = 0; b < batch_; ++b) {

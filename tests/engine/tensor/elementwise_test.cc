@@ -3,23 +3,24 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
 
-#include "engine/tensor/elementwise_isa.h"
+#include "engine/tensor/tensor_isa.h"
 
 namespace tidegate {
 namespace {
 
-std::vector<const ElementwiseKernels*> RunnableKernels() {
-  std::vector<const ElementwiseKernels*> all = {&portable::kKernels};
+std::vector<const TensorKernels*> RunnableKernels() {
+  std::vector<const TensorKernels*> all = {&portable::kTensorKernels};
 #if defined(__x86_64__)
   const std::string best = InstructionSet();
-  if (best != "portable") all.push_back(&avx2::kKernels);
-  if (best == "avx512") all.push_back(&avx512::kKernels);
+  if (best != "portable") all.push_back(&avx2::kTensorKernels);
+  if (best == "avx512") all.push_back(&avx512::kTensorKernels);
 #endif
   return all;
 }
@@ -48,7 +49,7 @@ double LargestError(const std::vector<float>& inputs, const std::vector<float>& 
 
 TEST(ElementwiseTest, ActivationsAreWithin3e7OfTheTruthOnEveryInstructionSet) {
   const std::vector<float> inputs = FloatsFromEverywhere();
-  for (const ElementwiseKernels* kernels : RunnableKernels()) {
+  for (const TensorKernels* kernels : RunnableKernels()) {
     SCOPED_TRACE(kernels->instruction_set);
     std::vector<float> values = inputs;
     kernels->sigmoid(values.data(), values.size());
@@ -56,12 +57,20 @@ TEST(ElementwiseTest, ActivationsAreWithin3e7OfTheTruthOnEveryInstructionSet) {
     values = inputs;
     kernels->tanh(values.data(), values.size());
     EXPECT_LE(LargestError(inputs, values, [](double v) { return std::tanh(v); }), 3e-7);
+    values = inputs;
+    kernels->softplus(values.data(), values.size());
+    for (std::size_t i = 0; i < inputs.size(); ++i) {
+      const double v = inputs[i];
+      if (std::isinf(v)) continue;
+      const double exact = std::max(v, 0.0) + std::log1p(std::exp(-std::abs(v)));
+      ASSERT_NEAR(values[i], exact, 3e-7 * std::max(1.0, exact)) << v;
+    }
   }
 }
 
 TEST(ElementwiseTest, AnActivationDoesNotDependOnItsPlace) {
   const std::vector<float> inputs = {-3, -0.5f, 0, 1e-8f, 0.25f, 2, 20};
-  for (const ElementwiseKernels* kernels : RunnableKernels()) {
+  for (const TensorKernels* kernels : RunnableKernels()) {
     std::vector<float> together;
     for (int i = 0; i < 7; ++i) together.insert(together.end(), inputs.begin(), inputs.end());
     kernels->tanh(together.data(), together.size());

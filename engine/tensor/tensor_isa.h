@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+
+namespace tidegate {
+
+// A batch for PackedLinear.
+struct LinearTask {
+  const float* panels;    // packed weights, see packed_linear.h
+  const float* const* x;  // [rows] rows of `inputs` floats
+  float* y;               // [rows, outputs]
+  std::size_t rows, inputs, outputs;
+};
+
+// The functions of elementwise.h and packed_linear.h for one instruction set; tensor_isa.cc is compiled once
+// for each.
+struct TensorKernels {
+  const char* instruction_set;
+  std::size_t width;  // floats in a vector
+  void (*sigmoid)(float* values, std::size_t n);
+  void (*tanh)(float* values, std::size_t n);
+  void (*softplus)(float* values, std::size_t n);
+  void (*linear)(const LinearTask& task);
+};
+
+namespace portable {
+extern const TensorKernels kTensorKernels;
+}
+#if defined(__x86_64__)
+namespace avx2 {
+extern const TensorKernels kTensorKernels;
+}
+namespace avx512 {
+extern const TensorKernels kTensorKernels;
+}
+#endif
+
+// Those of the best instruction set that this CPU has; the same for the whole life of the process.
+const TensorKernels& ChosenKernels();
+
+}  // namespace tidegate
