@@ -1,17 +1,22 @@
 #include "engine/tensor/elementwise.h"
 
+#include <cstdlib>
+
+#include "absl/strings/string_view.h"
 #include "engine/tensor/tensor_isa.h"
 
 namespace tidegate {
 
 const TensorKernels& ChosenKernels() {
   static const TensorKernels& chosen = []() -> const TensorKernels& {
+    const char* const set = std::getenv("TIDEGATE_MAX_ISA");
+    const absl::string_view at_most = set == nullptr ? "avx512" : set;
 #if defined(__x86_64__)
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw")) {
-      return avx512::kTensorKernels;
-    }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return avx2::kTensorKernels;
+    const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+    const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    if (has_avx512 && at_most == "avx512") return avx512::kTensorKernels;
+    if (has_avx2 && (at_most == "avx2" || at_most == "avx512")) return avx2::kTensorKernels;
 #endif
     return portable::kTensorKernels;
   }();
