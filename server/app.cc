@@ -1,0 +1,142 @@
+#include "server/app.h"
+
+#include <oneapi/dnnl/dnnl.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "engine/tensor/elementwise.h"
+#include "prometheus/exposer.h"
+#include "server/metrics/metrics.h"
+#include "server/models/repository.h"
+#include "server/rpc/rpc_server.h"
+#include "server/version.h"
+#include "spdlog/spdlog.h"
+
+namespace tidegate {
+namespace {
+
+constexpr absl::Duration kGrace = absl::Seconds(10);  // for open calls, after the drain delay
+
+// Each connection takes a file descriptor, and gRPC 1.51 no longer accepts any after it once ran out of them.
+void RaiseFileLimit() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  if (setrlimit(RLIMIT_NOFILE, &limit) != 0) spdlog::warn("cannot raise the limit of open files");
+}
+
+// SIGTERM and SIGINT. Created before any thread, so that all threads leave them to Wait.
+class StopSignals {
+ public:
+  StopSignals() {
+    sigemptyset(&signals_);
+    sigaddset(&signals_, SIGTERM);
+    sigaddset(&signals_, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+  }
+
+  // Until the first one; from then on another ends the process at once.
+  void Wait() {
+    int signal = 0;
+    sigwait(&signals_, &signal);
+    // A handler, not the default action: the kernel ignores that one for the first process of a container.
+    std::signal(SIGTERM, [](int) { _exit(1); });
+    std::signal(SIGINT, [](int) { _exit(1); });
+    pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
+  }
+
+ private:
+  sigset_t signals_{};
+};
+
+BuildInfo DescribeBuild() {
+  const dnnl_version_t& onednn = *dnnl_version();
+  return {.version = kVersion,
+          .instruction_set = InstructionSet(),
+          .onednn = absl::StrCat(onednn.major, ".", onednn.minor, ".", onednn.patch)};
+}
+
+ModelInfo DescribeModel(const ServedModel& served) {
+  const ModelSpec& spec = served.model->spec();
+  const auto cell = [](std::string* out, const LayerSpec& layer) {
+    absl::StrAppend(out, layer.cell == CellKind::kGru ? "gru" : "lstm");
+  };
+  const auto units = [](std::string* out, const LayerSpec& layer) { absl::StrAppend(out, layer.units); };
+  return {.name = served.name,
+          .version = absl::StrCat(served.version),
+          .cell = absl::StrJoin(spec.layers, ",", cell),
+          .units = absl::StrJoin(spec.layers, ",", units),
+          .horizon = absl::StrCat(spec.horizon),
+          .sha256 = spec.weights_sha256.substr(0, 12)};
+}
+
+std::shared_ptr<Metrics> MakeMetrics(const Repository& repository) {
+  std::vector<ModelInfo> models;
+  for (const ServedModel& served : repository.models()) models.push_back(DescribeModel(served));
+  return std::make_shared<Metrics>(DescribeBuild(), std::move(models), /*shard_count=*/1);
+}
+
+// An HTTP server for Prometheus, until the process ends: to stop one takes its library two seconds.
+// prometheus-cpp reports errors as exceptions, which end here.
+absl::StatusOr<prometheus::Exposer*> StartExposer(const std::string& listen, const std::shared_ptr<Metrics>& metrics) {
+  static prometheus::Exposer* exposer = nullptr;
+  try {
+    exposer = new prometheus::Exposer(listen);
+    exposer->RegisterCollectable(metrics);
+    return exposer;
+  } catch (const std::exception& error) {
+    return absl::UnavailableError(absl::StrCat("--metrics-listen: cannot listen on '", listen,
+                                               "': is another program using the port, is the address one of this "
+                                               "machine, and HOST:PORT? (",
+                                               error.what(), ")"));
+  }
+}
+
+}  // namespace
+
+absl::Status RunServer(const Options& options) {
+  StopSignals signals;
+  RaiseFileLimit();
+  const auto repository = Repository::Load(options.models, options.default_model);
+  if (!repository.ok()) return repository.status();
+  for (const ServedModel& served : repository->models()) {
+    spdlog::info("model {} version {}: {} parameters, {} bytes of state per stream", served.name, served.version,
+                 served.model->parameters(), StreamFloats(*served.model) * sizeof(float));
+  }
+  const std::shared_ptr<Metrics> metrics = MakeMetrics(*repository);
+  const auto exposer = StartExposer(options.metrics_listen, metrics);
+  if (!exposer.ok()) return exposer.status();
+  const RpcServer::Options rpc = {
+      .listen = options.listen, .serving = {.max_streams = options.max_streams, .max_future = options.max_future}};
+  const auto server = RpcServer::Start(rpc, *repository, metrics->shard(0));
+  if (!server.ok()) return server.status();
+
+  const std::string metrics_host = options.metrics_listen.substr(0, options.metrics_listen.rfind(':') + 1);
+  std::printf("tidegate-server ready: grpc=%s metrics=http://%s%d/metrics\n", (*server)->address().c_str(),
+              metrics_host.c_str(), (*exposer)->GetListeningPorts().front());
+  std::fflush(stdout);
+  spdlog::info("serving on {}", (*server)->address());
+
+  signals.Wait();
+  spdlog::info("stopping: answering what was sent, then the end");
+  (*server)->AnnounceShutdown();
+  absl::SleepFor(options.drain_delay);
+  (*server)->Shutdown(kGrace);
+  spdlog::info("stopped");
+  return absl::OkStatus();
+}
+
+}  // namespace tidegate

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+namespace tidegate {
+
+// Counters that one thread writes and any thread reads: plain loads and stores instead of locks or locked
+// instructions, about a nanosecond an update. A reader may see an update late, never half of a number.
+
+// A number that only grows.
+class Counter {
+ public:
+  void Add(std::uint64_t n) { value_.store(value() + n, std::memory_order_relaxed); }
+  std::uint64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::uint64_t> value_{0};
+};
+
+// A number that rises and falls.
+class Gauge {
+ public:
+  void Set(std::int64_t value) { value_.store(value, std::memory_order_relaxed); }
+  std::int64_t value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> value_{0};
+};
+
+// How often values fell into each of some buckets, and their sum.
+class Histogram {
+ public:
+  static constexpr std::size_t kMaxBounds = 24;
+
+  // bounds: upper limits of the buckets, rising, each belonging to its bucket; at most kMaxBounds; must live as
+  // long as the histogram. A last bucket without a limit is added.
+  explicit Histogram(std::span<const double> bounds) : bounds_(bounds) { assert(bounds.size() <= kMaxBounds); }
+
+  void Observe(double value) {
+    const auto bucket = static_cast<std::size_t>(std::ranges::lower_bound(bounds_, value) - bounds_.begin());
+    counts_[bucket].Add(1);
+    sum_.store(sum() + value, std::memory_order_relaxed);
+  }
+
+  std::span<const double> bounds() const { return bounds_; }
+  std::uint64_t count(std::size_t bucket) const { return counts_[bucket].value(); }  // bucket <= bounds().size()
+  double sum() const { return sum_.load(std::memory_order_relaxed); }
+
+ private:
+  std::span<const double> bounds_;
+  std::array<Counter, kMaxBounds + 1> counts_;
+  std::atomic<double> sum_{0};
+};
+
+}  // namespace tidegate

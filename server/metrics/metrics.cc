@@ -1,0 +1,168 @@
+#include "server/metrics/metrics.h"
+
+#include <cstdint>
+#include <limits>
+#include <utility>
+
+#include "prometheus/client_metric.h"
+#include "server/metrics/process_metrics.h"
+
+namespace tidegate {
+namespace {
+
+using prometheus::ClientMetric;
+using prometheus::MetricFamily;
+using Labels = std::vector<ClientMetric::Label>;
+
+constexpr std::array kRequestBounds = {10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3,   2.5e-3,
+                                       5e-3,  10e-3, 25e-3, 50e-3,  100e-3, 250e-3, 500e-3, 1.0};
+constexpr std::array kStepBounds = {1e-6,   2.5e-6, 5e-6, 10e-6,  25e-6, 50e-6, 100e-6, 250e-6,
+                                    500e-6, 1e-3,   2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3,  100e-3};
+constexpr std::array kBatchBounds = {1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0};
+
+struct NumberName {
+  std::size_t number;
+  const char* name;
+};
+
+// Only codes that the server itself answers with, and outcomes it gives.
+constexpr std::array<NumberName, 7> kCodeNames = {{{0, "OK"},
+                                                   {1, "CANCELLED"},
+                                                   {3, "INVALID_ARGUMENT"},
+                                                   {5, "NOT_FOUND"},
+                                                   {8, "RESOURCE_EXHAUSTED"},
+                                                   {13, "INTERNAL"},
+                                                   {14, "UNAVAILABLE"}}};
+constexpr std::array<NumberName, 6> kOutcomeNames = {{{1, "applied"},
+                                                      {2, "duplicate"},
+                                                      {3, "conflict"},
+                                                      {4, "late"},
+                                                      {7, "invalid"},
+                                                      {8, "overloaded"}}};
+
+MetricFamily Family(const MetricDeclaration& declaration) {
+  return {.name = declaration.name, .help = declaration.help, .type = declaration.type, .metric = {}};
+}
+
+void AddValue(MetricFamily& family, Labels labels, double value) {
+  ClientMetric& added = family.metric.emplace_back();
+  added.label = std::move(labels);
+  (family.type == prometheus::MetricType::Counter ? added.counter.value : added.gauge.value) = value;
+}
+
+MetricFamily Single(const MetricDeclaration& declaration, double value, Labels labels = {}) {
+  MetricFamily family = Family(declaration);
+  AddValue(family, std::move(labels), value);
+  return family;
+}
+
+// The sum of value(shard) over all shards.
+template <typename Value>
+double Sum(const std::deque<ShardMetrics>& shards, Value value) {
+  double sum = 0;
+  for (const ShardMetrics& shard : shards) sum += static_cast<double>(value(shard));
+  return sum;
+}
+
+// Adds the sum of the histograms histogram(shard) over all shards.
+template <typename Get>
+void AddHistogram(MetricFamily& family, Labels labels, const std::deque<ShardMetrics>& shards, Get histogram) {
+  ClientMetric& added = family.metric.emplace_back();
+  added.label = std::move(labels);
+  const std::span<const double> bounds = histogram(shards.front()).bounds();
+  std::uint64_t below = 0;
+  for (std::size_t bucket = 0; bucket <= bounds.size(); ++bucket) {
+    for (const ShardMetrics& shard : shards) below += histogram(shard).count(bucket);
+    const double bound = bucket < bounds.size() ? bounds[bucket] : std::numeric_limits<double>::infinity();
+    added.histogram.bucket.push_back({.cumulative_count = below, .upper_bound = bound});
+  }
+  added.histogram.sample_count = below;
+  added.histogram.sample_sum = Sum(shards, [&](const ShardMetrics& shard) { return histogram(shard).sum(); });
+}
+
+void AddRequestMetrics(std::vector<MetricFamily>& families, const std::deque<ShardMetrics>& shards) {
+  MetricFamily durations = Family(metric::kRequestDuration);
+  MetricFamily requests = Family(metric::kRequests);
+  for (std::size_t method = 0; method < kMethodNames.size(); ++method) {
+    const ClientMetric::Label label{"method", kMethodNames[method]};
+    AddHistogram(durations, {label}, shards,
+                 [&](const auto& shard) -> const Histogram& { return shard.request_durations[method]; });
+    for (const NumberName& code : kCodeNames) {
+      AddValue(requests, {label, {"code", code.name}},
+               Sum(shards, [&](const auto& shard) { return shard.requests[method][code.number].value(); }));
+    }
+  }
+  MetricFamily wait = Family(metric::kQueueWait);
+  AddHistogram(wait, {}, shards, [](const auto& shard) -> const Histogram& { return shard.queue_wait; });
+  families.insert(families.end(), {std::move(durations), std::move(wait), std::move(requests)});
+}
+
+void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<ModelInfo>& models,
+                     const std::deque<ShardMetrics>& shards) {
+  MetricFamily steps = Family(metric::kStepDuration);
+  MetricFamily batches = Family(metric::kBatchSize);
+  MetricFamily readings = Family(metric::kReadings);
+  MetricFamily streams = Family(metric::kStreams);
+  MetricFamily bytes = Family(metric::kStateBytes);
+  MetricFamily info = Family(metric::kModelInfo);
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const ModelInfo& model = models[m];
+    const ClientMetric::Label label{"model", model.name};
+    AddHistogram(steps, {label}, shards,
+                 [&](const auto& shard) -> const Histogram& { return shard.models[m].step_duration; });
+    AddHistogram(batches, {label}, shards,
+                 [&](const auto& shard) -> const Histogram& { return shard.models[m].batch_size; });
+    for (const NumberName& outcome : kOutcomeNames) {
+      AddValue(readings, {label, {"outcome", outcome.name}},
+               Sum(shards, [&](const auto& shard) { return shard.models[m].readings[outcome.number].value(); }));
+    }
+    AddValue(streams, {label}, Sum(shards, [&](const auto& shard) { return shard.models[m].streams.value(); }));
+    AddValue(bytes, {label}, Sum(shards, [&](const auto& shard) { return shard.models[m].state_bytes.value(); }));
+    AddValue(info,
+             {label,
+              {"version", model.version},
+              {"cell", model.cell},
+              {"units", model.units},
+              {"horizon", model.horizon},
+              {"sha256", model.sha256}},
+             1);
+  }
+  families.insert(families.end(), {std::move(steps), std::move(batches), std::move(readings), std::move(streams),
+                                   std::move(bytes), std::move(info)});
+}
+
+void AddProcessMetrics(std::vector<MetricFamily>& families) {
+  const ProcessMetrics process = ReadProcessMetrics();
+  families.push_back(Single(metric::kStartTime, process.start_time_seconds));
+  families.push_back(Single(metric::kResidentMemory, process.resident_bytes));
+  families.push_back(Single(metric::kCpu, process.cpu_seconds));
+  families.push_back(Single(metric::kOpenFds, process.open_fds));
+}
+
+}  // namespace
+
+ModelMetrics::ModelMetrics() : step_duration(kStepBounds), batch_size(kBatchBounds) {}
+
+ShardMetrics::ShardMetrics(std::size_t model_count)
+    : request_durations{Histogram(kRequestBounds), Histogram(kRequestBounds)},
+      queue_wait(kRequestBounds),
+      models(model_count) {}
+
+Metrics::Metrics(BuildInfo build, std::vector<ModelInfo> models, std::size_t shard_count)
+    : build_(std::move(build)), models_(std::move(models)) {
+  for (std::size_t i = 0; i < shard_count; ++i) shards_.emplace_back(models_.size());
+}
+
+std::vector<MetricFamily> Metrics::Collect() const {
+  std::vector<MetricFamily> families;
+  AddRequestMetrics(families, shards_);
+  AddModelMetrics(families, models_, shards_);
+  families.push_back(Single(metric::kBuildInfo, 1,
+                            {{"version", build_.version},
+                             {"instruction_set", build_.instruction_set},
+                             {"onednn", build_.onednn}}));
+  AddProcessMetrics(families);
+  return families;
+}
+
+}  // namespace tidegate

@@ -1,0 +1,108 @@
+#include "server/models/repository.h"
+
+#include <algorithm>
+#include <system_error>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "engine/model/model_file.h"
+
+namespace tidegate {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The folders in `folder`, by name, rising. Links to folders count.
+absl::StatusOr<std::vector<fs::path>> Folders(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> folders;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->is_directory() && entry->path().filename().string().front() != '.') folders.push_back(entry->path());
+  }
+  if (error) return absl::NotFoundError(absl::StrCat(folder.string(), ": ", error.message()));
+  std::sort(folders.begin(), folders.end());
+  return folders;
+}
+
+// The highest version in DIR/<name>.
+absl::StatusOr<std::uint64_t> HighestVersion(const fs::path& folder) {
+  const auto versions = Folders(folder);
+  if (!versions.ok()) return versions.status();
+  std::optional<std::uint64_t> highest;
+  for (const fs::path& path : *versions) {
+    const std::string name = path.filename().string();
+    std::uint64_t version = 0;
+    const bool digits = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
+    // A second spelling of a number (007) would make two folders one version.
+    if (!digits || !absl::SimpleAtoi(name, &version) || absl::StrCat(version) != name) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(path.string(), ": expected a version, a decimal number such as 1, as the folder's name"));
+    }
+    highest = std::max(highest.value_or(0), version);
+  }
+  if (!highest) {
+    return absl::NotFoundError(absl::StrCat(folder.string(), ": no version of this model; expected ",
+                                            (folder / "1").string(), " with model.json and weights.safetensors"));
+  }
+  return *highest;
+}
+
+absl::StatusOr<ServedModel> LoadHighest(const fs::path& folder) {
+  const auto version = HighestVersion(folder);
+  if (!version.ok()) return version.status();
+  const fs::path version_folder = folder / absl::StrCat(*version);
+  auto model = ReadModel(version_folder);
+  if (!model.ok()) return model.status();
+  const std::string name = folder.filename().string();
+  if ((*model)->spec().name != name) {
+    return absl::InvalidArgumentError(absl::StrCat(version_folder.string(), ": model.json names the model '",
+                                                   (*model)->spec().name, "', its folder '", name,
+                                                   "'; rename the folder or the model"));
+  }
+  return ServedModel{.name = name, .version = *version, .model = *std::move(model)};
+}
+
+}  // namespace
+
+absl::StatusOr<Repository> Repository::Load(const fs::path& folder, const std::string& default_model) {
+  const auto folders = Folders(folder);
+  if (!folders.ok()) return folders.status();
+  Repository repository;
+  for (const fs::path& path : *folders) {
+    auto served = LoadHighest(path);
+    if (!served.ok()) return served.status();
+    repository.models_.push_back(*std::move(served));
+  }
+  if (repository.models_.empty()) {
+    return absl::NotFoundError(absl::StrCat(folder.string(), ": no model in this folder; expected ",
+                                            (folder / "<name>" / "<version>" / "model.json").string()));
+  }
+  if (!default_model.empty()) {
+    const auto index = repository.Find(default_model);
+    if (!index.ok()) return index.status();
+    repository.default_ = *index;
+  } else if (repository.models_.size() == 1) {
+    repository.default_ = 0;
+  }
+  return repository;
+}
+
+absl::StatusOr<std::size_t> Repository::Find(absl::string_view name) const {
+  if (name.empty()) {
+    if (default_) return *default_;
+    return absl::InvalidArgumentError(
+        absl::StrCat("no model named and this server has no default: name one of ", Names()));
+  }
+  const auto found = std::find_if(models_.begin(), models_.end(), [&](const auto& m) { return m.name == name; });
+  if (found != models_.end()) return static_cast<std::size_t>(found - models_.begin());
+  return absl::NotFoundError(absl::StrCat("no model '", name.substr(0, 64), "': this server has ", Names()));
+}
+
+std::string Repository::Names() const {
+  return absl::StrJoin(models_, ", ", [](std::string* out, const auto& m) { absl::StrAppend(out, m.name); });
+}
+
+}  // namespace tidegate

@@ -1,0 +1,68 @@
+#include "server/options.h"
+
+#include <CLI/CLI.hpp>
+#include <limits>
+
+#include "server/version.h"
+
+namespace tidegate {
+
+std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) {
+  Options options;
+  double max_future_seconds = absl::ToDoubleSeconds(options.max_future);
+  double drain_delay_seconds = absl::ToDoubleSeconds(options.drain_delay);
+  CLI::App app("Serves forecasts for streams of sensor readings over gRPC (tidegate.v1.Forecaster).",
+               "tidegate-server");
+  app.set_version_flag("--version", std::string("tidegate-server ") + kVersion);
+  app.get_formatter()->column_width(34);
+
+  auto* const health =
+      app.add_option("--health", options.health,
+                     "Serve nothing, but ask the server at HOST:PORT for its health; the exit code is 0 if it serves");
+  auto* const models = app.add_option("--models", options.models,
+                                      "Folder of the models: DIR/<name>/<version>/, the highest version is served")
+                           ->type_name("DIR");
+  health->type_name("HOST:PORT")->excludes(models);
+  app.add_option("--listen", options.listen,
+                 "Address for gRPC; port 0: a free one. There is no authentication: listen on other addresses only in "
+                 "networks you trust")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  app.add_option("--metrics-listen", options.metrics_listen,
+                 "Address for Prometheus, http://HOST:PORT/metrics; port 0: a free one")
+      ->type_name("HOST:PORT")
+      ->capture_default_str();
+  app.add_option("--default-model", options.default_model,
+                 "Model of requests that name none; without it, the only model if there is just one")
+      ->type_name("NAME");
+  app.add_option("--max-streams", options.max_streams,
+                 "Streams to keep, over all models; readings of further ones are OVERLOADED")
+      ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31))
+      ->type_name("COUNT")
+      ->capture_default_str();
+  app.add_option("--max-future", max_future_seconds,
+                 "How far a reading's time may lie ahead of this machine's clock; later ones are INVALID")
+      ->check(CLI::Range(0.0, 1e9))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  app.add_option("--drain-delay", drain_delay_seconds,
+                 "After SIGTERM, time to serve on with health NOT_SERVING, so that load balancers notice")
+      ->check(CLI::Range(0.0, 3600.0))
+      ->type_name("SECONDS")
+      ->capture_default_str();
+  app.add_option("--log-level", options.log_level, "What to log to stderr: trace, debug, info, warn, error or off")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
+      ->type_name("LEVEL")
+      ->capture_default_str();
+  try {
+    app.parse(argc, argv);
+    if (options.models.empty() && options.health.empty()) throw CLI::RequiredError("--models");
+  } catch (const CLI::ParseError& error) {
+    return ExitCode{app.exit(error) == 0 ? 0 : 2};
+  }
+  options.max_future = absl::Seconds(max_future_seconds);
+  options.drain_delay = absl::Seconds(drain_delay_seconds);
+  return options;
+}
+
+}  // namespace tidegate

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <variant>
+
+#include "absl/time/time.h"
+
+namespace tidegate {
+
+// How the server runs. Defaults and units are repeated to the user by --help.
+struct Options {
+  std::string models;                              // folder of models, see Repository
+  std::string listen = "127.0.0.1:50051";          // gRPC
+  std::string metrics_listen = "127.0.0.1:9464";   // HTTP, /metrics
+  std::string default_model;                       // empty: the only one, if there is just one
+  std::size_t max_streams = 1'000'000;             // over all models
+  absl::Duration max_future = absl::Seconds(300);  // how far a reading's time may lie ahead
+  absl::Duration drain_delay;                      // between NOT_SERVING and the end of service
+  std::string log_level = "info";                  // trace, debug, info, warn, error or off
+  std::string health;                              // not empty: check the server at this address instead of serving
+};
+
+// The process is to end with this code: help, the version or what is wrong with the flags has been printed.
+struct ExitCode {
+  int code;
+};
+
+// Reads the command line.
+std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv);
+
+}  // namespace tidegate

@@ -1,0 +1,85 @@
+#include "server/rpc/admission.h"
+
+#include <grpcpp/support/proto_buffer_reader.h>
+
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/rpc/limits.h"
+#include "server/rpc/request_check.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::size_t kMaxFree = 64;  // exchanges kept for reuse
+
+}  // namespace
+
+Admission::Admission(const Repository& repository, Shard& shard, absl::Duration max_future)
+    : repository_(repository), shard_(shard), max_future_(max_future) {}
+
+absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, StreamHandles* handles, Call* call) {
+  std::unique_ptr<Exchange> exchange;
+  if (free_.empty()) {
+    exchange = std::make_unique<Exchange>();
+  } else {
+    exchange = std::move(free_.back());
+    free_.pop_back();
+  }
+  exchange->call = call;
+  exchange->answered = false;
+  exchange->received = Work::Clock::now();
+  exchange->message_handles.Clear();
+  exchange->handles = handles != nullptr ? handles : &exchange->message_handles;
+
+  const auto model = Parse(bytes, exchange->handles->size(), *exchange);
+  if (!model.ok()) {
+    Release(exchange.release());
+    return model.status();
+  }
+  exchange->model = static_cast<std::uint32_t>(*model);
+  exchange->latest_ns = absl::ToUnixNanos(absl::Now() + max_future_);
+  PrepareExchange(repository_.models()[*model].model->spec(), *exchange);
+  waiting_readings_ += exchange->size();
+  shard_.Admit(*exchange);
+  return exchange.release();
+}
+
+absl::StatusOr<std::size_t> Admission::Parse(grpc::ByteBuffer& bytes, std::size_t handles_named, Exchange& exchange) {
+  grpc::ProtoBufferReader reader(&bytes);
+  if (!reader.status().ok() || !exchange.request.ParseFromZeroCopyStream(&reader)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        bytes.Length(), " bytes that are no tidegate.v1.PushRequest, or whose model or stream ids are not UTF-8"));
+  }
+  const auto model = repository_.Find(exchange.request.model());
+  if (!model.ok()) return model.status();
+  const absl::Status checked =
+      CheckRequest(exchange.request, repository_.models()[*model].model->spec(), handles_named);
+  if (!checked.ok()) return checked;
+  return *model;
+}
+
+const std::vector<Exchange*>& Admission::Run() {
+  done_.clear();
+  answered_.clear();
+  shard_.Run(done_);
+  for (Work* work : done_) {
+    auto* exchange = static_cast<Exchange*>(work);  // the shard has only what Admit gave it
+    waiting_readings_ -= exchange->size();
+    exchange->answered = true;
+    CompleteResponse(*exchange);
+    answered_.push_back(exchange);
+  }
+  return answered_;
+}
+
+void Admission::Release(Exchange* exchange) {
+  std::unique_ptr<Exchange> owned(exchange);
+  if (free_.size() < kMaxFree) free_.push_back(std::move(owned));
+}
+
+bool Admission::full() const { return waiting_readings_ >= limits::kWaitingReadings; }
+
+}  // namespace tidegate

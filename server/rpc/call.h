@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+
+#include "server/rpc/exchange.h"
+
+namespace tidegate {
+
+class Call;
+
+// What a call waits for from its completion queue.
+enum class Operation : std::uint8_t { kStart, kRead, kWrite, kFinish, kDone };
+
+// What a completion queue hands back.
+struct Tag {
+  Call* call;
+  Operation operation;
+};
+
+// One call, from the wait for a client to its last completion, upon which it deletes itself. All methods are called by
+// the thread of its ServingLoop.
+class Call {
+ public:
+  virtual ~Call() = default;
+
+  // The operation has ended; ok as grpc::CompletionQueue::Next says.
+  virtual void Complete(Operation operation, bool ok) = 0;
+
+  // Some of the call's exchanges have been answered; sends what is due.
+  virtual void Answer() {}
+
+  // What ServingLoop::Health says has changed.
+  virtual void HealthChanged() {}
+
+  // Admitted requests are still answered, no more are taken. A call that ends by itself does nothing.
+  virtual void Drain() {}
+};
+
+}  // namespace tidegate

@@ -1,0 +1,44 @@
+#include "server/rpc/push_call.h"
+
+#include "absl/status/status.h"
+#include "server/rpc/status.h"
+
+namespace tidegate {
+
+PushCall::PushCall(ServingLoop& loop) : loop_(loop) {
+  loop_.forecaster().RequestPush(&context_, &message_, &writer_, &loop_.queue(), &loop_.queue(), &start_);
+}
+
+void PushCall::Complete(Operation operation, bool ok) {
+  if (operation == Operation::kStart && ok) {
+    new PushCall(loop_);  // waits for the next client
+    loop_.Opened(this);
+    return Start();
+  }
+  // Sent, or never begun because the server is shutting down.
+  if (operation == Operation::kFinish) loop_.Closed(this);
+  delete this;
+}
+
+void PushCall::Start() {
+  if (loop_.admission().full()) {
+    return Refuse(absl::ResourceExhaustedError("too many readings are waiting on this server; push again later"));
+  }
+  const auto admitted = loop_.admission().Admit(message_, nullptr, this);
+  message_.Clear();
+  if (!admitted.ok()) return Refuse(admitted.status());
+  exchange_ = *admitted;
+}
+
+void PushCall::Refuse(const absl::Status& status) {
+  loop_.CountRequest(Method::kPush, status.code());
+  writer_.FinishWithError(ToGrpcStatus(status), &finish_);
+}
+
+void PushCall::Answer() {
+  loop_.CountAnswer(Method::kPush, *exchange_);
+  writer_.Finish(Serialize(exchange_->response), grpc::Status::OK, &finish_);
+  loop_.admission().Release(exchange_);
+}
+
+}  // namespace tidegate

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_unary_call.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include "absl/status/status.h"
+#include "server/rpc/call.h"
+#include "server/rpc/serving_loop.h"
+
+namespace tidegate {
+
+// A call of Forecaster.Push. What was admitted is applied even if the client has gone.
+class PushCall final : public Call {
+ public:
+  // Waits for a client.
+  explicit PushCall(ServingLoop& loop);
+
+  void Complete(Operation operation, bool ok) override;
+  void Answer() override;
+
+ private:
+  void Start();
+  void Refuse(const absl::Status& status);
+
+  ServingLoop& loop_;
+  grpc::ServerContext context_;
+  grpc::ByteBuffer message_;
+  grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
+  Tag start_{this, Operation::kStart};
+  Tag finish_{this, Operation::kFinish};
+  Exchange* exchange_ = nullptr;
+};
+
+}  // namespace tidegate

@@ -1,0 +1,92 @@
+#include "server/rpc/request_check.h"
+
+#include <algorithm>
+#include <span>
+
+#include "absl/strings/str_cat.h"
+#include "server/rpc/limits.h"
+
+namespace tidegate {
+namespace {
+
+template <typename Field>
+auto View(const Field& field) {
+  return std::span(field.data(), static_cast<std::size_t>(field.size()));
+}
+
+// `n` entries of unspecified value.
+template <typename Field>
+auto Room(Field* field, std::size_t n) {
+  field->Clear();
+  field->Reserve(static_cast<int>(n));
+  field->AddNAlreadyReserved(static_cast<int>(n));
+  return std::span(field->mutable_data(), n);
+}
+
+}  // namespace
+
+std::size_t AnswerBytes(const ModelSpec& spec) {
+  // outcome and reason take a byte each; anomaly_score, steps and quality four.
+  return spec.outputs() * sizeof(float) + 14;
+}
+
+std::size_t MaxMessageReadings(const ModelSpec& spec) {
+  return std::clamp<std::size_t>(limits::kAnswerBytes / AnswerBytes(spec), 1, limits::kMessageReadings);
+}
+
+absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec, std::size_t handles_named) {
+  const auto readings = static_cast<std::size_t>(request.timestamp_size());
+  const auto values = static_cast<std::size_t>(request.value_size());
+  const auto handles = static_cast<std::size_t>(request.handle_size());
+  const auto ids = static_cast<std::size_t>(request.stream_id_size());
+  if (const std::size_t most = MaxMessageReadings(spec); readings > most) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(readings, " readings in a message; the most for model '", spec.name, "' are ", most));
+  }
+  if (values != readings * spec.features.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(readings, " readings (timestamp) with ", values, " values: model '", spec.name, "' takes ",
+                     spec.features.size(), " values a reading, ", readings * spec.features.size(), " in all"));
+  }
+  if (handles != 0 && handles != readings) {
+    return absl::InvalidArgumentError(absl::StrCat(readings, " readings (timestamp) with ", handles,
+                                                   " handles: send one handle a reading, or no handles and one "
+                                                   "stream_id a reading"));
+  }
+  if (handles == 0 && readings != 0 && ids != readings) {
+    return absl::InvalidArgumentError(absl::StrCat(readings, " readings (timestamp) with no handles and ", ids,
+                                                   " stream ids: send one handle or one stream_id a reading"));
+  }
+  if (handles_named + ids > limits::kCallHandles) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat(handles_named + ids, " stream ids named on one call, at most ", limits::kCallHandles,
+                     ": name each stream once and send its handle, or begin a new call"));
+  }
+  return absl::OkStatus();
+}
+
+void PrepareExchange(const ModelSpec& spec, Exchange& exchange) {
+  const v1::PushRequest& request = exchange.request;
+  exchange.ids = View(request.stream_id());
+  exchange.handle = View(request.handle());
+  exchange.timestamp_ns = View(request.timestamp());
+  exchange.value = View(request.value());
+
+  v1::PushResponse& response = exchange.response;
+  const std::size_t n = exchange.timestamp_ns.size();
+  exchange.outcome = Room(response.mutable_outcome(), n);
+  exchange.reason = Room(response.mutable_reason(), n);
+  exchange.forecast = Room(response.mutable_forecast(), n * spec.outputs());
+  exchange.anomaly_score = Room(response.mutable_anomaly_score(), n);
+  exchange.steps = Room(response.mutable_steps(), n);
+  exchange.quality = Room(response.mutable_quality(), n);
+  response.set_horizon(static_cast<std::uint32_t>(spec.horizon));
+  response.mutable_quantile()->Assign(spec.quantiles.begin(), spec.quantiles.end());
+  response.set_interval(spec.interval_ns);
+}
+
+void CompleteResponse(Exchange& exchange) {
+  if (!exchange.any_reason) exchange.response.clear_reason();
+}
+
+}  // namespace tidegate

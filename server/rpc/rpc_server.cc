@@ -1,0 +1,82 @@
+#include "server/rpc/rpc_server.h"
+
+#include <grpc/grpc.h>
+#include <grpcpp/resource_quota.h>
+#include <grpcpp/security/server_credentials.h>
+#include <grpcpp/server_builder.h>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "server/rpc/limits.h"
+
+namespace tidegate {
+namespace {
+
+// Keeps gRPC's threads until the process ends: with the last user gone gRPC would join them, and one that still polls a
+// connection takes up to 10 s.
+void KeepLibrary() {
+  static const bool kept = (grpc_init(), true);
+  static_cast<void>(kept);
+}
+
+void SetLimits(grpc::ServerBuilder& builder) {
+  builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMessageBytes));
+  // gRPC 1.51 applies the limit only after decompression, so that a small message can take any amount of memory.
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
+  builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
+  builder.SetResourceQuota(grpc::ResourceQuota("tidegate").Resize(limits::kTransportBytes));
+  builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kConnectionCalls);
+  builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits::kMetadataBytes));
+  // A second server on the same port must fail to start instead of taking half of the connections.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  // Notices clients that vanished, and lets idle clients ping.
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIME_MS, 60'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 20'000);
+  builder.AddChannelArgument(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& options, const Repository& repository,
+                                                            ShardMetrics& metrics) {
+  const auto colon = options.listen.rfind(':');
+  if (colon == std::string::npos) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("cannot listen on '", options.listen, "': expected HOST:PORT, such as 127.0.0.1:50051"));
+  }
+  std::unique_ptr<RpcServer> server(new RpcServer());
+  server->host_ = options.listen.substr(0, colon + 1);
+  KeepLibrary();
+  grpc::ServerBuilder builder;
+  SetLimits(builder);
+  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &server->port_);
+  server->loop_ = std::make_unique<ServingLoop>(options.serving, repository, metrics, builder);
+  server->server_ = builder.BuildAndStart();
+  if (server->server_ == nullptr) {
+    return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen,
+                                               "': is another program using the port, is the address one of this "
+                                               "machine, and HOST:PORT?"));
+  }
+  server->loop_->Start();
+  return server;
+}
+
+RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
+
+void RpcServer::AnnounceShutdown() {
+  if (!announced_) loop_->AnnounceShutdown();
+  announced_ = true;
+}
+
+void RpcServer::Shutdown(absl::Duration grace) {
+  if (server_ == nullptr) return;
+  AnnounceShutdown();
+  loop_->Drain();
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
+  loop_->Stop();
+  server_.reset();
+}
+
+}  // namespace tidegate

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <grpcpp/server.h>
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "server/metrics/metrics.h"
+#include "server/models/repository.h"
+#include "server/rpc/serving_loop.h"
+
+namespace tidegate {
+
+// A gRPC server with the Forecaster service and the standard health service (grpc.health.v1), which knows the names
+// "" and "tidegate.v1.Forecaster". Start, AnnounceShutdown and Shutdown are for one thread.
+class RpcServer {
+ public:
+  struct Options {
+    std::string listen = "127.0.0.1:0";  // HOST:PORT; port 0: a free one
+    ServingLoop::Options serving;
+  };
+
+  // Listens, and serves until Shutdown. `repository` and `metrics` must outlive it, and nobody else may write
+  // `metrics`. Unavailable: the address cannot be listened on, for instance since another server does.
+  static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const Options& options, const Repository& repository,
+                                                          ShardMetrics& metrics);
+  ~RpcServer();  // Shutdown without grace, if it has not been shut down
+
+  int port() const { return port_; }
+  std::string address() const { return host_ + std::to_string(port_); }
+
+  // Health answers NOT_SERVING from now on, so that clients go elsewhere; all calls are served as before.
+  void AnnounceShutdown();
+
+  // Answers what was admitted, ends streams with UNAVAILABLE, and cancels the calls that are still open after `grace`.
+  void Shutdown(absl::Duration grace);
+
+ private:
+  RpcServer() = default;
+
+  std::string host_;  // with the colon
+  int port_ = 0;
+  bool announced_ = false;
+  std::unique_ptr<ServingLoop> loop_;
+  std::unique_ptr<grpc::Server> server_;
+};
+
+}  // namespace tidegate

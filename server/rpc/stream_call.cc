@@ -1,0 +1,125 @@
+#include "server/rpc/stream_call.h"
+
+#include "server/rpc/limits.h"
+#include "server/rpc/request_check.h"
+#include "server/rpc/status.h"
+
+namespace tidegate {
+
+StreamCall::StreamCall(ServingLoop& loop) : loop_(loop) {
+  context_.AsyncNotifyWhenDone(&done_);  // comes only if the call begins
+  loop_.forecaster().RequestStream(&context_, &stream_, &loop_.queue(), &loop_.queue(), &start_);
+}
+
+void StreamCall::Complete(Operation operation, bool ok) {
+  switch (operation) {
+    case Operation::kStart:
+      if (!ok) {  // the server is shutting down
+        delete this;
+        return;
+      }
+      new StreamCall(loop_);  // waits for the next client
+      loop_.Opened(this);
+      if (loop_.draining()) Drain();
+      break;
+    case Operation::kRead:
+      reading_ = false;
+      if (end_ || gone_) break;
+      if (ok) {
+        TakeRequest();
+      } else {
+        end_ = absl::OkStatus();  // the client has sent all it wants to send
+      }
+      break;
+    case Operation::kWrite:
+      writing_ = false;
+      gone_ |= !ok;
+      break;
+    case Operation::kFinish:
+      finished_ = true;
+      break;
+    case Operation::kDone:
+      call_done_ = true;
+      gone_ |= context_.IsCancelled();
+      break;
+  }
+  Advance();
+}
+
+void StreamCall::Drain() {
+  if (!end_) end_ = absl::UnavailableError("draining: this server is shutting down, call again");
+  Advance();
+}
+
+void StreamCall::TakeRequest() {
+  const auto admitted = loop_.admission().Admit(message_, &handles_, this);
+  message_.Clear();
+  if (!admitted.ok()) {
+    loop_.CountRequest(Method::kStream, admitted.status().code());
+    end_ = admitted.status();
+    return;
+  }
+  exchanges_.push_back(*admitted);
+  readings_ += (*admitted)->size();
+  answer_bytes_ += (*admitted)->forecast.size_bytes();
+}
+
+// Does whatever may be done next. The only place where operations begin and where the call ends.
+void StreamCall::Advance() {
+  if (gone_) DropAnswers();
+  if (!writing_ && answer_due()) WriteAnswer();
+  if (!reading_ && MayRead()) {
+    reading_ = true;
+    stream_.Read(&message_, &read_);
+  }
+  const bool over = gone_ || (end_ && exchanges_.empty());
+  if (over && !writing_ && !finishing_) Finish();
+  // A call whose client has gone still waits for the shard to be done with its requests.
+  if (finished_ && call_done_ && !reading_ && exchanges_.empty()) {
+    loop_.Closed(this);
+    delete this;
+  }
+}
+
+bool StreamCall::MayRead() const {
+  if (end_ || gone_) return false;
+  if (exchanges_.empty()) return true;
+  return readings_ < limits::kCallReadings && exchanges_.size() < limits::kCallRequests &&
+         answer_bytes_ < limits::kCallAnswerBytes && !loop_.admission().full();
+}
+
+void StreamCall::DropAnswers() {
+  while (answer_due()) {
+    loop_.CountRequest(Method::kStream, absl::StatusCode::kCancelled);
+    PopExchange();
+  }
+}
+
+// All answers but the last that is due are written with a hint that more follows, so that gRPC sends them together.
+// Never the first answer of a call: the hint would hold back the headers, which the write waits for.
+void StreamCall::WriteAnswer() {
+  Exchange& exchange = *exchanges_.front();
+  loop_.CountAnswer(Method::kStream, exchange);
+  const grpc::ByteBuffer bytes = Serialize(exchange.response);
+  PopExchange();
+  grpc::WriteOptions options;
+  if (answered_ && answer_due()) options.set_buffer_hint();
+  answered_ = true;
+  writing_ = true;
+  stream_.Write(bytes, options, &write_);
+}
+
+void StreamCall::PopExchange() {
+  Exchange* exchange = exchanges_.front();
+  exchanges_.pop_front();
+  readings_ -= exchange->size();
+  answer_bytes_ -= exchange->forecast.size_bytes();
+  loop_.admission().Release(exchange);
+}
+
+void StreamCall::Finish() {
+  finishing_ = true;
+  stream_.Finish(ToGrpcStatus(gone_ ? absl::CancelledError("the client has gone") : *end_), &finish_);
+}
+
+}  // namespace tidegate

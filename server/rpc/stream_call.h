@@ -1,0 +1,64 @@
+#pragma once
+
+#include <grpcpp/server_context.h>
+#include <grpcpp/support/async_stream.h>
+#include <grpcpp/support/byte_buffer.h>
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "server/rpc/call.h"
+#include "server/rpc/serving_loop.h"
+#include "server/shard/stream_handles.h"
+
+namespace tidegate {
+
+// A call of Forecaster.Stream: reads on while answers wait, up to the limits of limits.h, and answers in order.
+// What was admitted is applied even if the client has gone.
+class StreamCall final : public Call {
+ public:
+  // Waits for a client.
+  explicit StreamCall(ServingLoop& loop);
+
+  void Complete(Operation operation, bool ok) override;
+  void Answer() override { Advance(); }
+  void Drain() override;
+
+ private:
+  void TakeRequest();
+  void Advance();
+  void DropAnswers();
+  void WriteAnswer();
+  void Finish();
+  bool MayRead() const;
+  bool answer_due() const { return !exchanges_.empty() && exchanges_.front()->answered; }
+  void PopExchange();
+
+  ServingLoop& loop_;
+  grpc::ServerContext context_;
+  grpc::ServerAsyncReaderWriter<grpc::ByteBuffer, grpc::ByteBuffer> stream_{&context_};
+  grpc::ByteBuffer message_;
+  Tag start_{this, Operation::kStart};
+  Tag read_{this, Operation::kRead};
+  Tag write_{this, Operation::kWrite};
+  Tag finish_{this, Operation::kFinish};
+  Tag done_{this, Operation::kDone};
+
+  StreamHandles handles_;
+  std::deque<Exchange*> exchanges_;  // requests whose answers have not been sent, in order
+  std::size_t readings_ = 0;         // in exchanges_
+  std::size_t answer_bytes_ = 0;     // of exchanges_
+
+  bool reading_ = false;            // a read is under way
+  bool writing_ = false;            // a write is under way
+  bool answered_ = false;           // the first answer has been sent
+  bool gone_ = false;               // the client has gone: answers are dropped
+  std::optional<absl::Status> end_;  // no more is read; what the call ends with when all is answered
+  bool finishing_ = false;          // Finish was called
+  bool finished_ = false;           // and has ended
+  bool call_done_ = false;          // gRPC is done with the call
+};
+
+}  // namespace tidegate

@@ -1,0 +1,82 @@
+#include "server/shard/shard.h"
+
+#include <algorithm>
+
+namespace tidegate {
+namespace {
+
+// What one Run does at most: many small batches, or some large ones.
+constexpr std::size_t kRunBatches = 32;
+constexpr std::size_t kRunReadings = 1024;
+
+}  // namespace
+
+Shard::Shard(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams, ShardMetrics& metrics)
+    : table_(models, max_streams), metrics_(metrics) {
+  for (std::uint32_t m = 0; m < models.size(); ++m) {
+    lanes_.emplace_back(models[m], m, table_, metrics.queue_wait, metrics.models[m]);
+  }
+}
+
+void Shard::Admit(Work& work) {
+  work.left = work.size();
+  work.started = false;
+  work.any_reason = false;
+  const std::size_t first_handle = work.handles->size();
+  for (const std::string* id : work.ids) work.handles->Add(*id, table_);
+  for (std::uint32_t i = 0; i < work.size(); ++i) {
+    AdmitReading(work, i, work.handle.empty() ? static_cast<std::uint32_t>(first_handle) + i : work.handle[i]);
+  }
+  if (work.left == 0) empty_.push_back(&work);
+}
+
+void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {
+  Lane& lane = lanes_[work.model];
+  StreamHandles& handles = *work.handles;
+  if (handle >= handles.size()) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kUnknownHandle);
+  const StreamHandles::State state = handles.state(handle);
+  if (state == StreamHandles::State::kBadId) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamId);
+  if (state == StreamHandles::State::kNamed && !BindStream(work, i, handle)) return;
+  const StreamKey key = handles.key(handle);
+  if (key.model != work.model) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kOtherModel);
+  lane.Enqueue(key.slot, work, i);
+}
+
+bool Shard::BindStream(Work& work, std::uint32_t i, std::uint32_t handle) {
+  Lane& lane = lanes_[work.model];
+  auto key = table_.Find(work.handles->id(handle));
+  if (!key) {
+    // Only a reading that a new stream would take begins one.
+    const Decision decision = Decide(lane.model().spec(), StreamHeader(), work.reading(i), work.latest_ns);
+    if (decision.outcome != Outcome::kApplied) {
+      lane.Refuse(work, i, decision.outcome, decision.reason);
+      return false;
+    }
+    key = table_.Create(work.handles->id(handle), work.model);
+    if (!key) {
+      lane.Refuse(work, i, Outcome::kOverloaded, Reason::kNone);
+      return false;
+    }
+    metrics_.models[work.model].streams.Set(static_cast<std::int64_t>(table_.streams(work.model)));
+    metrics_.models[work.model].state_bytes.Set(static_cast<std::int64_t>(table_.state_bytes(work.model)));
+  }
+  work.handles->Bind(handle, *key);
+  return true;
+}
+
+void Shard::Run(std::vector<Work*>& done) {
+  done.insert(done.end(), empty_.begin(), empty_.end());
+  empty_.clear();
+  std::size_t readings = 0;
+  for (std::size_t batches = 0; batches < kRunBatches && readings < kRunReadings && !idle(); ++batches) {
+    for (Lane& lane : lanes_) {
+      if (!lane.idle()) readings += lane.StepBatch(done);
+    }
+  }
+}
+
+bool Shard::idle() const {
+  return empty_.empty() && std::ranges::all_of(lanes_, [](const Lane& lane) { return lane.idle(); });
+}
+
+}  // namespace tidegate

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/model/model.h"
+#include "server/metrics/metrics.h"
+#include "server/shard/lane.h"
+#include "server/shard/stream_table.h"
+#include "server/shard/work.h"
+
+namespace tidegate {
+
+// A set of streams with one owner: it takes requests in, decides what becomes of each reading, advances the streams
+// in batches across all requests, and hands the requests back answered. What a reading's answer is depends on its
+// stream alone, never on what else was waiting. Knows nothing of gRPC.
+// Owned by one thread; not thread-safe.
+class Shard {
+ public:
+  // max_streams: over all models; a reading that would begin one more is OVERLOADED.
+  Shard(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams, ShardMetrics& metrics);
+
+  // Takes a request in; readings of a stream are answered in the order in which they were admitted.
+  void Admit(Work& work);
+
+  // Steps some batches, a few milliseconds' worth, so that the caller can look for new requests in between. Appends
+  // the requests that are answered to `done`.
+  void Run(std::vector<Work*>& done);
+
+  // Nothing waits: Run has nothing to do.
+  bool idle() const;
+
+ private:
+  // Puts reading i into its stream's queue or refuses it.
+  void AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle);
+  // The stream of a handle that had none when it was named, created if need be. False: reading i was refused.
+  bool BindStream(Work& work, std::uint32_t i, std::uint32_t handle);
+
+  StreamTable table_;
+  ShardMetrics& metrics_;
+  std::deque<Lane> lanes_;    // by model
+  std::vector<Work*> empty_;  // requests that were answered when they were admitted
+};
+
+}  // namespace tidegate

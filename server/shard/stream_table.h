@@ -1,0 +1,71 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
+#include "engine/model/model.h"
+#include "engine/stream/stream.h"
+
+namespace tidegate {
+
+// Where a stream lives: the index of the model it is bound to, and its slot among that model's streams.
+struct StreamKey {
+  std::uint32_t model = 0;
+  std::uint32_t slot = 0;
+  bool operator==(const StreamKey&) const = default;
+};
+
+// The streams of one shard: their ids, and per model their headers and floats (see StreamFloats) in flat pages.
+// A stream stays where it is, so keys and pointers to it hold as long as the table.
+// Owned by its shard's thread; not thread-safe.
+class StreamTable {
+ public:
+  // max_streams: over all models.
+  StreamTable(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams);
+
+  // Nothing: there is no stream `id`.
+  std::optional<StreamKey> Find(absl::string_view id) const;
+
+  // Makes room for stream `id`, its header all zero and its floats unspecified (Decide asks for StartStream).
+  // Requires that it does not exist. Nothing: the table is full.
+  std::optional<StreamKey> Create(absl::string_view id, std::uint32_t model);
+
+  StreamHeader& header(StreamKey key) { return page(key).headers[key.slot % kPageStreams]; }
+  std::span<float> floats(StreamKey key) {
+    const std::size_t width = models_[key.model].stream_floats;
+    return {page(key).floats.get() + (key.slot % kPageStreams) * width, width};
+  }
+
+  std::size_t streams(std::uint32_t model) const { return models_[model].streams; }
+  std::size_t state_bytes(std::uint32_t model) const {  // of its streams' headers and floats
+    return streams(model) * (sizeof(StreamHeader) + models_[model].stream_floats * sizeof(float));
+  }
+
+ private:
+  static constexpr std::size_t kPageStreams = 256;
+  struct Page {
+    std::array<StreamHeader, kPageStreams> headers;
+    std::unique_ptr<float[]> floats;  // [kPageStreams, stream_floats]
+  };
+  struct PerModel {
+    std::size_t stream_floats = 0;
+    std::size_t streams = 0;
+    std::vector<std::unique_ptr<Page>> pages;
+  };
+
+  Page& page(StreamKey key) { return *models_[key.model].pages[key.slot / kPageStreams]; }
+
+  std::size_t max_streams_;
+  std::vector<PerModel> models_;
+  absl::flat_hash_map<std::string, StreamKey> keys_;
+};
+
+}  // namespace tidegate

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <span>
+#include <string>
+
+#include "engine/stream/stream.h"
+#include "server/shard/stream_handles.h"
+
+namespace tidegate {
+
+// One request as a shard sees it: the columns of N readings of one model, and room for their answers. Both belong to
+// the call and must stay put from Shard::Admit until Shard::Run hands the work back.
+struct Work {
+  using Clock = std::chrono::steady_clock;
+
+  // The request, checked: handle is empty with N ids or holds N handles, value holds N * F values.
+  std::uint32_t model = 0;                     // index among the shard's models
+  StreamHandles* handles = nullptr;            // of the call
+  std::span<const std::string* const> ids;     // to be given the next handles
+  std::span<const std::uint32_t> handle;       // [N]; empty: reading i is of ids[i]
+  std::span<const std::int64_t> timestamp_ns;  // [N]
+  std::span<const float> value;                // [N, F]
+  std::int64_t latest_ns = 0;                  // see Decide
+  Clock::time_point received;
+
+  // The answer, one entry or row per reading; all of it is written by the shard.
+  std::span<int> outcome;            // [N] numbers of Outcome
+  std::span<int> reason;             // [N] numbers of Reason
+  std::span<float> forecast;         // [N, horizon, Q]
+  std::span<float> anomaly_score;    // [N]
+  std::span<std::uint32_t> steps;    // [N]
+  std::span<std::uint32_t> quality;  // [N]
+  bool any_reason = false;           // some entry of `reason` is not kNone
+
+  // Kept by the shard.
+  std::size_t left = 0;  // readings without an answer
+  bool started = false;  // the first reading's turn has come
+
+  std::size_t size() const { return timestamp_ns.size(); }
+  Reading reading(std::size_t i) const {
+    const std::size_t features = value.size() / size();
+    return {.timestamp_ns = timestamp_ns[i], .values = value.subspan(i * features, features)};
+  }
+  std::span<float> forecast_row(std::size_t i) const {
+    const std::size_t width = forecast.size() / size();
+    return forecast.subspan(i * width, width);
+  }
+};
+
+}  // namespace tidegate

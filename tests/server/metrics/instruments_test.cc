@@ -1,0 +1,29 @@
+#include "server/metrics/instruments.h"
+
+#include <gtest/gtest.h>
+
+#include <array>
+
+namespace tidegate {
+namespace {
+
+TEST(HistogramTest, ABoundBelongsToItsBucketAndWhatIsAboveAllHasOneToo) {
+  static constexpr std::array kBounds = {1.0, 2.0, 4.0};
+  Histogram histogram(kBounds);
+  for (const double value : {0.5, 1.0, 1.5, 4.0, 4.1, 100.0}) histogram.Observe(value);
+  EXPECT_EQ(histogram.count(0), 2u);
+  EXPECT_EQ(histogram.count(1), 1u);
+  EXPECT_EQ(histogram.count(2), 1u);
+  EXPECT_EQ(histogram.count(3), 2u);
+  EXPECT_DOUBLE_EQ(histogram.sum(), 111.1);
+}
+
+TEST(CounterTest, AddsUp) {
+  Counter counter;
+  counter.Add(3);
+  counter.Add(4);
+  EXPECT_EQ(counter.value(), 7u);
+}
+
+}  // namespace
+}  // namespace tidegate

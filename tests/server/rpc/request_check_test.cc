@@ -1,0 +1,84 @@
+#include "server/rpc/request_check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "server/rpc/limits.h"
+#include "tests/support/tiny_model.h"
+
+namespace tidegate {
+namespace {
+
+using testing::HasSubstr;
+
+v1::PushRequest Columns(int readings, int values, int handles, int ids) {
+  v1::PushRequest request;
+  for (int i = 0; i < readings; ++i) request.add_timestamp(i);
+  for (int i = 0; i < values; ++i) request.add_value(0);
+  for (int i = 0; i < handles; ++i) request.add_handle(0);
+  for (int i = 0; i < ids; ++i) request.add_stream_id("a");
+  return request;
+}
+
+TEST(RequestCheckTest, ColumnsThatAgreeAreFine) {
+  const ModelSpec spec = TinySpec();  // two features
+  for (const v1::PushRequest& request :
+       {Columns(3, 6, 0, 3), Columns(3, 6, 3, 0), Columns(3, 6, 3, 1), Columns(3, 6, 3, 9), Columns(0, 0, 0, 0),
+        Columns(0, 0, 0, 5), Columns(4096, 8192, 4096, 0)}) {
+    const absl::Status status = CheckRequest(request, spec, 0);
+    EXPECT_TRUE(status.ok()) << status;
+  }
+}
+
+TEST(RequestCheckTest, ColumnsThatDisagreeAreNamedWithTheirLengths) {
+  const ModelSpec spec = TinySpec();
+  const auto error = [&](const v1::PushRequest& request) {
+    const absl::Status status = CheckRequest(request, spec, 0);
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    return std::string(status.message());
+  };
+  EXPECT_THAT(error(Columns(3, 5, 0, 3)), HasSubstr("3 readings (timestamp) with 5 values"));
+  EXPECT_THAT(error(Columns(3, 5, 0, 3)), HasSubstr("2 values a reading, 6 in all"));
+  EXPECT_THAT(error(Columns(3, 6, 2, 0)), HasSubstr("with 2 handles"));
+  EXPECT_THAT(error(Columns(3, 6, 0, 2)), HasSubstr("no handles and 2 stream ids"));
+  EXPECT_THAT(error(Columns(0, 0, 1, 0)), HasSubstr("with 1 handles"));
+  EXPECT_THAT(error(Columns(4097, 8194, 4097, 0)), HasSubstr("the most for model 'tiny' are 4096"));
+}
+
+TEST(RequestCheckTest, AModelWithLongForecastsTakesFewerReadings) {
+  ModelSpec spec = TinySpec();
+  spec.horizon = 1000;
+  const std::size_t most = MaxMessageReadings(spec);
+  EXPECT_LT(most, 300u);
+  EXPECT_LE(most * AnswerBytes(spec), limits::kAnswerBytes);
+  const int n = static_cast<int>(most);
+  EXPECT_TRUE(CheckRequest(Columns(n, 2 * n, n, 0), spec, 0).ok());
+  EXPECT_FALSE(CheckRequest(Columns(n + 1, 2 * n + 2, n + 1, 0), spec, 0).ok());
+}
+
+TEST(RequestCheckTest, ACallNamesABoundedNumberOfStreams) {
+  const absl::Status status = CheckRequest(Columns(1, 2, 0, 1), TinySpec(), limits::kCallHandles);
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("1048577 stream ids"));
+  EXPECT_TRUE(CheckRequest(Columns(1, 2, 0, 1), TinySpec(), limits::kCallHandles - 1).ok());
+}
+
+TEST(RequestCheckTest, TheAnswerOfPreparedRoomIsWithinItsBound) {
+  const ModelSpec spec = TinySpec();
+  Exchange exchange;
+  exchange.request = Columns(50, 100, 0, 50);
+  PrepareExchange(spec, exchange);
+  EXPECT_EQ(exchange.size(), 50u);
+  EXPECT_EQ(exchange.forecast.size(), 50 * spec.outputs());
+  EXPECT_EQ(exchange.response.horizon(), 3u);
+  EXPECT_EQ(exchange.response.quantile_size(), 3);
+  EXPECT_EQ(exchange.response.interval(), spec.interval_ns);
+  std::fill(exchange.outcome.begin(), exchange.outcome.end(), 8);
+  std::fill(exchange.reason.begin(), exchange.reason.end(), 6);
+  EXPECT_LE(exchange.response.ByteSizeLong(), 50 * AnswerBytes(spec) + 100);
+  CompleteResponse(exchange);
+  EXPECT_EQ(exchange.response.reason_size(), 0);
+}
+
+}  // namespace
+}  // namespace tidegate

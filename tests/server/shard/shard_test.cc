@@ -1,0 +1,360 @@
+#include "server/shard/shard.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <deque>
+#include <limits>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/tiny_model.h"
+
+namespace tidegate {
+namespace {
+
+using testing::Each;
+using testing::ElementsAre;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kLatest = 1'000'000 * kSecond;
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+constexpr float kInfinity = std::numeric_limits<float>::infinity();
+
+struct Sent {
+  std::string stream;
+  std::int64_t timestamp_ns;
+  std::vector<float> values;
+};
+
+// What one reading was answered; floats as bits, so that NaN equals NaN and -0 differs from 0.
+struct Answer {
+  Outcome outcome;
+  Reason reason;
+  std::vector<std::uint32_t> forecast;
+  std::uint32_t anomaly_score, steps, quality;
+  bool operator==(const Answer&) const = default;
+};
+
+std::uint32_t Bits(float v) { return std::isnan(v) ? 0x7fc00000 : std::bit_cast<std::uint32_t>(v); }
+std::vector<std::uint32_t> Bits(std::span<const float> values) {
+  std::vector<std::uint32_t> bits;
+  for (const float v : values) bits.push_back(Bits(v));
+  return bits;
+}
+
+// The second source: one stream, alone, advanced by the functions of the stream contract.
+class Alone {
+ public:
+  explicit Alone(std::shared_ptr<const Model> model) : model_(std::move(model)), floats_(StreamFloats(*model_)) {}
+
+  Answer Push(const Sent& sent) {
+    const Reading reading = {sent.timestamp_ns, sent.values};
+    const Decision decision = Decide(model_->spec(), header_, reading, kLatest);
+    if (decision.outcome == Outcome::kDuplicate) {
+      Answer again = last_;
+      again.outcome = Outcome::kDuplicate;
+      return again;
+    }
+    std::vector<float> outputs(model_->spec().outputs(), kNaN);
+    if (decision.outcome != Outcome::kApplied) {
+      return {decision.outcome, decision.reason, Bits(outputs), Bits(kNaN), 0, 0};
+    }
+    if (decision.restart) StartStream(*model_, header_, floats_);
+    for (std::uint32_t i = 0; i < decision.bridges; ++i) Step({}, outputs);
+    const bool imputed = Step(sent.values, outputs);
+    Commit(model_->spec(), header_, reading, decision, imputed);
+    last_ = {Outcome::kApplied,           Reason::kNone, Bits(outputs),
+             Bits(header_.anomaly_score), header_.steps, header_.quality};
+    return last_;
+  }
+
+ private:
+  bool Step(std::span<const float> values, std::vector<float>& outputs) {
+    std::vector<float> inputs(model_->spec().inputs());
+    const bool imputed = Prepare(*model_, header_, floats_, values, inputs);
+    float* const state = floats_.data();
+    model_->Step(inputs, {&state, 1}, outputs, workspace_);
+    Finish(*model_, floats_, outputs);
+    return imputed;
+  }
+
+  std::shared_ptr<const Model> model_;
+  StreamHeader header_{};
+  std::vector<float> floats_;
+  Answer last_{};
+  Model::Workspace workspace_;
+};
+
+// A request with room for its answer; what the rpc layer keeps in messages.
+class Request {
+ public:
+  Request(std::uint32_t model_index, const ModelSpec& spec, std::vector<Sent> sent) : sent_(std::move(sent)) {
+    for (const Sent& s : sent_) {
+      ids_.push_back(&s.stream);
+      timestamps_.push_back(s.timestamp_ns);
+      values_.insert(values_.end(), s.values.begin(), s.values.end());
+    }
+    const std::size_t n = sent_.size();
+    outcome_.resize(n);
+    reason_.resize(n);
+    forecast_.resize(n * spec.outputs());
+    anomaly_score_.resize(n);
+    steps_.resize(n);
+    quality_.resize(n);
+    work.model = model_index;
+    work.handles = &handles_;
+    work.ids = ids_;
+    work.timestamp_ns = timestamps_;
+    work.value = values_;
+    work.latest_ns = kLatest;
+    work.received = Work::Clock::now();
+    work.outcome = outcome_;
+    work.reason = reason_;
+    work.forecast = forecast_;
+    work.anomaly_score = anomaly_score_;
+    work.steps = steps_;
+    work.quality = quality_;
+  }
+  Request(const Request&) = delete;
+
+  const std::vector<Sent>& sent() const { return sent_; }
+  Answer answer(std::size_t i) const {
+    return {static_cast<Outcome>(outcome_[i]), static_cast<Reason>(reason_[i]), Bits(work.forecast_row(i)),
+            Bits(anomaly_score_[i]),           steps_[i],                       quality_[i]};
+  }
+  std::vector<Outcome> outcomes() const {
+    std::vector<Outcome> outcomes;
+    for (std::size_t i = 0; i < sent_.size(); ++i) outcomes.push_back(answer(i).outcome);
+    return outcomes;
+  }
+
+  Work work;
+
+ private:
+  std::vector<Sent> sent_;
+  StreamHandles handles_;
+  std::vector<const std::string*> ids_;
+  std::vector<std::int64_t> timestamps_;
+  std::vector<float> values_;
+  std::vector<int> outcome_, reason_;
+  std::vector<float> forecast_, anomaly_score_;
+  std::vector<std::uint32_t> steps_, quality_;
+};
+
+class ShardTest : public testing::Test {
+ protected:
+  static ModelSpec Spec(std::size_t index) {
+    ModelSpec spec = index == 0 ? TinySpec(CellKind::kGru, 5) : TinySpec(CellKind::kLstm, 7, 2);
+    spec.name = index == 0 ? "gru" : "lstm";
+    return spec;
+  }
+
+  Request& Add(std::vector<Sent> sent, std::uint32_t model = 0) {
+    return requests_.emplace_back(model, models_[model]->spec(), std::move(sent));
+  }
+  // Admits and answers a request.
+  Request& Push(std::vector<Sent> sent, std::uint32_t model = 0) {
+    Request& request = Add(std::move(sent), model);
+    shard_.Admit(request.work);
+    RunAll();
+    return request;
+  }
+  void RunAll() {
+    while (!shard_.idle()) shard_.Run(done_);
+  }
+
+  const std::array<std::shared_ptr<const Model>, 2> models_ = {TinyModel(Spec(0), 3), TinyModel(Spec(1), 4)};
+  ShardMetrics metrics_{2};
+  Shard shard_{models_, /*max_streams=*/500, metrics_};
+  std::deque<Request> requests_;
+  std::vector<Work*> done_;
+};
+
+// Readings of one stream with all that happens to readings: retries, conflicts, lateness, missing ticks and values.
+std::vector<Sent> Life(const std::string& stream, std::size_t n, std::mt19937& random) {
+  std::vector<Sent> sent;
+  std::int64_t tick = static_cast<std::int64_t>(random() % 1000);
+  std::normal_distribution<float> noise(0, 1);
+  for (std::size_t i = 0; i < n; ++i) {
+    Sent next = {stream, tick * kSecond, {20 + noise(random), 50 + noise(random)}};
+    switch (random() % 12) {
+      case 0:
+        if (!sent.empty()) next = sent.back();  // retry
+        break;
+      case 1:
+        if (!sent.empty()) next.timestamp_ns = sent.back().timestamp_ns;  // conflict
+        break;
+      case 2:
+        next.timestamp_ns -= 5 * kSecond;  // late
+        break;
+      case 3:
+        next.values[random() % 2] = kNaN;
+        break;
+      case 4:
+        next.values[0] = kInfinity;
+        break;
+      case 5:
+        next.timestamp_ns += static_cast<std::int64_t>(random() % 8) * kSecond;  // bridged, or restarted
+        break;
+      default:
+        break;
+    }
+    tick = std::max(tick, next.timestamp_ns / kSecond) + 1;
+    sent.push_back(next);
+  }
+  return sent;
+}
+
+TEST_F(ShardTest, AnswersAreThoseOfEachStreamAloneHoweverRequestsAreMixed) {
+  std::mt19937 random(7);
+  std::vector<std::deque<Sent>> lives;
+  std::map<std::string, Alone> alone;
+  for (std::size_t s = 0; s < 400; ++s) {
+    const std::string id = absl::StrCat("stream ", s);
+    const auto life = Life(id, 25, random);
+    lives.emplace_back(life.begin(), life.end());
+    alone.emplace(id, models_[s % 2]);
+  }
+  const auto left = [&] { return std::ranges::any_of(lives, [](const auto& life) { return !life.empty(); }); };
+  while (left()) {
+    const std::uint32_t model = random() % 2;
+    std::vector<Sent> message;
+    const std::size_t size = 1 + random() % 300;
+    for (std::size_t attempt = 0; attempt < 4 * size && message.size() < size; ++attempt) {
+      std::deque<Sent>& life = lives[random() % (random() % 8 == 0 ? 6 : lives.size()) / 2 * 2 + model];
+      for (std::size_t repeat = random() % 3 + 1; repeat > 0 && !life.empty(); --repeat) {
+        message.push_back(life.front());
+        life.pop_front();
+      }
+    }
+    if (message.empty()) continue;
+    shard_.Admit(Add(std::move(message), model).work);
+    if (random() % 3 == 0) shard_.Run(done_);
+  }
+  RunAll();
+  ASSERT_EQ(done_.size(), requests_.size());
+  std::map<Outcome, int> seen;
+  for (const Request& request : requests_) {
+    for (std::size_t i = 0; i < request.sent().size(); ++i) {
+      const Answer expected = alone.at(request.sent()[i].stream).Push(request.sent()[i]);
+      ASSERT_EQ(request.answer(i), expected) << request.sent()[i].stream;
+      ++seen[expected.outcome];
+    }
+  }
+  for (const Outcome outcome :
+       {Outcome::kApplied, Outcome::kDuplicate, Outcome::kConflict, Outcome::kLate, Outcome::kInvalid}) {
+    EXPECT_GT(seen[outcome], 50) << static_cast<int>(outcome);
+    EXPECT_EQ(metrics_.models[0].readings[static_cast<std::size_t>(outcome)].value() +
+                  metrics_.models[1].readings[static_cast<std::size_t>(outcome)].value(),
+              static_cast<std::uint64_t>(seen[outcome]));
+  }
+}
+
+TEST_F(ShardTest, ReadingsOfOneStreamInAMessageAreTakenInOrder) {
+  const Request& request = Push({{"a", 1 * kSecond, {20, 50}}, {"a", 2 * kSecond, {21, 50}}, {"a", 3 * kSecond, {22, 50}}});
+  EXPECT_THAT(request.outcomes(), Each(Outcome::kApplied));
+  EXPECT_EQ(request.answer(0).steps, 1u);
+  EXPECT_EQ(request.answer(1).steps, 2u);
+  EXPECT_EQ(request.answer(2).steps, 3u);
+}
+
+TEST_F(ShardTest, ABadReadingHarmsNoNeighbour) {
+  const Request& request = Push({{"a", 1 * kSecond, {20, 50}},
+                                 {"a", 2 * kSecond, {kInfinity, 50}},
+                                 {"", 2 * kSecond, {20, 50}},
+                                 {"b", -1, {20, 50}},
+                                 {"a", 2 * kSecond, {20, 50}},
+                                 {"a", kLatest + 1, {20, 50}}});
+  EXPECT_THAT(request.outcomes(), ElementsAre(Outcome::kApplied, Outcome::kInvalid, Outcome::kInvalid,
+                                              Outcome::kInvalid, Outcome::kApplied, Outcome::kInvalid));
+  EXPECT_EQ(request.answer(1).reason, Reason::kInfiniteValue);
+  EXPECT_EQ(request.answer(2).reason, Reason::kStreamId);
+  EXPECT_EQ(request.answer(3).reason, Reason::kNegativeTimestamp);
+  EXPECT_EQ(request.answer(5).reason, Reason::kFutureTimestamp);
+  EXPECT_EQ(request.answer(4).steps, 2u);
+  EXPECT_TRUE(request.work.any_reason);
+  EXPECT_EQ(metrics_.models[0].streams.value(), 1) << "a reading that is refused begins no stream";
+}
+
+TEST_F(ShardTest, HandlesOfEarlierMessagesNameTheStream) {
+  StreamHandles handles;
+  Request& first = Add({{"a", 1 * kSecond, {20, 50}}, {"b", 1 * kSecond, {30, 60}}});
+  Request& second = Add({{"c", 1 * kSecond, {25, 55}}, {"", 2 * kSecond, {31, 61}}, {"", 2 * kSecond, {0, 0}}});
+  const std::array<std::uint32_t, 3> handle = {2, 1, 3};
+  const std::array<const std::string*, 1> ids = {&second.sent()[0].stream};
+  first.work.handles = &handles;
+  second.work.handles = &handles;
+  second.work.handle = handle;
+  second.work.ids = ids;
+  shard_.Admit(first.work);
+  shard_.Admit(second.work);
+  RunAll();
+  EXPECT_THAT(second.outcomes(), ElementsAre(Outcome::kApplied, Outcome::kApplied, Outcome::kInvalid));
+  EXPECT_EQ(second.answer(2).reason, Reason::kUnknownHandle);
+  EXPECT_EQ(second.answer(1).steps, 2u);
+  Alone b(models_[0]);
+  b.Push(first.sent()[1]);
+  EXPECT_EQ(second.answer(1), b.Push(second.sent()[1]));
+}
+
+TEST_F(ShardTest, AStreamStaysWithTheModelOfItsFirstReading) {
+  Push({{"a", 1 * kSecond, {20, 50}}}, 0);
+  const Request& other = Push({{"a", 2 * kSecond, {20, 50}}}, 1);
+  EXPECT_EQ(other.answer(0).outcome, Outcome::kInvalid);
+  EXPECT_EQ(other.answer(0).reason, Reason::kOtherModel);
+  EXPECT_EQ(Push({{"a", 2 * kSecond, {20, 50}}}, 0).answer(0).steps, 2u);
+}
+
+TEST_F(ShardTest, WhenFullNewStreamsAreOverloadedAndOldOnesServed) {
+  std::vector<Sent> all;
+  for (int i = 0; i < 501; ++i) all.push_back({absl::StrCat(i), kSecond, {20, 50}});
+  const Request& request = Push(all);
+  EXPECT_EQ(request.answer(499).outcome, Outcome::kApplied);
+  EXPECT_EQ(request.answer(500).outcome, Outcome::kOverloaded);
+  EXPECT_EQ(Push({{"0", 2 * kSecond, {20, 50}}}).answer(0).outcome, Outcome::kApplied);
+  EXPECT_EQ(metrics_.models[0].streams.value(), 500);
+  EXPECT_EQ(metrics_.models[0].readings[8].value(), 1u);
+}
+
+TEST_F(ShardTest, AMessageWithoutReadingsIsAnsweredAtOnce) {
+  Request& request = Add({});
+  shard_.Admit(request.work);
+  EXPECT_FALSE(shard_.idle());
+  shard_.Run(done_);
+  EXPECT_THAT(done_, ElementsAre(&request.work));
+  EXPECT_TRUE(shard_.idle());
+}
+
+TEST_F(ShardTest, StreamsOfAllRequestsShareABatch) {
+  for (int i = 0; i < 300; ++i) shard_.Admit(Add({{absl::StrCat(i), kSecond, {20, 50}}}).work);
+  RunAll();
+  const Histogram& sizes = metrics_.models[0].batch_size;
+  EXPECT_EQ(sizes.sum(), 300);
+  EXPECT_EQ(sizes.count(6) + sizes.count(8), 2u) << "one of 256 and one of 44";
+  EXPECT_EQ(metrics_.queue_wait.sum() > 0, true);
+}
+
+TEST_F(ShardTest, RunReturnsNowAndThenWhileMuchWaits) {
+  std::vector<Sent> backlog;
+  for (int i = 0; i < 1000; ++i) backlog.push_back({"a", i * kSecond, {20, 50}});
+  shard_.Admit(Add(backlog).work);
+  Request& other = Add({{"b", kSecond, {20, 50}}});
+  shard_.Run(done_);
+  EXPECT_FALSE(shard_.idle());
+  shard_.Admit(other.work);
+  shard_.Run(done_);
+  EXPECT_THAT(done_, ElementsAre(&other.work)) << "what came later does not wait for the backlog of another stream";
+  RunAll();
+  EXPECT_EQ(done_.size(), 2u);
+}
+
+}  // namespace
+}  // namespace tidegate

@@ -1,0 +1,60 @@
+#include "server/shard/stream_table.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/support/tiny_model.h"
+
+namespace tidegate {
+namespace {
+
+class StreamTableTest : public testing::Test {
+ protected:
+  const std::array<std::shared_ptr<const Model>, 2> models_ = {TinyModel(TinySpec(CellKind::kGru, 3)),
+                                                               TinyModel(TinySpec(CellKind::kLstm, 5))};
+};
+
+TEST_F(StreamTableTest, StreamsStayInTheirPlacesAndKeepTheirFloats) {
+  StreamTable table(models_, 10'000);
+  std::vector<StreamKey> keys;
+  std::vector<float*> places;
+  for (std::size_t i = 0; i < 2'000; ++i) {
+    const auto model = static_cast<std::uint32_t>(i % 3 == 0);
+    const auto key = table.Create(absl::StrCat("s", i), model);
+    ASSERT_TRUE(key);
+    EXPECT_EQ(key->model, model);
+    EXPECT_EQ(table.header(*key).steps, 0u);
+    table.header(*key).timestamp_ns = static_cast<std::int64_t>(i);
+    ASSERT_EQ(table.floats(*key).size(), StreamFloats(*models_[model]));
+    std::ranges::fill(table.floats(*key), static_cast<float>(i));
+    keys.push_back(*key);
+    places.push_back(table.floats(*key).data());
+  }
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    ASSERT_EQ(table.Find(absl::StrCat("s", i)), keys[i]);
+    ASSERT_EQ(table.floats(keys[i]).data(), places[i]);
+    ASSERT_EQ(table.header(keys[i]).timestamp_ns, static_cast<std::int64_t>(i));
+    for (const float v : table.floats(keys[i])) ASSERT_EQ(v, static_cast<float>(i));
+  }
+  EXPECT_EQ(table.streams(0) + table.streams(1), 2'000u);
+  EXPECT_EQ(table.state_bytes(1), table.streams(1) * (sizeof(StreamHeader) + 4 * StreamFloats(*models_[1])));
+}
+
+TEST_F(StreamTableTest, FullIsFullOverAllModels) {
+  StreamTable table(models_, 3);
+  EXPECT_TRUE(table.Create("a", 0));
+  EXPECT_TRUE(table.Create("b", 1));
+  EXPECT_TRUE(table.Create("c", 0));
+  EXPECT_FALSE(table.Create("d", 1));
+  EXPECT_FALSE(table.Find("d"));
+  EXPECT_TRUE(table.Find("c"));
+}
+
+}  // namespace
+}  // namespace tidegate
