@@ -1,0 +1,21 @@
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <functional>
+
+#include "absl/status/status.h"
+#include "clients/cli/readings.h"
+
+namespace tidegate {
+
+// The subcommands of `tidegate`. Each adds its flags to `app`; when it is the one called, `run` becomes its
+// work.
+using Run = std::function<absl::Status()>;
+void AddTrainCommand(CLI::App& app, Run& run);
+void AddPushCommand(CLI::App& app, Run& run);
+void AddInspectCommand(CLI::App& app, Run& run);
+
+// The flags that say what the columns of a CSV file mean, the same for every command that reads one.
+void AddReadingFlags(CLI::App& command, ReadingOptions& options);
+
+}  // namespace tidegate

@@ -1,0 +1,36 @@
+// tidegate: trains models on CSV files, pushes readings to a server, looks into models.
+
+#include <CLI/CLI.hpp>
+#include <exception>
+#include <iostream>
+
+#include "clients/cli/commands.h"
+
+namespace {
+
+int Main(int argc, char** argv) {
+  CLI::App app("Tidegate's command line tool: forecasts for streams of sensor readings.", "tidegate");
+  app.require_subcommand(1);
+  tidegate::Run run;
+  tidegate::AddTrainCommand(app, run);
+  tidegate::AddPushCommand(app, run);
+  tidegate::AddInspectCommand(app, run);
+  CLI11_PARSE(app, argc, argv);
+
+  const absl::Status status = run();
+  if (status.ok()) return 0;
+  std::cout.flush();
+  std::cerr << "tidegate " << app.get_subcommands().front()->get_name() << ": " << status.message() << '\n';
+  return 1;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  try {
+    return Main(argc, argv);
+  } catch (const std::exception& error) {  // out of memory, a full disk: nothing that a Status could carry
+    std::cerr << "tidegate: " << error.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "clients/cli/accuracy.h"
+#include "clients/cli/feed.h"
+#include "clients/cli/push_client.h"
+#include "clients/cli/push_summary.h"
+#include "clients/cli/readings.h"
+
+namespace tidegate {
+
+// Gathers the answers of a push into its summary. `readings` must outlive it. Not thread-safe.
+class PushCollector {
+ public:
+  PushCollector(const Readings& readings, const PushOptions& options, bool row_numbers);
+
+  // Books one answer. InvalidArgument: the model's interval is not that of the readings.
+  absl::Status Add(const Answer& answer);
+
+  // Requires at least one answer.
+  PushSummary Finish(absl::Duration spent);
+
+ private:
+  // Of one reading that was scored; kept for all of them.
+  struct Score {
+    float score;
+    bool labelled;
+  };
+
+  absl::Status Begin(const v1::PushResponse& response);
+  void AddReading(const FeedReading& reading, const v1::PushResponse& response, int i, bool sample);
+  PushSummary::Row Row(const FeedReading& reading, std::size_t step, const Accuracy::Quantiles& forecast,
+                       float anomaly_score) const;
+  void Sample(const FeedReading& reading, std::int64_t tick, float anomaly_score);
+  void KeepUnusual(const FeedReading& reading, std::int64_t tick, float anomaly_score);
+  float Target(const FeedReading& reading) const;
+
+  const Readings& readings_;
+  std::string prefix_;
+  PushSummary summary_;
+  std::optional<Accuracy> accuracy_;  // from the first answer on, which tells the horizon
+  std::vector<float> last_;           // per stream: last known target, NaN: none
+  std::vector<Score> scores_;
+  std::size_t pairs_ = 0;      // neighbouring readings of a stream with a target each
+  std::size_t unchanged_ = 0;  // of them with the same target
+  std::size_t seen_ = 0;       // readings so far
+};
+
+}  // namespace tidegate

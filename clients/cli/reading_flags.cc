@@ -1,0 +1,42 @@
+#include <string>
+
+#include "absl/time/time.h"
+#include "clients/cli/commands.h"
+
+namespace tidegate {
+
+void AddReadingFlags(CLI::App& command, ReadingOptions& options) {
+  command.option_defaults()->group("What the columns mean");
+  command.add_option("--time-column", options.time_column,
+                     "Times of the readings (default: the first column)");
+  command.add_option_function<std::string>(
+      "--interval",
+      [&options](const std::string& text) {
+        if (!absl::ParseDuration(text, &options.interval) || options.interval <= absl::ZeroDuration()) {
+          throw CLI::ValidationError("--interval", "'" + text + "' is not a duration like 5s, 250ms or 1h");
+        }
+      },
+      "The time column holds row numbers, so far apart: 5s, 250ms, 1h\n"
+      "(default: it holds RFC 3339 times or seconds since 1970)");
+  command.add_option("--stream-column", options.stream_column,
+                     "Name of the stream (default: all rows are one)");
+  command
+      .add_option("--values", options.values,
+                  "Columns of values, separated by commas, in the model's order\n"
+                  "(default: every column without another meaning)")
+      ->delimiter(',');
+  command.add_option("--target", options.target, "The one of them to forecast (default: the first)");
+  command.add_option("--label-column", options.label_column,
+                     "Marks unusual readings; empty, 0, false and no do not");
+  command.add_option_function<std::string>(
+      "--rows",
+      [&options](const std::string& text) {
+        const auto range = ParseRowRange(text);
+        if (!range.ok()) throw CLI::ValidationError("--rows", std::string(range.status().message()));
+        options.rows = *range;
+      },
+      "Only rows FROM:TO of each stream, TO left out, the first is 0;\nnumbers or percentages (0%:70%)");
+  command.add_option("--streams", options.streams, "Only these streams, separated by commas")->delimiter(',');
+}
+
+}  // namespace tidegate

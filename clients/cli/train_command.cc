@@ -1,0 +1,208 @@
+#include <omp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+#include <string>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/clock.h"
+#include "clients/cli/commands.h"
+#include "clients/cli/grid.h"
+#include "clients/cli/table.h"
+#include "engine/model/model_file.h"
+#include "engine/train/trainer.h"
+
+namespace tidegate {
+namespace {
+
+struct TrainCommand {
+  std::string file;
+  ReadingOptions readings;
+  std::size_t label_margin = 0;
+  std::string output = "models";
+  std::string cell = "gru";
+  std::size_t units = 32;
+  std::size_t layers = 1;
+  std::string inputs = "difference";
+  int threads = 0;  // 0: one per core
+  TrainOptions options;
+};
+
+volatile std::sig_atomic_t stop_asked = 0;
+
+// One line per epoch; on a terminal one line that is written over.
+class ProgressLine {
+ public:
+  ProgressLine() : terminal_(isatty(STDOUT_FILENO) == 1), begin_(absl::Now()) {}
+
+  void Print(const TrainProgress& progress) const {
+    const absl::Duration spent = absl::Now() - begin_;
+    const absl::Duration left =
+        spent * static_cast<double>(progress.epochs - progress.epoch) / progress.epoch;
+    std::cout
+        << (terminal_ ? "\r\033[K" : "")
+        << absl::StrFormat(
+               "  epoch %3d of %d   loss %.4f   validation %.4f   best %.4f   %.0f s, at most %.0f s left",
+               progress.epoch, progress.epochs, progress.training_loss, progress.validation_loss,
+               progress.best_loss, absl::ToDoubleSeconds(spent), absl::ToDoubleSeconds(left))
+        << (terminal_ ? "" : "\n") << std::flush;
+  }
+
+  void End() const { std::cout << (terminal_ ? "\n" : ""); }
+
+ private:
+  bool terminal_;
+  absl::Time begin_;
+};
+
+// Says what was read, and lays it on the grid.
+std::vector<Series> Prepare(const TrainCommand& command, const Readings& readings) {
+  Grid grid = ToGrid(readings, command.label_margin, command.options.bridge_limit);
+  std::cout << "Read " << Grouped(readings.size()) << " readings of " << readings.streams.size()
+            << (readings.streams.size() == 1 ? " stream" : " streams") << " from " << readings.file << ": "
+            << absl::StrJoin(readings.features, ", ") << "; forecast: " << readings.features[readings.target]
+            << ".\n";
+  if (command.readings.interval == absl::ZeroDuration()) {
+    std::cout << "Interval: " << absl::FormatDuration(absl::Nanoseconds(readings.interval_ns))
+              << ", the median time between two readings.\n";
+  }
+  // After a gap that no stream steps over the next piece must be long enough to train and to validate by
+  // itself.
+  const std::size_t shortest = 2 * (command.options.warm_up + command.options.horizon + 1);
+  std::size_t dropped = 0;
+  if (grid.breaks > 0) {
+    dropped = std::erase_if(grid.series, [&](const Series& series) { return series.size() < shortest; });
+  }
+  if (grid.missing + grid.breaks + grid.crowded > 0) {
+    std::cout << "Time grid: " << Grouped(grid.missing) << " missing readings, " << Grouped(grid.breaks)
+              << " longer gaps (" << dropped << " pieces under " << shortest << " readings left out), "
+              << Grouped(grid.crowded) << " readings left out as they follow within half an interval.\n";
+  }
+  std::size_t masked = 0;
+  for (const Series& series : grid.series)
+    masked += std::count(series.scored.begin(), series.scored.end(), false);
+  if (masked > 0) {
+    std::cout << "Not learnt from: " << Grouped(masked) << " readings within " << command.label_margin
+              << " of a labelled one.\n";
+  }
+  return std::move(grid.series);
+}
+
+// DIR/<name>/<one more than the highest version there>.
+std::filesystem::path NextVersion(const std::filesystem::path& folder) {
+  std::uint64_t highest = 0;
+  std::error_code none;  // no such folder: version 1
+  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
+    std::uint64_t version = 0;
+    if (absl::SimpleAtoi(entry.path().filename().string(), &version)) highest = std::max(highest, version);
+  }
+  return folder / absl::StrCat(highest + 1);
+}
+
+// Writes the model beside its place, reads it back with every check, and only then moves it there: a server
+// that starts meanwhile never finds half a model.
+absl::Status Save(const TrainedModel& trained, const std::filesystem::path& folder) {
+  const std::filesystem::path draft =
+      folder.parent_path() / absl::StrCat(".", folder.filename().string(), ".draft");
+  std::error_code error;
+  std::filesystem::remove_all(draft, error);
+  const absl::Status written = WriteModel(draft, trained.spec, trained.tensors);
+  if (!written.ok()) return written;
+  if (const auto model = ReadModel(draft); !model.ok()) return model.status();
+  std::filesystem::rename(draft, folder, error);
+  if (error) return absl::UnavailableError(absl::StrCat(folder.string(), ": ", error.message()));
+  return absl::OkStatus();
+}
+
+void PrintResult(const ModelSpec& spec, const std::filesystem::path& folder, const std::string& models) {
+  const ValidationScore& score = spec.validation;
+  std::cout
+      << "Model: " << folder.string() << '\n'
+      << absl::StrFormat(
+             "Validation over %s forecasts of %d steps: mean absolute error %.4g, of the last value %.4g "
+             "(%.1f %% %s); the %.0f %% interval holds %.1f %% of the readings.\n",
+             Grouped(score.origins), spec.horizon, score.mae, score.persistence_mae,
+             100 * std::abs(1 - score.mae / score.persistence_mae),
+             score.mae < score.persistence_mae ? "better" : "worse",
+             100 * (spec.quantiles.back() - spec.quantiles.front()), 100 * score.coverage)
+      << "Serve it: tidegate-server --models " << models << '\n';
+}
+
+absl::Status RunTrain(TrainCommand command) {
+  const auto readings = ReadReadings(command.file, command.readings);
+  if (!readings.ok()) return readings.status();
+  TrainOptions& options = command.options;
+  options.interval_ns = readings->interval_ns;
+  options.features = readings->features;
+  options.target = readings->target;
+  options.layers.assign(command.layers,
+                        {command.cell == "lstm" ? CellKind::kLstm : CellKind::kGru, command.units});
+  options.level_inputs = command.inputs != "difference";
+  options.difference_inputs = command.inputs != "level";
+  options.trained_on =
+      absl::StrCat(std::filesystem::path(command.file).filename().string(), ": ", Grouped(readings->size()),
+                   " readings of ", readings->streams.size(), " streams");
+  const std::vector<Series> series = Prepare(command, *readings);
+
+  if (command.threads > 0) omp_set_num_threads(command.threads);
+  std::cout << "Training on " << omp_get_max_threads()
+            << " threads; Ctrl-C stops and keeps the best so far.\n";
+  struct sigaction on_interrupt = {};
+  on_interrupt.sa_handler = [](int) { stop_asked = 1; };
+  on_interrupt.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends at once
+  sigaction(SIGINT, &on_interrupt, nullptr);
+  const ProgressLine line;
+  const auto trained = Train(series, options, [&line](const TrainProgress& progress) {
+    line.Print(progress);
+    return stop_asked == 0;
+  });
+  line.End();
+  if (!trained.ok()) return trained.status();
+  if (stop_asked != 0) std::cout << "Stopped; the best epoch so far is kept.\n";
+
+  const std::filesystem::path folder = NextVersion(std::filesystem::path(command.output) / options.name);
+  const absl::Status saved = Save(*trained, folder);
+  if (saved.ok()) PrintResult(trained->spec, folder, command.output);
+  return saved;
+}
+
+}  // namespace
+
+void AddTrainCommand(CLI::App& app, Run& run) {
+  auto command = std::make_shared<TrainCommand>();
+  TrainOptions& options = command->options;
+  CLI::App* train = app.add_subcommand("train", "Train a model on the readings of a CSV file");
+  train->add_option("CSV", command->file, "File with a header line")->required();
+  AddReadingFlags(*train, command->readings);
+  train->option_defaults()->always_capture_default();
+  train->add_option("--label-margin", command->label_margin,
+                    "Readings around a labelled one not to learn from");
+
+  train->option_defaults()->group("The model");
+  train->add_option("--name", options.name, "Its name");
+  train->add_option("--output", command->output, "Folder of models: writes DIR/NAME/VERSION");
+  train->add_option("--cell", command->cell, "Recurrent cell")->check(CLI::IsMember({"gru", "lstm"}));
+  train->add_option("--units", command->units, "Width of a layer");
+  train->add_option("--layers", command->layers, "Layers");
+  train->add_option("--horizon", options.horizon, "Steps of a forecast");
+  train->add_option("--quantiles", options.quantiles, "An odd number, rising, within 0 and 1")
+      ->delimiter(',');
+  train->add_option("--inputs", command->inputs, "What the network sees of the values")
+      ->check(CLI::IsMember({"level", "difference", "both"}));
+
+  train->option_defaults()->group("The training");
+  train->add_option("--epochs", options.epochs, "At most so many passes over the readings");
+  train->add_option("--learning-rate", options.learning_rate, "Of the first update");
+  train->add_option("--seed", options.seed, "Same seed, machine and threads: same model");
+  train->add_option("--threads", command->threads, "0: one per core");
+  train->callback([&run, command] { run = [command] { return RunTrain(*command); }; });
+}
+
+}  // namespace tidegate

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <cstdint>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+
+namespace tidegate {
+
+// What one cell of a CSV file holds. Errors are InvalidArgument and name the cell's text, not its place.
+
+// A finite number; NaN for an empty cell, NA, N/A, null and nan in any case.
+absl::StatusOr<float> ParseValue(absl::string_view cell);
+
+// Nanoseconds since 1970-01-01 UTC: RFC 3339 (a blank for the T is fine; no zone means UTC; a date alone is
+// its midnight) or seconds since 1970 with any number of decimals, of which nine count.
+absl::StatusOr<std::int64_t> ParseTimestamp(absl::string_view cell);
+
+// A whole row number >= 0, times the interval.
+absl::StatusOr<std::int64_t> ParseRowNumber(absl::string_view cell, std::int64_t interval_ns);
+
+}  // namespace tidegate

@@ -1,0 +1,147 @@
+#include "clients/cli/readings.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+namespace tidegate {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+// A file for one test, removed after it.
+class ReadingsTest : public testing::Test {
+ protected:
+  ~ReadingsTest() override { std::filesystem::remove(file_); }
+
+  absl::StatusOr<Readings> Read(const std::string& text, const ReadingOptions& options = {}) {
+    std::ofstream(file_, std::ios::binary) << text;
+    return ReadReadings(file_, options);
+  }
+
+  std::string Error(const std::string& text, const ReadingOptions& options = {}) {
+    return std::string(Read(text, options).status().message());
+  }
+
+  const std::string name_ = testing::UnitTest::GetInstance()->current_test_info()->name();
+  const std::filesystem::path file_ = std::filesystem::path(testing::TempDir()) / (name_ + ".csv");
+};
+
+ReadingOptions Motes() {
+  ReadingOptions options;
+  options.time_column = "reading";
+  options.interval = absl::Seconds(5);
+  options.stream_column = "mote";
+  options.label_column = "label";
+  return options;
+}
+
+constexpr char kMotes[] =
+    "reading,mote,temperature,humidity,label\n"
+    "1,b,20.5,40,0\n"
+    "1,a,21.5,41,\n"
+    "2,b,20.6,,1\n"
+    "3,b,NA,42,false\n"
+    "3,a,21.7,43,spike\n";
+
+TEST_F(ReadingsTest, StreamsKeepTheirRowsInOrder) {
+  const auto readings = Read(kMotes, Motes());
+  ASSERT_TRUE(readings.ok()) << readings.status();
+  EXPECT_THAT(readings->features, ElementsAre("temperature", "humidity"));
+  EXPECT_EQ(readings->target, 0u);
+  EXPECT_EQ(readings->interval_ns, 5 * kSecond);
+  ASSERT_EQ(readings->streams.size(), 2u);
+  const StreamReadings& b = readings->streams[0];
+  EXPECT_EQ(b.stream, "b");
+  EXPECT_THAT(b.timestamp_ns, ElementsAre(5 * kSecond, 10 * kSecond, 15 * kSecond));
+  EXPECT_THAT(b.values, ElementsAre(20.5f, 40.0f, 20.6f, testing::IsNan(), testing::IsNan(), 42.0f));
+  EXPECT_THAT(b.label, ElementsAre("", "1", ""));
+  EXPECT_THAT(b.line, ElementsAre(2, 4, 5));
+  EXPECT_THAT(readings->streams[1].label, ElementsAre("", "spike"));
+}
+
+TEST_F(ReadingsTest, ColumnsCanBeChosen) {
+  ReadingOptions options = Motes();
+  options.values = {"humidity", "temperature"};
+  options.target = "temperature";
+  options.streams = {"a"};
+  const auto readings = Read(kMotes, options);
+  ASSERT_TRUE(readings.ok()) << readings.status();
+  EXPECT_EQ(readings->target, 1u);
+  ASSERT_EQ(readings->streams.size(), 1u);
+  EXPECT_THAT(readings->streams[0].values, ElementsAre(41, 21.5f, 43, 21.7f));
+}
+
+TEST_F(ReadingsTest, WithoutAnIntervalItIsTheMedianDifference) {
+  const auto readings = Read(
+      "time,v\n2024-05-31T12:00:00Z,1\n2024-05-31T12:01:00Z,2\n2024-05-31T12:02:01Z,3\n2024-05-31T12:03:01Z,"
+      "4\n");
+  ASSERT_TRUE(readings.ok()) << readings.status();
+  EXPECT_EQ(readings->interval_ns, 60 * kSecond);
+  EXPECT_EQ(readings->streams[0].stream, name_);  // one stream, named after the file
+}
+
+TEST_F(ReadingsTest, RangesOfRowsArePerStream) {
+  std::string text = "t,s,v\n";
+  for (int i = 0; i < 10; ++i) text += std::to_string(i) + ",a," + std::to_string(i) + "\n";
+  for (int i = 0; i < 20; ++i) text += std::to_string(i) + ",b," + std::to_string(i) + "\n";
+  ReadingOptions options;
+  options.stream_column = "s";
+  const auto values = [&](const char* range) {
+    options.rows = *ParseRowRange(range);
+    const auto readings = Read(text, options);
+    EXPECT_TRUE(readings.ok()) << readings.status();
+    std::vector<std::vector<float>> streams;
+    for (const StreamReadings& stream : readings->streams) streams.push_back(stream.values);
+    return streams;
+  };
+  EXPECT_THAT(values("80%:"), ElementsAre(ElementsAre(8, 9), ElementsAre(16, 17, 18, 19)));
+  EXPECT_THAT(values("8:12"), ElementsAre(ElementsAre(8, 9), ElementsAre(8, 9, 10, 11)));
+  EXPECT_THAT(values(":2"), ElementsAre(ElementsAre(0, 1), ElementsAre(0, 1)));
+}
+
+TEST(RowRangeTest, RefusesWhatIsNoRange) {
+  for (const char* text : {"", "5", "a:b", "7:7", "9:3", "70%:60%", "0%:101%", "-1:3"}) {
+    EXPECT_FALSE(ParseRowRange(text).ok()) << text;
+  }
+}
+
+TEST_F(ReadingsTest, ErrorsNameFileLineAndColumn) {
+  const std::string file = file_.string();
+  EXPECT_EQ(Error("time,v\n1,2\n2,x\n"), file + ":3: column 'v': 'x' is not a number");
+  EXPECT_EQ(Error("time,v\n1,2\n1,3\n"), file + ":3: column 'time': '1' is the same as the time of stream '" +
+                                             name_ + "' in line 2; the times of a stream must rise");
+  EXPECT_THAT(Error("time,v\n2,2\n1,3\n"), HasSubstr(":3: column 'time': '1' is before the time"));
+  EXPECT_THAT(Error("time,v\nyesterday,2\n"), HasSubstr(":2: column 'time': 'yesterday' is not a time"));
+  EXPECT_EQ(Error("time,v\n1,2\n2\n"), file + ":3: 1 cell, the header has 2 columns");
+  EXPECT_THAT(Error("reading,mote,v,label\n1,,2,\n", Motes()),
+              HasSubstr(":2: column 'mote': the stream's name is missing"));
+}
+
+TEST_F(ReadingsTest, ErrorsOfTheWholeFileSayWhatThereIs) {
+  const std::string file = file_.string();
+  ReadingOptions options;
+  options.values = {"temp"};
+  EXPECT_EQ(Error("time,v,w\n1,2,3\n", options), file + ":1: no column 'temp'; the columns are time, v, w");
+  options.values = {"v"};
+  EXPECT_EQ(Error("time,v,v\n1,2,3\n", options), file + ":1: two columns are called 'v'");
+  options.target = "w";
+  EXPECT_EQ(Error("time,v,w\n1,2,3\n", options), "the target 'w' is not among the values v");
+  EXPECT_EQ(Error("time,v\n"), file + ": no rows of readings");
+  EXPECT_EQ(Error(""), file + ": is empty");
+  EXPECT_THAT(Error("time\n1\n"), HasSubstr("no column of values"));
+  EXPECT_THAT(Error("time,v\n1,2\n"), HasSubstr("no stream has two readings"));
+  options = Motes();
+  options.streams = {"c"};
+  EXPECT_EQ(Error(kMotes, options), file + ": no rows of stream 'c'");
+}
+
+}  // namespace
+}  // namespace tidegate

@@ -1,0 +1,57 @@
+#include "clients/cli/values.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+namespace tidegate {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+
+TEST(ValuesTest, NumbersAndMissingValues) {
+  EXPECT_EQ(*ParseValue("-1.5e2"), -150);
+  for (const char* missing : {"", "NA", "na", "N/A", "null", "NaN", "nan"}) {
+    EXPECT_TRUE(std::isnan(*ParseValue(missing))) << missing;
+  }
+  EXPECT_EQ(ParseValue("21,5").status().message(), "'21,5' is not a number");
+  EXPECT_THAT(std::string(ParseValue("inf").status().message()), HasSubstr("infinite"));
+  EXPECT_THAT(std::string(ParseValue("1e39").status().message()), HasSubstr("beyond"));
+}
+
+// Expected seconds: date --utc --date=... +%s
+TEST(ValuesTest, TimesOfSeveralFormats) {
+  EXPECT_EQ(*ParseTimestamp("2024-05-31T12:00:00Z"), 1'717'156'800 * kSecond);
+  EXPECT_EQ(*ParseTimestamp("2024-05-31T14:00:00.25+02:00"), 1'717'156'800 * kSecond + kSecond / 4);
+  EXPECT_EQ(*ParseTimestamp("2024-05-31 12:00:00"), 1'717'156'800 * kSecond);
+  EXPECT_EQ(*ParseTimestamp("2024-05-31 12:00"), 1'717'156'800 * kSecond);
+  EXPECT_EQ(*ParseTimestamp("2024-05-31"), 1'717'113'600 * kSecond);
+  EXPECT_EQ(*ParseTimestamp("1717156800"), 1'717'156'800 * kSecond);
+  EXPECT_EQ(*ParseTimestamp("1717156800.123456789"), 1'717'156'800 * kSecond + 123'456'789);
+  EXPECT_EQ(*ParseTimestamp("0.5"), kSecond / 2);
+}
+
+TEST(ValuesTest, WhatIsNoTimeSaysWhatIs) {
+  EXPECT_THAT(std::string(ParseTimestamp("31.05.2024").status().message()),
+              HasSubstr("2024-05-31T12:00:00Z"));
+  EXPECT_THAT(std::string(ParseTimestamp("1969-12-31").status().message()), HasSubstr("from 1970 on"));
+  EXPECT_THAT(std::string(ParseTimestamp("1717156800000").status().message()), HasSubstr("divided by 1000"));
+  EXPECT_FALSE(ParseTimestamp("-1").ok());
+  EXPECT_FALSE(ParseTimestamp("1.5e3").ok());
+  EXPECT_FALSE(ParseTimestamp("").ok());
+}
+
+TEST(ValuesTest, RowNumbersTimesTheInterval) {
+  EXPECT_EQ(*ParseRowNumber("17", 5 * kSecond), 85 * kSecond);
+  EXPECT_FALSE(ParseRowNumber("1.5", kSecond).ok());
+  EXPECT_FALSE(ParseRowNumber("-1", kSecond).ok());
+  EXPECT_FALSE(ParseRowNumber("9223372036854775807", kSecond).ok());
+  EXPECT_THAT(std::string(ParseRowNumber("2024-05-31", kSecond).status().message()), HasSubstr("--interval"));
+}
+
+}  // namespace
+}  // namespace tidegate

@@ -1,0 +1,86 @@
+// What goes wrong before anything runs is said in a sentence, with an exit code that is not zero.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+
+#include "tests/e2e/executables.h"
+
+namespace tidegate {
+namespace {
+
+using testing::HasSubstr;
+
+class CommandLineTest : public testing::Test {
+ protected:
+  std::string Write(const std::string& text) {
+    const std::filesystem::path file = folder_.path() / "readings.csv";
+    std::ofstream(file) << text;
+    return file.string();
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(CommandLineTest, HelpNamesEveryCommand) {
+  const Process::Result help = RunTidegate({"--help"});
+  EXPECT_EQ(help.exit_code, 0);
+  for (const char* command : {"train", "push", "inspect"}) EXPECT_THAT(help.out, HasSubstr(command));
+  EXPECT_EQ(RunTidegate({"train", "--help"}).exit_code, 0);
+}
+
+TEST_F(CommandLineTest, UnknownFlagsAndCommandsAreErrors) {
+  EXPECT_NE(RunTidegate({}).exit_code, 0);
+  EXPECT_NE(RunTidegate({"forecast"}).exit_code, 0);
+  const Process::Result flag = RunTidegate({"train", "x.csv", "--epoch", "3"});
+  EXPECT_NE(flag.exit_code, 0);
+  EXPECT_THAT(flag.err, HasSubstr("--epoch"));
+  EXPECT_THAT(RunTidegate({"train", "x.csv", "--interval", "5"}).err, HasSubstr("5s, 250ms or 1h"));
+  EXPECT_THAT(RunTidegate({"train", "x.csv", "--rows", "9:3"}).err, HasSubstr("FROM must be below TO"));
+  EXPECT_THAT(RunTidegate({"train", "x.csv", "--cell", "rnn"}).err, HasSubstr("rnn"));
+}
+
+TEST_F(CommandLineTest, AFaultyFileIsNamedWithLineAndColumn) {
+  const auto error = [this](const std::string& text) {
+    const Process::Result train = RunTidegate({"train", Write(text), "--output", folder_.path().string()});
+    EXPECT_EQ(train.exit_code, 1);
+    return train.err;
+  };
+  EXPECT_THAT(error("time,v\n1,2\n2,x\n"), HasSubstr("readings.csv:3: column 'v': 'x' is not a number"));
+  EXPECT_THAT(error("time,v\n1,2\n2\n"), HasSubstr("readings.csv:3: 1 cell, the header has 2 columns"));
+  EXPECT_THAT(error("time,v\n1,2\n1,3\n"),
+              HasSubstr("readings.csv:3: column 'time': '1' is the same as the time"));
+  EXPECT_THAT(error("time,v\n"), HasSubstr("no rows of readings"));
+  EXPECT_THAT(error("time,v\n1,2\n2,3\n"), HasSubstr("too few"));
+  EXPECT_THAT(RunTidegate({"train", "/no/such.csv"}).err, HasSubstr("/no/such.csv: No such file"));
+  EXPECT_THAT(RunTidegate({"train", Write("time,v\n1,2\n"), "--target", "w", "--values", "v"}).err,
+              HasSubstr("'w'"));
+}
+
+TEST_F(CommandLineTest, AServerThatDoesNotAnswerIsSaidSoon) {
+  // Port 1 of the loopback refuses at once; the tool keeps trying for its five seconds.
+  const Process::Result push = RunTidegate({"push", Write("time,v\n1,2\n2,3\n"), "--server", "127.0.0.1:1"});
+  EXPECT_EQ(push.exit_code, 1);
+  EXPECT_THAT(push.err, HasSubstr("no server answers at 127.0.0.1:1 within 5s"));
+}
+
+TEST_F(CommandLineTest, InspectRefusesADamagedModel) {
+  WriteTinyModel(folder_.path());
+  const std::filesystem::path version = folder_.path() / "tiny" / "1";
+  EXPECT_EQ(RunTidegate({"inspect", version.string()}).exit_code, 0);
+  std::fstream weights(version / "weights.safetensors", std::ios::in | std::ios::out | std::ios::binary);
+  weights.seekg(-1, std::ios::end);
+  const char last = static_cast<char>(weights.get());
+  weights.seekp(-1, std::ios::end);
+  weights.put(static_cast<char>(last ^ 1));
+  weights.close();
+  const Process::Result inspect = RunTidegate({"inspect", version.string()});
+  EXPECT_EQ(inspect.exit_code, 1);
+  EXPECT_THAT(inspect.err, HasSubstr("weights.safetensors"));
+  EXPECT_THAT(RunTidegate({"inspect", "/no/such"}).err, HasSubstr("/no/such"));
+}
+
+}  // namespace
+}  // namespace tidegate
