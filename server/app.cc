@@ -91,17 +91,19 @@ std::shared_ptr<Metrics> MakeMetrics(const Repository& repository) {
 
 // An HTTP server for Prometheus, until the process ends: to stop one takes its library two seconds.
 // prometheus-cpp reports errors as exceptions, which end here.
-absl::StatusOr<prometheus::Exposer*> StartExposer(const std::string& listen, const std::shared_ptr<Metrics>& metrics) {
+absl::StatusOr<prometheus::Exposer*> StartExposer(const std::string& listen,
+                                                  const std::shared_ptr<Metrics>& metrics) {
   static prometheus::Exposer* exposer = nullptr;
   try {
     exposer = new prometheus::Exposer(listen);
     exposer->RegisterCollectable(metrics);
     return exposer;
   } catch (const std::exception& error) {
-    return absl::UnavailableError(absl::StrCat("--metrics-listen: cannot listen on '", listen,
-                                               "': is another program using the port, is the address one of this "
-                                               "machine, and HOST:PORT? (",
-                                               error.what(), ")"));
+    return absl::UnavailableError(
+        absl::StrCat("--metrics-listen: cannot listen on '", listen,
+                     "': is another program using the port, is the address one of this "
+                     "machine, and HOST:PORT? (",
+                     error.what(), ")"));
   }
 }
 
@@ -113,14 +115,15 @@ absl::Status RunServer(const Options& options) {
   const auto repository = Repository::Load(options.models, options.default_model);
   if (!repository.ok()) return repository.status();
   for (const ServedModel& served : repository->models()) {
-    spdlog::info("model {} version {}: {} parameters, {} bytes of state per stream", served.name, served.version,
-                 served.model->parameters(), StreamFloats(*served.model) * sizeof(float));
+    spdlog::info("model {} version {}: {} parameters, {} bytes of state per stream", served.name,
+                 served.version, served.model->parameters(), StreamFloats(*served.model) * sizeof(float));
   }
   const std::shared_ptr<Metrics> metrics = MakeMetrics(*repository);
   const auto exposer = StartExposer(options.metrics_listen, metrics);
   if (!exposer.ok()) return exposer.status();
   const RpcServer::Options rpc = {
-      .listen = options.listen, .serving = {.max_streams = options.max_streams, .max_future = options.max_future}};
+      .listen = options.listen,
+      .serving = {.max_streams = options.max_streams, .max_future = options.max_future}};
   const auto server = RpcServer::Start(rpc, *repository, metrics->shard(0));
   if (!server.ok()) return server.status();
 

@@ -6,19 +6,18 @@
 #include "absl/time/time.h"
 #include "server/app.h"
 #include "server/health_check.h"
+#include "server/logging.h"
 #include "server/options.h"
-#include "spdlog/sinks/stdout_color_sinks.h"
-#include "spdlog/spdlog.h"
 
 int main(int argc, char** argv) {
   const auto parsed = tidegate::ParseOptions(argc, argv);
   if (const auto* exit = std::get_if<tidegate::ExitCode>(&parsed)) return exit->code;
   const auto& options = std::get<tidegate::Options>(parsed);
 
-  spdlog::set_default_logger(spdlog::stderr_color_mt("tidegate-server"));
-  spdlog::set_level(spdlog::level::from_str(options.log_level));
-  const absl::Status status = options.health.empty() ? tidegate::RunServer(options)
-                                                     : tidegate::CheckHealth(options.health, absl::Seconds(5));
+  tidegate::SetUpLogging(options.log_level);
+  const absl::Status status = options.health.empty()
+                                  ? tidegate::RunServer(options)
+                                  : tidegate::CheckHealth(options.health, absl::Seconds(5));
   if (status.ok()) return 0;
   std::fprintf(stderr, "tidegate-server: %s\n", std::string(status.message()).c_str());
   return 1;

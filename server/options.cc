@@ -16,15 +16,17 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
   app.set_version_flag("--version", std::string("tidegate-server ") + kVersion);
   app.get_formatter()->column_width(34);
 
-  auto* const health =
-      app.add_option("--health", options.health,
-                     "Serve nothing, but ask the server at HOST:PORT for its health; the exit code is 0 if it serves");
-  auto* const models = app.add_option("--models", options.models,
-                                      "Folder of the models: DIR/<name>/<version>/, the highest version is served")
-                           ->type_name("DIR");
+  auto* const health = app.add_option(
+      "--health", options.health,
+      "Serve nothing, but ask the server at HOST:PORT for its health; the exit code is 0 if it serves");
+  auto* const models =
+      app.add_option("--models", options.models,
+                     "Folder of the models: DIR/<name>/<version>/, the highest version is served")
+          ->type_name("DIR");
   health->type_name("HOST:PORT")->excludes(models);
   app.add_option("--listen", options.listen,
-                 "Address for gRPC; port 0: a free one. There is no authentication: listen on other addresses only in "
+                 "Address for gRPC; port 0: a free one. There is no authentication: listen on other "
+                 "addresses only in "
                  "networks you trust")
       ->type_name("HOST:PORT")
       ->capture_default_str();
@@ -50,7 +52,8 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
       ->check(CLI::Range(0.0, 3600.0))
       ->type_name("SECONDS")
       ->capture_default_str();
-  app.add_option("--log-level", options.log_level, "What to log to stderr: trace, debug, info, warn, error or off")
+  app.add_option("--log-level", options.log_level,
+                 "What to log to stderr: trace, debug, info, warn, error or off")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))
       ->type_name("LEVEL")
       ->capture_default_str();

@@ -18,7 +18,7 @@ struct Options {
   absl::Duration max_future = absl::Seconds(300);  // how far a reading's time may lie ahead
   absl::Duration drain_delay;                      // between NOT_SERVING and the end of service
   std::string log_level = "info";                  // trace, debug, info, warn, error or off
-  std::string health;                              // not empty: check the server at this address instead of serving
+  std::string health;  // not empty: check the server at this address instead of serving
 };
 
 // The process is to end with this code: help, the version or what is wrong with the flags has been printed.

@@ -63,7 +63,7 @@ PushCollector::PushCollector(const Readings& readings, const PushOptions& option
 
 absl::Status PushCollector::Add(const Answer& answer) {
   if (!accuracy_) {
-    const absl::Status begun = Begin(answer.response);
+    absl::Status begun = Begin(answer.response);
     if (!begun.ok()) return begun;
   }
   ++summary_.messages;

@@ -42,13 +42,13 @@ absl::Status RunPush(const PushCommand& command) {
 
   PushCollector collector(*readings, command.options, command.readings.interval > absl::ZeroDuration());
   const auto begin = std::chrono::steady_clock::now();
-  const absl::Status pushed =
+  absl::Status pushed =
       Push(*readings, feed, command.options, [&](const Answer& answer) { return collector.Add(answer); });
   if (!pushed.ok()) return pushed;
   const PushSummary summary = collector.Finish(absl::FromChrono(std::chrono::steady_clock::now() - begin));
   PrintSummary(summary, std::cout);
   if (!command.json.empty()) {
-    const absl::Status written = WriteJson(command.json, summary);
+    absl::Status written = WriteJson(command.json, summary);
     if (!written.ok()) return written;
   }
   if (!summary.outcomes.contains("APPLIED")) {

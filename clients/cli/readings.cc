@@ -92,8 +92,9 @@ class Collector {
   absl::Status Add(const CsvRow& row) {
     if (columns_.names.empty()) {
       auto columns = FindColumns(file_, row.cells, options_);
-      if (columns.ok()) columns_ = *std::move(columns);
-      return columns.status();
+      if (!columns.ok()) return columns.status();
+      columns_ = *std::move(columns);
+      return absl::OkStatus();
     }
     const std::string id =
         columns_.stream ? row.cells[*columns_.stream] : std::filesystem::path(file_).stem().string();
@@ -205,6 +206,7 @@ absl::StatusOr<RowRange> ParseRowRange(absl::string_view text) {
     return absl::InvalidArgumentError(absl::StrCat("'", text, "' is not FROM:TO, like 2200:2600 or 0%:70%"));
   }
   RowRange range;
+  range.text = std::string(text);
   if (colon > 0) {
     const auto from = ParseBound(text.substr(0, colon));
     if (!from.ok()) return from.status();

@@ -21,6 +21,7 @@ struct RowRange {
   };
   Bound from;
   std::optional<Bound> to;  // none: the last row is included
+  std::string text;         // as it was written; empty: all rows
 };
 
 // Parses "2200:2600", "0%:70%", "70%:" or ":100". InvalidArgument: anything else, or a range that is empty.

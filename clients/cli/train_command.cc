@@ -113,7 +113,7 @@ absl::Status Save(const TrainedModel& trained, const std::filesystem::path& fold
       folder.parent_path() / absl::StrCat(".", folder.filename().string(), ".draft");
   std::error_code error;
   std::filesystem::remove_all(draft, error);
-  const absl::Status written = WriteModel(draft, trained.spec, trained.tensors);
+  absl::Status written = WriteModel(draft, trained.spec, trained.tensors);
   if (!written.ok()) return written;
   if (const auto model = ReadModel(draft); !model.ok()) return model.status();
   std::filesystem::rename(draft, folder, error);
@@ -146,9 +146,10 @@ absl::Status RunTrain(TrainCommand command) {
                         {command.cell == "lstm" ? CellKind::kLstm : CellKind::kGru, command.units});
   options.level_inputs = command.inputs != "difference";
   options.difference_inputs = command.inputs != "level";
+  const std::string rows = command.readings.rows.text.empty() ? "" : ", rows " + command.readings.rows.text;
   options.trained_on =
-      absl::StrCat(std::filesystem::path(command.file).filename().string(), ": ", Grouped(readings->size()),
-                   " readings of ", readings->streams.size(), " streams");
+      absl::StrCat(std::filesystem::path(command.file).filename().string(), rows, ": ",
+                   Grouped(readings->size()), " readings of ", readings->streams.size(), " streams");
   const std::vector<Series> series = Prepare(command, *readings);
 
   if (command.threads > 0) omp_set_num_threads(command.threads);
@@ -168,7 +169,7 @@ absl::Status RunTrain(TrainCommand command) {
   if (stop_asked != 0) std::cout << "Stopped; the best epoch so far is kept.\n";
 
   const std::filesystem::path folder = NextVersion(std::filesystem::path(command.output) / options.name);
-  const absl::Status saved = Save(*trained, folder);
+  absl::Status saved = Save(*trained, folder);
   if (saved.ok()) PrintResult(trained->spec, folder, command.output);
   return saved;
 }

@@ -38,9 +38,11 @@ class Histogram {
  public:
   static constexpr std::size_t kMaxBounds = 24;
 
-  // bounds: upper limits of the buckets, rising, each belonging to its bucket; at most kMaxBounds; must live as
-  // long as the histogram. A last bucket without a limit is added.
-  explicit Histogram(std::span<const double> bounds) : bounds_(bounds) { assert(bounds.size() <= kMaxBounds); }
+  // bounds: upper limits of the buckets, rising, each belonging to its bucket; at most kMaxBounds; must live
+  // as long as the histogram. A last bucket without a limit is added.
+  explicit Histogram(std::span<const double> bounds) : bounds_(bounds) {
+    assert(bounds.size() <= kMaxBounds);
+  }
 
   void Observe(double value) {
     const auto bucket = static_cast<std::size_t>(std::ranges::lower_bound(bounds_, value) - bounds_.begin());
@@ -49,7 +51,9 @@ class Histogram {
   }
 
   std::span<const double> bounds() const { return bounds_; }
-  std::uint64_t count(std::size_t bucket) const { return counts_[bucket].value(); }  // bucket <= bounds().size()
+  std::uint64_t count(std::size_t bucket) const {
+    return counts_[bucket].value();
+  }  // bucket <= bounds().size()
   double sum() const { return sum_.load(std::memory_order_relaxed); }
 
  private:

@@ -16,8 +16,8 @@ using Labels = std::vector<ClientMetric::Label>;
 
 constexpr std::array kRequestBounds = {10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6, 1e-3,   2.5e-3,
                                        5e-3,  10e-3, 25e-3, 50e-3,  100e-3, 250e-3, 500e-3, 1.0};
-constexpr std::array kStepBounds = {1e-6,   2.5e-6, 5e-6, 10e-6,  25e-6, 50e-6, 100e-6, 250e-6,
-                                    500e-6, 1e-3,   2.5e-3, 5e-3, 10e-3, 25e-3, 50e-3,  100e-3};
+constexpr std::array kStepBounds = {1e-6,   2.5e-6, 5e-6,   10e-6, 25e-6, 50e-6, 100e-6, 250e-6,
+                                    500e-6, 1e-3,   2.5e-3, 5e-3,  10e-3, 25e-3, 50e-3,  100e-3};
 constexpr std::array kBatchBounds = {1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0};
 
 struct NumberName {
@@ -33,12 +33,8 @@ constexpr std::array<NumberName, 7> kCodeNames = {{{0, "OK"},
                                                    {8, "RESOURCE_EXHAUSTED"},
                                                    {13, "INTERNAL"},
                                                    {14, "UNAVAILABLE"}}};
-constexpr std::array<NumberName, 6> kOutcomeNames = {{{1, "applied"},
-                                                      {2, "duplicate"},
-                                                      {3, "conflict"},
-                                                      {4, "late"},
-                                                      {7, "invalid"},
-                                                      {8, "overloaded"}}};
+constexpr std::array<NumberName, 6> kOutcomeNames = {
+    {{1, "applied"}, {2, "duplicate"}, {3, "conflict"}, {4, "late"}, {7, "invalid"}, {8, "overloaded"}}};
 
 MetricFamily Family(const MetricDeclaration& declaration) {
   return {.name = declaration.name, .help = declaration.help, .type = declaration.type, .metric = {}};
@@ -66,7 +62,8 @@ double Sum(const std::deque<ShardMetrics>& shards, Value value) {
 
 // Adds the sum of the histograms histogram(shard) over all shards.
 template <typename Get>
-void AddHistogram(MetricFamily& family, Labels labels, const std::deque<ShardMetrics>& shards, Get histogram) {
+void AddHistogram(MetricFamily& family, Labels labels, const std::deque<ShardMetrics>& shards,
+                  Get histogram) {
   ClientMetric& added = family.metric.emplace_back();
   added.label = std::move(labels);
   const std::span<const double> bounds = histogram(shards.front()).bounds();
@@ -113,11 +110,14 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Mode
     AddHistogram(batches, {label}, shards,
                  [&](const auto& shard) -> const Histogram& { return shard.models[m].batch_size; });
     for (const NumberName& outcome : kOutcomeNames) {
-      AddValue(readings, {label, {"outcome", outcome.name}},
-               Sum(shards, [&](const auto& shard) { return shard.models[m].readings[outcome.number].value(); }));
+      AddValue(readings, {label, {"outcome", outcome.name}}, Sum(shards, [&](const auto& shard) {
+                 return shard.models[m].readings[outcome.number].value();
+               }));
     }
-    AddValue(streams, {label}, Sum(shards, [&](const auto& shard) { return shard.models[m].streams.value(); }));
-    AddValue(bytes, {label}, Sum(shards, [&](const auto& shard) { return shard.models[m].state_bytes.value(); }));
+    AddValue(streams, {label},
+             Sum(shards, [&](const auto& shard) { return shard.models[m].streams.value(); }));
+    AddValue(bytes, {label},
+             Sum(shards, [&](const auto& shard) { return shard.models[m].state_bytes.value(); }));
     AddValue(info,
              {label,
               {"version", model.version},
@@ -127,8 +127,8 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Mode
               {"sha256", model.sha256}},
              1);
   }
-  families.insert(families.end(), {std::move(steps), std::move(batches), std::move(readings), std::move(streams),
-                                   std::move(bytes), std::move(info)});
+  families.insert(families.end(), {std::move(steps), std::move(batches), std::move(readings),
+                                   std::move(streams), std::move(bytes), std::move(info)});
 }
 
 void AddProcessMetrics(std::vector<MetricFamily>& families) {
@@ -157,10 +157,9 @@ std::vector<MetricFamily> Metrics::Collect() const {
   std::vector<MetricFamily> families;
   AddRequestMetrics(families, shards_);
   AddModelMetrics(families, models_, shards_);
-  families.push_back(Single(metric::kBuildInfo, 1,
-                            {{"version", build_.version},
-                             {"instruction_set", build_.instruction_set},
-                             {"onednn", build_.onednn}}));
+  families.push_back(Single(
+      metric::kBuildInfo, 1,
+      {{"version", build_.version}, {"instruction_set", build_.instruction_set}, {"onednn", build_.onednn}}));
   AddProcessMetrics(families);
   return families;
 }

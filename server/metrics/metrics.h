@@ -13,7 +13,8 @@
 
 namespace tidegate {
 
-// Every metric of the server: its name, what it says, its kind. Unit in the name; a stream id is never a label.
+// Every metric of the server: its name, what it says, its kind. Unit in the name; a stream id is never a
+// label.
 struct MetricDeclaration {
   const char* name;
   const char* help;
@@ -22,31 +23,33 @@ struct MetricDeclaration {
 
 namespace metric {
 using enum prometheus::MetricType;
-inline constexpr MetricDeclaration kRequestDuration{
-    "tidegate_request_duration_seconds",
-    "Time from reading a request to handing its answer to gRPC, by method. On Stream, each message is a request.",
-    Histogram};
+inline constexpr MetricDeclaration kRequestDuration{"tidegate_request_duration_seconds",
+                                                    "Time from reading a request to handing its answer to "
+                                                    "gRPC, by method. On Stream, each message is a request.",
+                                                    Histogram};
 inline constexpr MetricDeclaration kQueueWait{
     "tidegate_queue_wait_seconds", "Time from reading a request to the batch that takes its first reading.",
     Histogram};
 inline constexpr MetricDeclaration kStepDuration{
     "tidegate_step_duration_seconds", "Time of one batched step of the network, by model.", Histogram};
 inline constexpr MetricDeclaration kBatchSize{
-    "tidegate_batch_size_readings", "Streams that one step of the network advanced together, by model.", Histogram};
-inline constexpr MetricDeclaration kReadings{"tidegate_readings_total",
-                                             "Readings answered, by model and by what became of them.", Counter};
+    "tidegate_batch_size_readings", "Streams that one step of the network advanced together, by model.",
+    Histogram};
+inline constexpr MetricDeclaration kReadings{
+    "tidegate_readings_total", "Readings answered, by model and by what became of them.", Counter};
 inline constexpr MetricDeclaration kRequests{
-    "tidegate_requests_total", "Requests answered, by method and gRPC status code. On Stream, each message counts.",
-    Counter};
+    "tidegate_requests_total",
+    "Requests answered, by method and gRPC status code. On Stream, each message counts.", Counter};
 inline constexpr MetricDeclaration kStreams{"tidegate_streams", "Streams the server keeps, by model.", Gauge};
-inline constexpr MetricDeclaration kStateBytes{"tidegate_state_bytes",
-                                               "Memory that the states of the streams take, by model.", Gauge};
+inline constexpr MetricDeclaration kStateBytes{
+    "tidegate_state_bytes", "Memory that the states of the streams take, by model.", Gauge};
 inline constexpr MetricDeclaration kBuildInfo{
     "tidegate_build_info", "Always 1. Version, instruction set of the kernels, version of oneDNN.", Gauge};
 inline constexpr MetricDeclaration kModelInfo{
-    "tidegate_model_info", "Always 1. The models served; sha256 is the start of the weights' checksum.", Gauge};
-inline constexpr MetricDeclaration kStartTime{"process_start_time_seconds",
-                                              "When the process started, seconds since 1970-01-01 UTC.", Gauge};
+    "tidegate_model_info", "Always 1. The models served; sha256 is the start of the weights' checksum.",
+    Gauge};
+inline constexpr MetricDeclaration kStartTime{
+    "process_start_time_seconds", "When the process started, seconds since 1970-01-01 UTC.", Gauge};
 inline constexpr MetricDeclaration kResidentMemory{"process_resident_memory_bytes",
                                                    "Memory of the process that is resident.", Gauge};
 inline constexpr MetricDeclaration kCpu{"process_cpu_seconds_total",
@@ -99,8 +102,8 @@ struct ModelInfo {
   std::string sha256;   // start of the weights' checksum
 };
 
-// All metrics: shards write theirs, a scrape adds them up. Every label set exists from the start, so that rates
-// begin at 0. Collect is safe from any thread and costs the shards nothing.
+// All metrics: shards write theirs, a scrape adds them up. Every label set exists from the start, so that
+// rates begin at 0. Collect is safe from any thread and costs the shards nothing.
 class Metrics : public prometheus::Collectable {
  public:
   Metrics(BuildInfo build, std::vector<ModelInfo> models, std::size_t shard_count);

@@ -37,8 +37,8 @@ ProcessMetrics ReadProcessMetrics() {
   ProcessMetrics metrics;
   metrics.open_fds = CountOpenFds();
 
-  // proc(5): fields 14 utime, 15 stime, 22 starttime (ticks) and 24 rss (pages). The second field, the name in
-  // parentheses, may hold blanks; the third follows its last parenthesis.
+  // proc(5): fields 14 utime, 15 stime, 22 starttime (ticks) and 24 rss (pages). The second field, the name
+  // in parentheses, may hold blanks; the third follows its last parenthesis.
   std::ifstream file("/proc/self/stat");
   std::string line;
   if (!std::getline(file, line)) return metrics;

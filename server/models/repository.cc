@@ -20,7 +20,8 @@ absl::StatusOr<std::vector<fs::path>> Folders(const fs::path& folder) {
   std::error_code error;
   std::vector<fs::path> folders;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->is_directory() && entry->path().filename().string().front() != '.') folders.push_back(entry->path());
+    if (entry->is_directory() && entry->path().filename().string().front() != '.')
+      folders.push_back(entry->path());
   }
   if (error) return absl::NotFoundError(absl::StrCat(folder.string(), ": ", error.message()));
   std::sort(folders.begin(), folders.end());
@@ -38,14 +39,15 @@ absl::StatusOr<std::uint64_t> HighestVersion(const fs::path& folder) {
     const bool digits = std::all_of(name.begin(), name.end(), [](char c) { return c >= '0' && c <= '9'; });
     // A second spelling of a number (007) would make two folders one version.
     if (!digits || !absl::SimpleAtoi(name, &version) || absl::StrCat(version) != name) {
-      return absl::InvalidArgumentError(
-          absl::StrCat(path.string(), ": expected a version, a decimal number such as 1, as the folder's name"));
+      return absl::InvalidArgumentError(absl::StrCat(
+          path.string(), ": expected a version, a decimal number such as 1, as the folder's name"));
     }
     highest = std::max(highest.value_or(0), version);
   }
   if (!highest) {
     return absl::NotFoundError(absl::StrCat(folder.string(), ": no version of this model; expected ",
-                                            (folder / "1").string(), " with model.json and weights.safetensors"));
+                                            (folder / "1").string(),
+                                            " with model.json and weights.safetensors"));
   }
   return *highest;
 }
@@ -96,7 +98,8 @@ absl::StatusOr<std::size_t> Repository::Find(absl::string_view name) const {
     return absl::InvalidArgumentError(
         absl::StrCat("no model named and this server has no default: name one of ", Names()));
   }
-  const auto found = std::find_if(models_.begin(), models_.end(), [&](const auto& m) { return m.name == name; });
+  const auto found =
+      std::find_if(models_.begin(), models_.end(), [&](const auto& m) { return m.name == name; });
   if (found != models_.end()) return static_cast<std::size_t>(found - models_.begin());
   return absl::NotFoundError(absl::StrCat("no model '", name.substr(0, 64), "': this server has ", Names()));
 }

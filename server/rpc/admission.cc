@@ -47,11 +47,13 @@ absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, StreamHandle
   return exchange.release();
 }
 
-absl::StatusOr<std::size_t> Admission::Parse(grpc::ByteBuffer& bytes, std::size_t handles_named, Exchange& exchange) {
+absl::StatusOr<std::size_t> Admission::Parse(grpc::ByteBuffer& bytes, std::size_t handles_named,
+                                             Exchange& exchange) {
   grpc::ProtoBufferReader reader(&bytes);
   if (!reader.status().ok() || !exchange.request.ParseFromZeroCopyStream(&reader)) {
     return absl::InvalidArgumentError(absl::StrCat(
-        bytes.Length(), " bytes that are no tidegate.v1.PushRequest, or whose model or stream ids are not UTF-8"));
+        bytes.Length(),
+        " bytes that are no tidegate.v1.PushRequest, or whose model or stream ids are not UTF-8"));
   }
   const auto model = repository_.Find(exchange.request.model());
   if (!model.ok()) return model.status();

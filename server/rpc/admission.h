@@ -13,19 +13,20 @@
 
 namespace tidegate {
 
-// The door between gRPC's bytes and the shard: parses and checks requests, hands them to the shard, and keeps the
-// exchanges for reuse. Owned by one thread; not thread-safe.
+// The door between gRPC's bytes and the shard: parses and checks requests, hands them to the shard, and keeps
+// the exchanges for reuse. Owned by one thread; not thread-safe.
 class Admission {
  public:
   // max_future: how far a reading's time may lie ahead of the clock. All must outlive this.
   Admission(const Repository& repository, Shard& shard, absl::Duration max_future);
 
-  // Takes the request in `bytes` to the shard; its readings' ids and handles count in `handles`, or within the message
-  // alone if that is null. InvalidArgument, NotFound, ResourceExhausted: a fault of the whole request.
+  // Takes the request in `bytes` to the shard; its readings' ids and handles count in `handles`, or within
+  // the message alone if that is null. InvalidArgument, NotFound, ResourceExhausted: a fault of the whole
+  // request.
   absl::StatusOr<Exchange*> Admit(grpc::ByteBuffer& bytes, StreamHandles* handles, Call* call);
 
-  // Runs some of what waits; returns the exchanges that are answered, their responses ready to be sent. The next Run
-  // overwrites the result.
+  // Runs some of what waits; returns the exchanges that are answered, their responses ready to be sent. The
+  // next Run overwrites the result.
   const std::vector<Exchange*>& Run();
 
   // The exchange of a request that has been answered is no longer needed.

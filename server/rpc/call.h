@@ -17,8 +17,8 @@ struct Tag {
   Operation operation;
 };
 
-// One call, from the wait for a client to its last completion, upon which it deletes itself. All methods are called by
-// the thread of its ServingLoop.
+// One call, from the wait for a client to its last completion, upon which it deletes itself. All methods are
+// called by the thread of its ServingLoop.
 class Call {
  public:
   virtual ~Call() = default;

@@ -10,8 +10,8 @@ namespace tidegate {
 
 class Call;
 
-// One request and its answer: the messages, and the work between them that points into both. Reused from request to
-// request, so that its memory is allocated once.
+// One request and its answer: the messages, and the work between them that points into both. Reused from
+// request to request, so that its memory is allocated once.
 struct Exchange : Work {
   Call* call = nullptr;
   bool answered = false;

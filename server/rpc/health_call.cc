@@ -19,7 +19,8 @@ void HealthCheckCall::Complete(Operation operation, bool ok) {
     HealthCheckResponse response;
     response.set_status(loop_.Health(request_.service()));
     if (response.status() == HealthCheckResponse::SERVICE_UNKNOWN) {
-      const auto unknown = absl::NotFoundError(absl::StrCat("no service '", request_.service().substr(0, 64), "'"));
+      const auto unknown =
+          absl::NotFoundError(absl::StrCat("no service '", request_.service().substr(0, 64), "'"));
       writer_.FinishWithError(ToGrpcStatus(unknown), &finish_);
     } else {
       writer_.Finish(response, grpc::Status::OK, &finish_);

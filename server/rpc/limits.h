@@ -13,14 +13,15 @@ inline constexpr std::size_t kMetadataBytes = 8 << 10;  // headers of a call
 inline constexpr int kConnectionCalls = 512;            // open at a time on one connection
 inline constexpr std::size_t kTransportBytes = 512 << 20;  // buffers of all connections
 
-// A call of Stream is read from only while it has less than this unanswered; the rest stays in its connection's flow
-// control. So a client that does not read its answers holds no more than this, plus one message.
+// A call of Stream is read from only while it has less than this unanswered; the rest stays in its
+// connection's flow control. So a client that does not read its answers holds no more than this, plus one
+// message.
 inline constexpr std::size_t kCallReadings = 8192;
 inline constexpr std::size_t kCallRequests = 64;
 inline constexpr std::size_t kCallAnswerBytes = 8 << 20;
 
-// Readings that wait for the network, of all calls. Above it calls of Push are refused, and a call of Stream has one
-// request at a time.
+// Readings that wait for the network, of all calls. Above it calls of Push are refused, and a call of Stream
+// has one request at a time.
 inline constexpr std::size_t kWaitingReadings = 1 << 18;
 
 }  // namespace tidegate::limits

@@ -22,7 +22,8 @@ void PushCall::Complete(Operation operation, bool ok) {
 
 void PushCall::Start() {
   if (loop_.admission().full()) {
-    return Refuse(absl::ResourceExhaustedError("too many readings are waiting on this server; push again later"));
+    return Refuse(
+        absl::ResourceExhaustedError("too many readings are waiting on this server; push again later"));
   }
   const auto admitted = loop_.admission().Admit(message_, nullptr, this);
   message_.Clear();

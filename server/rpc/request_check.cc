@@ -44,18 +44,20 @@ absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec,
         absl::StrCat(readings, " readings in a message; the most for model '", spec.name, "' are ", most));
   }
   if (values != readings * spec.features.size()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(readings, " readings (timestamp) with ", values, " values: model '", spec.name, "' takes ",
-                     spec.features.size(), " values a reading, ", readings * spec.features.size(), " in all"));
+    return absl::InvalidArgumentError(absl::StrCat(
+        readings, " readings (timestamp) with ", values, " values: model '", spec.name, "' takes ",
+        spec.features.size(), " values a reading, ", readings * spec.features.size(), " in all"));
   }
   if (handles != 0 && handles != readings) {
-    return absl::InvalidArgumentError(absl::StrCat(readings, " readings (timestamp) with ", handles,
-                                                   " handles: send one handle a reading, or no handles and one "
-                                                   "stream_id a reading"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(readings, " readings (timestamp) with ", handles,
+                     " handles: send one handle a reading, or no handles and one "
+                     "stream_id a reading"));
   }
   if (handles == 0 && readings != 0 && ids != readings) {
-    return absl::InvalidArgumentError(absl::StrCat(readings, " readings (timestamp) with no handles and ", ids,
-                                                   " stream ids: send one handle or one stream_id a reading"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(readings, " readings (timestamp) with no handles and ", ids,
+                     " stream ids: send one handle or one stream_id a reading"));
   }
   if (handles_named + ids > limits::kCallHandles) {
     return absl::ResourceExhaustedError(

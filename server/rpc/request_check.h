@@ -9,8 +9,9 @@
 
 namespace tidegate {
 
-// What must hold of a request as a whole; faults of single readings are outcomes. handles_named: by earlier messages of
-// the call. InvalidArgument: columns whose lengths disagree, too many readings. ResourceExhausted: too many handles.
+// What must hold of a request as a whole; faults of single readings are outcomes. handles_named: by earlier
+// messages of the call. InvalidArgument: columns whose lengths disagree, too many readings.
+// ResourceExhausted: too many handles.
 absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec, std::size_t handles_named);
 
 // Readings that one message for this model may have.
@@ -19,7 +20,8 @@ std::size_t MaxMessageReadings(const ModelSpec& spec);
 // Bytes of the answer to one reading, at most.
 std::size_t AnswerBytes(const ModelSpec& spec);
 
-// Points the columns of the exchange's work at its checked request, and makes room for the answer in its response.
+// Points the columns of the exchange's work at its checked request, and makes room for the answer in its
+// response.
 void PrepareExchange(const ModelSpec& spec, Exchange& exchange);
 
 // After the work: makes the response ready to be sent.

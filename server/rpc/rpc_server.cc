@@ -13,8 +13,8 @@
 namespace tidegate {
 namespace {
 
-// Keeps gRPC's threads until the process ends: with the last user gone gRPC would join them, and one that still polls a
-// connection takes up to 10 s.
+// Keeps gRPC's threads until the process ends: with the last user gone gRPC would join them, and one that
+// still polls a connection takes up to 10 s.
 void KeepLibrary() {
   static const bool kept = (grpc_init(), true);
   static_cast<void>(kept);
@@ -22,7 +22,8 @@ void KeepLibrary() {
 
 void SetLimits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMessageBytes));
-  // gRPC 1.51 applies the limit only after decompression, so that a small message can take any amount of memory.
+  // gRPC 1.51 applies the limit only after decompression, so that a small message can take any amount of
+  // memory.
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
   builder.SetResourceQuota(grpc::ResourceQuota("tidegate").Resize(limits::kTransportBytes));
@@ -39,7 +40,8 @@ void SetLimits(grpc::ServerBuilder& builder) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& options, const Repository& repository,
+absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& options,
+                                                            const Repository& repository,
                                                             ShardMetrics& metrics) {
   const auto colon = options.listen.rfind(':');
   if (colon == std::string::npos) {
@@ -55,9 +57,10 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
   server->loop_ = std::make_unique<ServingLoop>(options.serving, repository, metrics, builder);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
-    return absl::UnavailableError(absl::StrCat("cannot listen on '", options.listen,
-                                               "': is another program using the port, is the address one of this "
-                                               "machine, and HOST:PORT?"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot listen on '", options.listen,
+                     "': is another program using the port, is the address one of this "
+                     "machine, and HOST:PORT?"));
   }
   server->loop_->Start();
   return server;

@@ -13,7 +13,8 @@
 
 namespace tidegate {
 
-// A gRPC server with the Forecaster service and the standard health service (grpc.health.v1), which knows the names
+// A gRPC server with the Forecaster service and the standard health service (grpc.health.v1), which knows the
+// names
 // "" and "tidegate.v1.Forecaster". Start, AnnounceShutdown and Shutdown are for one thread.
 class RpcServer {
  public:
@@ -24,7 +25,8 @@ class RpcServer {
 
   // Listens, and serves until Shutdown. `repository` and `metrics` must outlive it, and nobody else may write
   // `metrics`. Unavailable: the address cannot be listened on, for instance since another server does.
-  static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const Options& options, const Repository& repository,
+  static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const Options& options,
+                                                          const Repository& repository,
                                                           ShardMetrics& metrics);
   ~RpcServer();  // Shutdown without grace, if it has not been shut down
 
@@ -34,7 +36,8 @@ class RpcServer {
   // Health answers NOT_SERVING from now on, so that clients go elsewhere; all calls are served as before.
   void AnnounceShutdown();
 
-  // Answers what was admitted, ends streams with UNAVAILABLE, and cancels the calls that are still open after `grace`.
+  // Answers what was admitted, ends streams with UNAVAILABLE, and cancels the calls that are still open after
+  // `grace`.
   void Shutdown(absl::Duration grace);
 
  private:

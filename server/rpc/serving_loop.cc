@@ -34,7 +34,7 @@ grpc::ByteBuffer Serialize(const v1::PushResponse& response) {
 }
 
 ServingLoop::ServingLoop(const Options& options, const Repository& repository, ShardMetrics& metrics,
-                                 grpc::ServerBuilder& builder)
+                         grpc::ServerBuilder& builder)
     : metrics_(metrics),
       shard_(Models(repository), options.max_streams, metrics),
       admission_(repository, shard_, options.max_future) {
@@ -63,7 +63,8 @@ void ServingLoop::Wake(grpc::Alarm& alarm) { alarm.Set(queue_.get(), gpr_now(GPR
 
 HealthStatus ServingLoop::Health(const std::string& service) const {
   using grpc::health::v1::HealthCheckResponse;
-  if (!service.empty() && service != v1::Forecaster::service_full_name()) return HealthCheckResponse::SERVICE_UNKNOWN;
+  if (!service.empty() && service != v1::Forecaster::service_full_name())
+    return HealthCheckResponse::SERVICE_UNKNOWN;
   return serving_ ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
 

@@ -26,11 +26,11 @@ namespace tidegate {
 
 using HealthStatus = grpc::health::v1::HealthCheckResponse::ServingStatus;
 
-// All RPCs of the server (tidegate.v1.Forecaster, grpc.health.v1.Health) on one completion queue, served by one thread:
-// it takes in requests until the queue is dry, advances the streams of all of them in batches, and sends the answers
-// together. So batches form while the server is busy, and a reading that comes alone does not wait for company.
-// Health is served here too, so that it says something about this thread; gRPC's own health service would add polling
-// threads that double the CPU time of a lone request.
+// All RPCs of the server (tidegate.v1.Forecaster, grpc.health.v1.Health) on one completion queue, served by
+// one thread: it takes in requests until the queue is dry, advances the streams of all of them in batches,
+// and sends the answers together. So batches form while the server is busy, and a reading that comes alone
+// does not wait for company. Health is served here too, so that it says something about this thread; gRPC's
+// own health service would add polling threads that double the CPU time of a lone request.
 class ServingLoop {
  public:
   struct Options {
@@ -40,7 +40,7 @@ class ServingLoop {
 
   // Adds itself to `builder`; all arguments must outlive it.
   ServingLoop(const Options& options, const Repository& repository, ShardMetrics& metrics,
-                  grpc::ServerBuilder& builder);
+              grpc::ServerBuilder& builder);
 
   // Begins to serve, once the builder's server has started.
   void Start();
@@ -48,16 +48,19 @@ class ServingLoop {
   // Health is NOT_SERVING from now on. Safe from any thread; once.
   void AnnounceShutdown();
 
-  // Ends all calls of Stream with UNAVAILABLE as soon as what they have sent is answered. Safe from any thread; once.
+  // Ends all calls of Stream with UNAVAILABLE as soon as what they have sent is answered. Safe from any
+  // thread; once.
   void Drain();
 
-  // Waits for the last calls and ends the thread. Call after grpc::Server::Shutdown; safe from any thread; once.
+  // Waits for the last calls and ends the thread. Call after grpc::Server::Shutdown; safe from any thread;
+  // once.
   void Stop();
 
   // What follows is for the calls, in this loop's thread.
 
   // Requests arrive as bytes, so that bad ones can be told apart from the end of a call.
-  using ForecasterService = v1::Forecaster::WithRawMethod_Push<v1::Forecaster::WithRawMethod_Stream<v1::Forecaster::Service>>;
+  using ForecasterService =
+      v1::Forecaster::WithRawMethod_Push<v1::Forecaster::WithRawMethod_Stream<v1::Forecaster::Service>>;
   ForecasterService& forecaster() { return forecaster_; }
   using HealthService = grpc::health::v1::Health::WithAsyncMethod_Check<
       grpc::health::v1::Health::WithAsyncMethod_Watch<grpc::health::v1::Health::Service>>;
@@ -69,7 +72,9 @@ class ServingLoop {
   void Opened(Call* call) { calls_.insert(call); }
   void Closed(Call* call) { calls_.erase(call); }
   // Counts a request that ends with `code` and no answer, and one that is answered now.
-  void CountRequest(Method method, absl::StatusCode code) { metrics_.request(method, static_cast<int>(code)).Add(1); }
+  void CountRequest(Method method, absl::StatusCode code) {
+    metrics_.request(method, static_cast<int>(code)).Add(1);
+  }
   void CountAnswer(Method method, const Exchange& exchange);
 
  private:

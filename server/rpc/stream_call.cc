@@ -95,8 +95,9 @@ void StreamCall::DropAnswers() {
   }
 }
 
-// All answers but the last that is due are written with a hint that more follows, so that gRPC sends them together.
-// Never the first answer of a call: the hint would hold back the headers, which the write waits for.
+// All answers but the last that is due are written with a hint that more follows, so that gRPC sends them
+// together. Never the first answer of a call: the hint would hold back the headers, which the write waits
+// for.
 void StreamCall::WriteAnswer() {
   Exchange& exchange = *exchanges_.front();
   loop_.CountAnswer(Method::kStream, exchange);

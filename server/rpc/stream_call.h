@@ -15,8 +15,8 @@
 
 namespace tidegate {
 
-// A call of Forecaster.Stream: reads on while answers wait, up to the limits of limits.h, and answers in order.
-// What was admitted is applied even if the client has gone.
+// A call of Forecaster.Stream: reads on while answers wait, up to the limits of limits.h, and answers in
+// order. What was admitted is applied even if the client has gone.
 class StreamCall final : public Call {
  public:
   // Waits for a client.
@@ -51,14 +51,14 @@ class StreamCall final : public Call {
   std::size_t readings_ = 0;         // in exchanges_
   std::size_t answer_bytes_ = 0;     // of exchanges_
 
-  bool reading_ = false;            // a read is under way
-  bool writing_ = false;            // a write is under way
-  bool answered_ = false;           // the first answer has been sent
-  bool gone_ = false;               // the client has gone: answers are dropped
+  bool reading_ = false;             // a read is under way
+  bool writing_ = false;             // a write is under way
+  bool answered_ = false;            // the first answer has been sent
+  bool gone_ = false;                // the client has gone: answers are dropped
   std::optional<absl::Status> end_;  // no more is read; what the call ends with when all is answered
-  bool finishing_ = false;          // Finish was called
-  bool finished_ = false;           // and has ended
-  bool call_done_ = false;          // gRPC is done with the call
+  bool finishing_ = false;           // Finish was called
+  bool finished_ = false;            // and has ended
+  bool call_done_ = false;           // gRPC is done with the call
 };
 
 }  // namespace tidegate

@@ -12,8 +12,8 @@ double Seconds(Work::Clock::duration duration) { return std::chrono::duration<do
 
 }  // namespace
 
-Lane::Lane(std::shared_ptr<const Model> model, std::uint32_t model_index, StreamTable& table, Histogram& queue_wait,
-           ModelMetrics& metrics)
+Lane::Lane(std::shared_ptr<const Model> model, std::uint32_t model_index, StreamTable& table,
+           Histogram& queue_wait, ModelMetrics& metrics)
     : model_(std::move(model)),
       model_index_(model_index),
       table_(table),
@@ -137,7 +137,8 @@ void Lane::RunSteps(std::vector<Work*>& done) {
       continue;
     }
     const Pending& first = pending_[queue.first];
-    Commit(model_->spec(), table_.header(key(row.slot)), first.work->reading(first.i), queue.decision, row.imputed);
+    Commit(model_->spec(), table_.header(key(row.slot)), first.work->reading(first.i), queue.decision,
+           row.imputed);
     AnswerFirst(row.slot, Outcome::kApplied, forecast, done);
   }
 }
@@ -155,7 +156,8 @@ void Lane::RunRetries(std::vector<Work*>& done) {
   }
 }
 
-// Answers the stream's first reading from its header and `forecast`; the stream gets another turn if more wait.
+// Answers the stream's first reading from its header and `forecast`; the stream gets another turn if more
+// wait.
 void Lane::AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const float> forecast,
                        std::vector<Work*>& done) {
   const Pending& first = pending_[queues_[slot].first];

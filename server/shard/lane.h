@@ -16,16 +16,16 @@
 namespace tidegate {
 
 // The readings of one model that wait in a shard, and their way through the network.
-// Streams with waiting readings take turns, first come, first served; a batch is the next kBatch of them, one step of
-// each: the stream's next reading, or a step over a missing one before it. So readings of one stream are answered in
-// order, one per batch, while streams share batches freely.
-// Owned by its shard's thread; not thread-safe. Allocates nothing once its buffers have grown.
+// Streams with waiting readings take turns, first come, first served; a batch is the next kBatch of them, one
+// step of each: the stream's next reading, or a step over a missing one before it. So readings of one stream
+// are answered in order, one per batch, while streams share batches freely. Owned by its shard's thread; not
+// thread-safe. Allocates nothing once its buffers have grown.
 class Lane {
  public:
   static constexpr std::size_t kBatch = 256;  // streams advanced by one call of the network
 
-  Lane(std::shared_ptr<const Model> model, std::uint32_t model_index, StreamTable& table, Histogram& queue_wait,
-       ModelMetrics& metrics);
+  Lane(std::shared_ptr<const Model> model, std::uint32_t model_index, StreamTable& table,
+       Histogram& queue_wait, ModelMetrics& metrics);
 
   // Reading i of `work` waits for a turn of its stream. Requires that the stream is bound to this model.
   void Enqueue(std::uint32_t slot, Work& work, std::uint32_t i);
@@ -35,8 +35,8 @@ class Lane {
 
   bool idle() const { return next_turns_.empty() && turn_ == turns_.size(); }
 
-  // Takes one batch through the network; work without unanswered readings goes to `done`. Returns how many streams
-  // were in the batch: 0 if none needed the network.
+  // Takes one batch through the network; work without unanswered readings goes to `done`. Returns how many
+  // streams were in the batch: 0 if none needed the network.
   std::size_t StepBatch(std::vector<Work*>& done);
 
   const Model& model() const { return *model_; }
@@ -67,7 +67,8 @@ class Lane {
   void AddStep(std::uint32_t slot, bool bridge, std::span<const float> values);
   void RunSteps(std::vector<Work*>& done);
   void RunRetries(std::vector<Work*>& done);
-  void AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const float> forecast, std::vector<Work*>& done);
+  void AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const float> forecast,
+                   std::vector<Work*>& done);
   void Pop(std::uint32_t slot, std::vector<Work*>& done);
   void Count(Outcome outcome) { metrics_.readings[static_cast<std::size_t>(outcome)].Add(1); }
   StreamKey key(std::uint32_t slot) const { return {.model = model_index_, .slot = slot}; }
@@ -80,9 +81,9 @@ class Lane {
 
   std::vector<Pending> pending_;
   std::uint32_t free_ = kNone;
-  std::vector<Queue> queues_;              // by slot
-  std::vector<std::uint32_t> turns_;       // slots; each stream with waiting readings is here or in next_turns_
-  std::size_t turn_ = 0;                   // the next of turns_
+  std::vector<Queue> queues_;         // by slot
+  std::vector<std::uint32_t> turns_;  // slots; each stream with waiting readings is here or in next_turns_
+  std::size_t turn_ = 0;              // the next of turns_
   std::vector<std::uint32_t> next_turns_;  // follow when turns_ are through
 
   // The batch being put together.

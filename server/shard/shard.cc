@@ -11,7 +11,8 @@ constexpr std::size_t kRunReadings = 1024;
 
 }  // namespace
 
-Shard::Shard(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams, ShardMetrics& metrics)
+Shard::Shard(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams,
+             ShardMetrics& metrics)
     : table_(models, max_streams), metrics_(metrics) {
   for (std::uint32_t m = 0; m < models.size(); ++m) {
     lanes_.emplace_back(models[m], m, table_, metrics.queue_wait, metrics.models[m]);
@@ -25,7 +26,8 @@ void Shard::Admit(Work& work) {
   const std::size_t first_handle = work.handles->size();
   for (const std::string* id : work.ids) work.handles->Add(*id, table_);
   for (std::uint32_t i = 0; i < work.size(); ++i) {
-    AdmitReading(work, i, work.handle.empty() ? static_cast<std::uint32_t>(first_handle) + i : work.handle[i]);
+    AdmitReading(work, i,
+                 work.handle.empty() ? static_cast<std::uint32_t>(first_handle) + i : work.handle[i]);
   }
   if (work.left == 0) empty_.push_back(&work);
 }
@@ -35,7 +37,8 @@ void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {
   StreamHandles& handles = *work.handles;
   if (handle >= handles.size()) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kUnknownHandle);
   const StreamHandles::State state = handles.state(handle);
-  if (state == StreamHandles::State::kBadId) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamId);
+  if (state == StreamHandles::State::kBadId)
+    return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamId);
   if (state == StreamHandles::State::kNamed && !BindStream(work, i, handle)) return;
   const StreamKey key = handles.key(handle);
   if (key.model != work.model) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kOtherModel);

@@ -15,10 +15,10 @@
 
 namespace tidegate {
 
-// A set of streams with one owner: it takes requests in, decides what becomes of each reading, advances the streams
-// in batches across all requests, and hands the requests back answered. What a reading's answer is depends on its
-// stream alone, never on what else was waiting. Knows nothing of gRPC.
-// Owned by one thread; not thread-safe.
+// A set of streams with one owner: it takes requests in, decides what becomes of each reading, advances the
+// streams in batches across all requests, and hands the requests back answered. What a reading's answer is
+// depends on its stream alone, never on what else was waiting. Knows nothing of gRPC. Owned by one thread;
+// not thread-safe.
 class Shard {
  public:
   // max_streams: over all models; a reading that would begin one more is OVERLOADED.
@@ -27,8 +27,8 @@ class Shard {
   // Takes a request in; readings of a stream are answered in the order in which they were admitted.
   void Admit(Work& work);
 
-  // Steps some batches, a few milliseconds' worth, so that the caller can look for new requests in between. Appends
-  // the requests that are answered to `done`.
+  // Steps some batches, a few milliseconds' worth, so that the caller can look for new requests in between.
+  // Appends the requests that are answered to `done`.
   void Run(std::vector<Work*>& done);
 
   // Nothing waits: Run has nothing to do.

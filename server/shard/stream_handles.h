@@ -23,8 +23,8 @@ class StreamHandles {
   // Gives the next handle to stream `id`, which `table` may know or not.
   void Add(absl::string_view id, const StreamTable& table);
 
-  // kBadId: the id was not acceptable, see IsStreamId. kNamed: no stream of this id was known yet. kBound: `key` holds.
-  // Requires handle < size().
+  // kBadId: the id was not acceptable, see IsStreamId. kNamed: no stream of this id was known yet. kBound:
+  // `key` holds. Requires handle < size().
   State state(std::uint32_t handle) const;
   StreamKey key(std::uint32_t handle) const { return keys_[handle]; }
   const std::string& id(std::uint32_t handle) const { return ids_.at(handle); }  // of a handle that is kNamed

@@ -6,7 +6,8 @@ namespace tidegate {
 
 StreamTable::StreamTable(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams)
     : max_streams_(max_streams) {
-  for (const auto& model : models) models_.push_back({.stream_floats = StreamFloats(*model), .streams = 0, .pages = {}});
+  for (const auto& model : models)
+    models_.push_back({.stream_floats = StreamFloats(*model), .streams = 0, .pages = {}});
 }
 
 std::optional<StreamKey> StreamTable::Find(absl::string_view id) const {

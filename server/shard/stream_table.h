@@ -23,9 +23,9 @@ struct StreamKey {
   bool operator==(const StreamKey&) const = default;
 };
 
-// The streams of one shard: their ids, and per model their headers and floats (see StreamFloats) in flat pages.
-// A stream stays where it is, so keys and pointers to it hold as long as the table.
-// Owned by its shard's thread; not thread-safe.
+// The streams of one shard: their ids, and per model their headers and floats (see StreamFloats) in flat
+// pages. A stream stays where it is, so keys and pointers to it hold as long as the table. Owned by its
+// shard's thread; not thread-safe.
 class StreamTable {
  public:
   // max_streams: over all models.

@@ -12,8 +12,8 @@
 
 namespace tidegate {
 
-// One request as a shard sees it: the columns of N readings of one model, and room for their answers. Both belong to
-// the call and must stay put from Shard::Admit until Shard::Run hands the work back.
+// One request as a shard sees it: the columns of N readings of one model, and room for their answers. Both
+// belong to the call and must stay put from Shard::Admit until Shard::Run hands the work back.
 struct Work {
   using Clock = std::chrono::steady_clock;
 

@@ -32,6 +32,11 @@ RecurrentWeights RandomWeights(bool lstm, std::size_t inputs, std::size_t units,
   return w;
 }
 
+std::unique_ptr<Cell> MakeCell(bool lstm, const RecurrentWeights& weights) {
+  if (lstm) return std::make_unique<LstmCell>(weights);
+  return std::make_unique<GruCell>(weights);
+}
+
 // Geometric means of the ratios, by batch size.
 struct Ratios {
   std::map<std::size_t, std::pair<double, int>> log_sum;
@@ -51,12 +56,7 @@ class Bench {
  public:
   void Run(bool lstm, std::size_t inputs, std::size_t units, std::size_t batch) {
     const RecurrentWeights weights = RandomWeights(lstm, inputs, units, random_);
-    std::unique_ptr<Cell> cell;
-    if (lstm) {
-      cell = std::make_unique<LstmCell>(weights);
-    } else {
-      cell = std::make_unique<GruCell>(weights);
-    }
+    const std::unique_ptr<Cell> cell = MakeCell(lstm, weights);
     const std::vector<float> x(batch * inputs, 0.5f);
     std::vector<float> table(batch * cell->state_floats());
     std::vector<float*> states;

@@ -15,23 +15,16 @@ namespace {
 
 using testing::HasSubstr;
 
-const std::vector<std::string> kColumns = {TIDEGATE_SOURCE_DIR "/clients/demo/readings.csv",
-                                           "--time-column",
-                                           "reading",
-                                           "--interval",
-                                           "5s",
-                                           "--stream-column",
-                                           "mote_id",
-                                           "--values",
-                                           "temperature,humidity",
-                                           "--label-column",
-                                           "label",
-                                           "--streams",
-                                           "1,3"};
+constexpr char kReadings[] = TIDEGATE_SOURCE_DIR "/clients/demo/readings.csv";
 
 std::vector<std::string> Arguments(const std::string& command, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = {command};
-  arguments.insert(arguments.end(), kColumns.begin(), kColumns.end());
+  std::vector<std::string> arguments = {command,           kReadings,
+                                        "--time-column",   "reading",
+                                        "--interval",      "5s",
+                                        "--stream-column", "mote_id",
+                                        "--values",        "temperature,humidity",
+                                        "--label-column",  "label",
+                                        "--streams",       "1,3"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   return arguments;
 }

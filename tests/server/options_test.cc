@@ -29,8 +29,8 @@ std::string Refusal(std::vector<const char*> arguments) {
 
 TEST(OptionsTest, EachFlagSetsItsOption) {
   const auto parsed =
-      Parse({"--models", "m", "--listen", "h:1", "--metrics-listen", "h:2", "--default-model", "hall", "--max-streams",
-             "7", "--max-future", "1.5", "--drain-delay", "2", "--log-level", "warn"});
+      Parse({"--models", "m", "--listen", "h:1", "--metrics-listen", "h:2", "--default-model", "hall",
+             "--max-streams", "7", "--max-future", "1.5", "--drain-delay", "2", "--log-level", "warn"});
   ASSERT_TRUE(std::holds_alternative<Options>(parsed));
   const auto& options = std::get<Options>(parsed);
   EXPECT_EQ(options.models, "m");
@@ -66,8 +66,9 @@ TEST(OptionsTest, HelpShowsEachDefaultAndUnitAndSucceeds) {
   const std::string help = testing::internal::GetCapturedStdout();
   ASSERT_TRUE(std::holds_alternative<ExitCode>(parsed));
   EXPECT_EQ(std::get<ExitCode>(parsed).code, 0);
-  for (const char* part : {"--models DIR", "127.0.0.1:50051", "127.0.0.1:9464", "--max-streams COUNT", "1000000",
-                           "--max-future SECONDS", "300", "--drain-delay SECONDS", "--health HOST:PORT"}) {
+  for (const char* part :
+       {"--models DIR", "127.0.0.1:50051", "127.0.0.1:9464", "--max-streams COUNT", "1000000",
+        "--max-future SECONDS", "300", "--drain-delay SECONDS", "--health HOST:PORT"}) {
     EXPECT_THAT(help, HasSubstr(part));
   }
 }

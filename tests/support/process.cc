@@ -16,8 +16,6 @@
 #include "absl/strings/match.h"
 #include "absl/time/clock.h"
 
-extern char** environ;
-
 namespace tidegate {
 namespace {
 
@@ -51,6 +49,7 @@ Process::Process(std::vector<std::string> arguments) {
   posix_spawn_file_actions_adddup2(&actions, out_write, STDOUT_FILENO);
   posix_spawn_file_actions_adddup2(&actions, err_write, STDERR_FILENO);
   std::vector<char*> argv;
+  argv.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   const int error = posix_spawn(&pid_, argv[0], &actions, nullptr, argv.data(), environ);

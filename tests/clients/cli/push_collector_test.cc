@@ -13,7 +13,6 @@ namespace tidegate {
 namespace {
 
 using testing::HasSubstr;
-using testing::Not;
 
 constexpr int kReadings = 40;
 

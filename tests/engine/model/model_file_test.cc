@@ -11,7 +11,6 @@
 namespace tidegate {
 namespace {
 
-using testing::AnyOf;
 using testing::HasSubstr;
 
 class ModelFileTest : public testing::Test {

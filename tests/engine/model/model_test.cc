@@ -30,13 +30,14 @@ Result RunStreams(const Model& model, std::size_t first, std::size_t batch, std:
   run.states.assign(batch, std::vector<float>(model.state_floats()));
   std::vector<float*> pointers;
   for (auto& state : run.states) pointers.push_back(state.data());
-  std::vector<float> inputs(batch * model.spec().inputs());
+  const std::size_t width = TinySpec().inputs();  // of all models here
+  std::vector<float> inputs(batch * width);
   std::vector<float> outputs(batch * model.spec().outputs());
   Model::Workspace workspace;
   for (std::size_t t = 0; t < steps; ++t) {
     for (std::size_t i = 0; i < inputs.size(); ++i) {
-      const std::size_t stream = first + i / model.spec().inputs();
-      inputs[i] = static_cast<float>((stream * 7 + t * 13 + i % model.spec().inputs() * 5) % 17) / 8 - 1;
+      const std::size_t stream = first + i / width;
+      inputs[i] = static_cast<float>((stream * 7 + t * 13 + i % width * 5) % 17) / 8 - 1;
     }
     model.Step(inputs, pointers, outputs, workspace);
   }

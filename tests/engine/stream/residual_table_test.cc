@@ -27,7 +27,8 @@ TEST(ResidualTableTest, ScoreIsTheShareOfSmallerResiduals) {
 TEST(ResidualTableTest, ScoreRisesForEverAndStaysBelowOne) {
   const ResidualTable table = ResidualTable::From({0, 0, 0, 0.01f, 0.01f, 0.02f, 0.05f});
   float before = -1;
-  for (float r = 0; r < 0.3f; r += 0.001f) {
+  for (int i = 0; i < 300; ++i) {
+    const float r = 0.001f * static_cast<float>(i);
     const float score = table.Score(r);
     EXPECT_GE(score, before) << r;
     before = score;

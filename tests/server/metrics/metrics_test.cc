@@ -17,8 +17,12 @@ using testing::Not;
 
 Metrics MakeMetrics(std::size_t shards) {
   const BuildInfo build = {.version = "1.2.3", .instruction_set = "portable", .onednn = "2.6.3"};
-  const ModelInfo hall = {
-      .name = "hall", .version = "7", .cell = "gru", .units = "64", .horizon = "24", .sha256 = "0123456789ab"};
+  const ModelInfo hall = {.name = "hall",
+                          .version = "7",
+                          .cell = "gru",
+                          .units = "64",
+                          .horizon = "24",
+                          .sha256 = "0123456789ab"};
   ModelInfo yard = hall;
   yard.name = "yard";
   return {build, {hall, yard}, shards};
@@ -39,7 +43,8 @@ TEST(MetricsTest, EveryLabelSetExistsBeforeAnythingHappens) {
         "tidegate_queue_wait_seconds_bucket{le=\"+Inf\"} 0\n", "tidegate_streams{model=\"hall\"} 0\n",
         "tidegate_state_bytes{model=\"hall\"} 0\n",
         "tidegate_build_info{version=\"1.2.3\",instruction_set=\"portable\",onednn=\"2.6.3\"} 1\n",
-        "tidegate_model_info{model=\"hall\",version=\"7\",cell=\"gru\",units=\"64\",horizon=\"24\",sha256=\"0123456789ab\"}"
+        "tidegate_model_info{model=\"hall\",version=\"7\",cell=\"gru\",units=\"64\",horizon=\"24\",sha256="
+        "\"0123456789ab\"}"
         " 1\n"}) {
     EXPECT_THAT(page, HasSubstr(line));
   }

@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <string>
+
 #include "server/rpc/limits.h"
 #include "tests/support/tiny_model.h"
 
@@ -16,15 +19,16 @@ v1::PushRequest Columns(int readings, int values, int handles, int ids) {
   for (int i = 0; i < readings; ++i) request.add_timestamp(i);
   for (int i = 0; i < values; ++i) request.add_value(0);
   for (int i = 0; i < handles; ++i) request.add_handle(0);
-  for (int i = 0; i < ids; ++i) request.add_stream_id("a");
+  const std::string id = "a";
+  for (int i = 0; i < ids; ++i) request.add_stream_id(id);
   return request;
 }
 
 TEST(RequestCheckTest, ColumnsThatAgreeAreFine) {
   const ModelSpec spec = TinySpec();  // two features
   for (const v1::PushRequest& request :
-       {Columns(3, 6, 0, 3), Columns(3, 6, 3, 0), Columns(3, 6, 3, 1), Columns(3, 6, 3, 9), Columns(0, 0, 0, 0),
-        Columns(0, 0, 0, 5), Columns(4096, 8192, 4096, 0)}) {
+       {Columns(3, 6, 0, 3), Columns(3, 6, 3, 0), Columns(3, 6, 3, 1), Columns(3, 6, 3, 9),
+        Columns(0, 0, 0, 0), Columns(0, 0, 0, 5), Columns(4096, 8192, 4096, 0)}) {
     const absl::Status status = CheckRequest(request, spec, 0);
     EXPECT_TRUE(status.ok()) << status;
   }

@@ -23,7 +23,8 @@ namespace tidegate {
 
 inline constexpr std::int64_t kSecond = 1'000'000'000;
 
-// A server in this process on a free port, with the models "tiny" (the default) and "other", and a client of it.
+// A server in this process on a free port, with the models "tiny" (the default) and "other", and a client of
+// it.
 class RpcFixture : public testing::Test {
  protected:
   void SetUp() override {
@@ -39,7 +40,8 @@ class RpcFixture : public testing::Test {
     auto repository = Repository::Load(folder_, "tiny");
     ASSERT_TRUE(repository.ok()) << repository.status();
     repository_ = *std::move(repository);
-    auto server = RpcServer::Start({.listen = "127.0.0.1:0", .serving = {.max_streams = 1000}}, repository_, metrics_);
+    auto server =
+        RpcServer::Start({.listen = "127.0.0.1:0", .serving = {.max_streams = 1000}}, repository_, metrics_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = v1::Forecaster::NewStub(NewChannel());
@@ -76,7 +78,9 @@ class RpcFixture : public testing::Test {
     return stub_->Push(&context, request, &response);
   }
 
-  std::uint64_t Applied() const { return metrics_.models[1].readings[1].value(); }  // of "tiny"; "other" comes first
+  std::uint64_t Applied() const {
+    return metrics_.models[1].readings[1].value();
+  }  // of "tiny"; "other" comes first
 
   std::filesystem::path folder_;
   Repository repository_;

@@ -31,7 +31,8 @@ TEST_F(RpcServerTest, PushAnswersWithTheForecastOfTheModel) {
   EXPECT_THAT(response.outcome(), ElementsAre(v1::OUTCOME_APPLIED));
   EXPECT_THAT(response.reason(), ElementsAre());
   EXPECT_THAT(response.steps(), ElementsAre(6));
-  EXPECT_THAT(response.forecast(), Pointwise(testing::FloatEq(), ForecastAfter(*repository_.models()[1].model, values)));
+  EXPECT_THAT(response.forecast(),
+              Pointwise(testing::FloatEq(), ForecastAfter(*repository_.models()[1].model, values)));
   EXPECT_EQ(response.horizon(), 3u);
   EXPECT_THAT(response.quantile(), ElementsAre(0.1f, 0.5f, 0.9f));
   EXPECT_EQ(response.interval(), kSecond);
@@ -116,7 +117,8 @@ TEST_F(RpcServerTest, BytesThatAreNoRequestAreInvalidOnBothMethods) {
   for (const char* method : {"/tidegate.v1.Forecaster/Push", "/tidegate.v1.Forecaster/Stream"}) {
     for (const std::string& bytes : {std::string("\xff\xff\xff"), std::string("hello"), no_utf8}) {
       const grpc::Status status = SendBytes(NewChannel(), method, bytes);
-      EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT) << method << " " << status.error_message();
+      EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT)
+          << method << " " << status.error_message();
     }
     EXPECT_TRUE(SendBytes(NewChannel(), method, "").ok()) << "a message without fields has no readings";
   }
@@ -125,7 +127,8 @@ TEST_F(RpcServerTest, BytesThatAreNoRequestAreInvalidOnBothMethods) {
 TEST_F(RpcServerTest, CompressedRequestsAreRefused) {
   grpc::ChannelArguments arguments;
   arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);
-  const auto channel = grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), arguments);
+  const auto channel =
+      grpc::CreateCustomChannel(server_->address(), grpc::InsecureChannelCredentials(), arguments);
   grpc::ClientContext context;
   v1::PushResponse response;
   const auto status = v1::Forecaster::NewStub(channel)->Push(&context, Readings({"a"}, 1), &response);

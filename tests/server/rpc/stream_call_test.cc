@@ -175,7 +175,8 @@ TEST_F(StreamCallTest, AClientThatNeverReadsIsReadFromNoFurtherThanItsCredit) {
     if (!call->stream->Write(Readings({"greedy"}, 1))) return;
     for (; written < kRequests; ++written) {
       v1::PushRequest request = OfHandles(handles, 0);
-      for (int i = 0; i < request.timestamp_size(); ++i) request.set_timestamp(i, (written * 1000 + i + 2) * kSecond);
+      for (int i = 0; i < request.timestamp_size(); ++i)
+        request.set_timestamp(i, (written * 1000 + i + 2) * kSecond);
       if (!call->stream->Write(request)) return;
     }
   });

@@ -53,7 +53,8 @@ std::vector<std::uint32_t> Bits(std::span<const float> values) {
 // The second source: one stream, alone, advanced by the functions of the stream contract.
 class Alone {
  public:
-  explicit Alone(std::shared_ptr<const Model> model) : model_(std::move(model)), floats_(StreamFloats(*model_)) {}
+  explicit Alone(std::shared_ptr<const Model> model)
+      : model_(std::move(model)), floats_(StreamFloats(*model_)) {}
 
   Answer Push(const Sent& sent) {
     const Reading reading = {sent.timestamp_ns, sent.values};
@@ -127,8 +128,12 @@ class Request {
 
   const std::vector<Sent>& sent() const { return sent_; }
   Answer answer(std::size_t i) const {
-    return {static_cast<Outcome>(outcome_[i]), static_cast<Reason>(reason_[i]), Bits(work.forecast_row(i)),
-            Bits(anomaly_score_[i]),           steps_[i],                       quality_[i]};
+    return {static_cast<Outcome>(outcome_[i]),
+            static_cast<Reason>(reason_[i]),
+            Bits(work.forecast_row(i)),
+            Bits(anomaly_score_[i]),
+            steps_[i],
+            quality_[i]};
   }
   std::vector<Outcome> outcomes() const {
     std::vector<Outcome> outcomes;
@@ -178,7 +183,8 @@ class ShardTest : public testing::Test {
   std::vector<Work*> done_;
 };
 
-// Readings of one stream with all that happens to readings: retries, conflicts, lateness, missing ticks and values.
+// Readings of one stream with all that happens to readings: retries, conflicts, lateness, missing ticks and
+// values.
 std::vector<Sent> Life(const std::string& stream, std::size_t n, std::mt19937& random) {
   std::vector<Sent> sent;
   std::int64_t tick = static_cast<std::int64_t>(random() % 1000);
@@ -223,7 +229,9 @@ TEST_F(ShardTest, AnswersAreThoseOfEachStreamAloneHoweverRequestsAreMixed) {
     lives.emplace_back(life.begin(), life.end());
     alone.emplace(id, models_[s % 2]);
   }
-  const auto left = [&] { return std::ranges::any_of(lives, [](const auto& life) { return !life.empty(); }); };
+  const auto left = [&] {
+    return std::ranges::any_of(lives, [](const auto& life) { return !life.empty(); });
+  };
   while (left()) {
     const std::uint32_t model = random() % 2;
     std::vector<Sent> message;
@@ -259,7 +267,8 @@ TEST_F(ShardTest, AnswersAreThoseOfEachStreamAloneHoweverRequestsAreMixed) {
 }
 
 TEST_F(ShardTest, ReadingsOfOneStreamInAMessageAreTakenInOrder) {
-  const Request& request = Push({{"a", 1 * kSecond, {20, 50}}, {"a", 2 * kSecond, {21, 50}}, {"a", 3 * kSecond, {22, 50}}});
+  const Request& request =
+      Push({{"a", 1 * kSecond, {20, 50}}, {"a", 2 * kSecond, {21, 50}}, {"a", 3 * kSecond, {22, 50}}});
   EXPECT_THAT(request.outcomes(), Each(Outcome::kApplied));
   EXPECT_EQ(request.answer(0).steps, 1u);
   EXPECT_EQ(request.answer(1).steps, 2u);
@@ -287,7 +296,8 @@ TEST_F(ShardTest, ABadReadingHarmsNoNeighbour) {
 TEST_F(ShardTest, HandlesOfEarlierMessagesNameTheStream) {
   StreamHandles handles;
   Request& first = Add({{"a", 1 * kSecond, {20, 50}}, {"b", 1 * kSecond, {30, 60}}});
-  Request& second = Add({{"c", 1 * kSecond, {25, 55}}, {"", 2 * kSecond, {31, 61}}, {"", 2 * kSecond, {0, 0}}});
+  Request& second =
+      Add({{"c", 1 * kSecond, {25, 55}}, {"", 2 * kSecond, {31, 61}}, {"", 2 * kSecond, {0, 0}}});
   const std::array<std::uint32_t, 3> handle = {2, 1, 3};
   const std::array<const std::string*, 1> ids = {&second.sent()[0].stream};
   first.work.handles = &handles;
@@ -351,7 +361,8 @@ TEST_F(ShardTest, RunReturnsNowAndThenWhileMuchWaits) {
   EXPECT_FALSE(shard_.idle());
   shard_.Admit(other.work);
   shard_.Run(done_);
-  EXPECT_THAT(done_, ElementsAre(&other.work)) << "what came later does not wait for the backlog of another stream";
+  EXPECT_THAT(done_, ElementsAre(&other.work))
+      << "what came later does not wait for the backlog of another stream";
   RunAll();
   EXPECT_EQ(done_.size(), 2u);
 }

@@ -42,8 +42,9 @@ TEST(StreamHandlesTest, IdsAreShortTextWithoutControlCharacters) {
         std::string("\xc2\xa0"), std::string("\xe6\xb8\xa9")}) {
     EXPECT_TRUE(IsStreamId(good)) << good;
   }
-  for (const std::string& bad : {std::string(), std::string(129, 'x'), std::string("a\nb"), std::string("a\0b", 3),
-                                 std::string("\x7f"), std::string("\xc2\x85"), std::string("\x1b[0m")}) {
+  for (const std::string& bad :
+       {std::string(), std::string(129, 'x'), std::string("a\nb"), std::string("a\0b", 3),
+        std::string("\x7f"), std::string("\xc2\x85"), std::string("\x1b[0m")}) {
     EXPECT_FALSE(IsStreamId(bad)) << bad;
   }
 }

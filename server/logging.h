@@ -1,0 +1,11 @@
+#pragma once
+
+#include <string>
+
+namespace tidegate {
+
+// Logs to stderr from `level` on: trace, debug, info, warn, error or off. What gRPC and protobuf log goes
+// there as debug, since clients can make them log at will. To be called once, by main.
+void SetUpLogging(const std::string& level);
+
+}  // namespace tidegate
