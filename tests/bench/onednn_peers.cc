@@ -13,7 +13,7 @@ namespace {
 using dnnl::memory;
 using Tag = memory::format_tag;
 
-memory::desc Describe(memory::dims dims, Tag tag) { return {std::move(dims), memory::data_type::f32, tag}; }
+memory::desc Describe(const memory::dims& dims, Tag tag) { return {dims, memory::data_type::f32, tag}; }
 
 // `values` in the layout that a primitive asked for.
 memory Packed(const std::vector<float>& values, const memory::desc& given, const memory::desc& wanted) {

@@ -21,7 +21,7 @@ std::variant<Options, ExitCode> Parse(std::vector<const char*> arguments) {
 std::string Refusal(std::vector<const char*> arguments) {
   testing::internal::CaptureStderr();
   const auto parsed = Parse(std::move(arguments));
-  const std::string printed = testing::internal::GetCapturedStderr();
+  std::string printed = testing::internal::GetCapturedStderr();
   const auto* const exit = std::get_if<ExitCode>(&parsed);
   EXPECT_TRUE(exit != nullptr && exit->code != 0);
   return printed;

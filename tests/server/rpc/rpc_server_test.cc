@@ -137,6 +137,7 @@ TEST_F(RpcServerTest, CompressedRequestsAreRefused) {
 
 TEST_F(RpcServerTest, ManyClientsPushAtOnce) {
   std::vector<std::thread> clients;
+  clients.reserve(4);
   for (int c = 0; c < 4; ++c) {
     clients.emplace_back([&, c] {
       const auto stub = v1::Forecaster::NewStub(NewChannel());
