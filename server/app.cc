@@ -116,7 +116,7 @@ absl::Status RunServer(const Options& options) {
   if (!repository.ok()) return repository.status();
   for (const ServedModel& served : repository->models()) {
     spdlog::info("model {} version {}: {} parameters, {} bytes of state per stream", served.name,
-                 served.version, served.model->parameters(), StreamFloats(*served.model) * sizeof(float));
+                 served.version, served.model->parameters(), StreamBytes(*served.model));
   }
   const std::shared_ptr<Metrics> metrics = MakeMetrics(*repository);
   const auto exposer = StartExposer(options.metrics_listen, metrics);

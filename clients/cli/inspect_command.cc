@@ -16,10 +16,6 @@
 namespace tidegate {
 namespace {
 
-std::size_t StreamBytes(const Model& model) {
-  return StreamFloats(model) * sizeof(float) + sizeof(StreamHeader);
-}
-
 void PrintJson(const Model& model) {
   nlohmann::ordered_json json = nlohmann::ordered_json::parse(WriteSpec(model.spec()));
   json["parameters"] = model.parameters();

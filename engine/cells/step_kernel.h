@@ -14,9 +14,9 @@ enum class Gating { kGru, kLstm };
 // hidden state, each ascending) whatever the batch, so the bits of a stream do not depend on its batch or its
 // place in it. Written for AVX-512, AVX2 and portable vectors, chosen at run time.
 //
-// Why not oneDNN: one call of its matmul costs more (0.26 us) than the whole step of a small layer, and its
-// RNN primitives are slower still at one time step; see tests/bench/cell_step_bench.cc. Const methods are
-// safe from any thread, each with a Scratch of its own.
+// Why not oneDNN: one call of its matmul costs more than the whole step of a small layer, and its RNN
+// primitives are slower still at one time step: tests/bench/cell_step_bench.cc measures both. Const methods
+// are safe from any thread, each with a Scratch of its own.
 class StepKernel {
  public:
   // Scratch memory of one thread, for any number of kernels.

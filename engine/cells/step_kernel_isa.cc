@@ -7,15 +7,6 @@
 namespace tidegate::TIDEGATE_ISA {
 namespace {
 
-// Registers hold 4 accumulators for each row and panel of a tile.
-#if defined(__AVX512F__)
-constexpr std::size_t kTileRows = 6;
-constexpr std::size_t kTilePanels = 4;
-#else
-constexpr std::size_t kTileRows = 3;
-constexpr std::size_t kTilePanels = 3;
-#endif
-
 // Gates r, z, n of which n has two sums: over the inputs (2) and over the hidden state (3).
 struct Gru {
   static constexpr std::size_t kGates = 3;

@@ -6,17 +6,13 @@
 #include "engine/tensor/gemm.h"
 
 namespace tidegate {
-namespace {
 
-// sums [cols] += the columns of m.
 void AddColumnSums(const Matrix& m, std::vector<float>& sums) {
   for (std::size_t r = 0; r < m.rows; ++r) {
     const float* row = m.row(r);
     for (std::size_t c = 0; c < m.cols; ++c) sums[c] += row[c];
   }
 }
-
-}  // namespace
 
 void InputProduct(const RecurrentWeights& weights, const Matrix& x, Matrix& product) {
   assert(product.rows == x.rows && product.cols == weights.input.rows && x.cols == weights.input.cols);

@@ -11,8 +11,6 @@
 namespace tidegate {
 namespace {
 
-std::size_t Gates(CellKind kind) { return kind == CellKind::kGru ? 3 : 4; }
-
 std::unique_ptr<const Cell> MakeCell(CellKind kind, const RecurrentWeights& weights) {
   if (kind == CellKind::kGru) return std::make_unique<const GruCell>(weights);
   return std::make_unique<const LstmCell>(weights);
@@ -24,7 +22,7 @@ std::vector<std::pair<std::string, std::vector<std::size_t>>> TrainedTensors(con
   std::size_t inputs = spec.inputs();
   for (std::size_t i = 0; i < spec.layers.size(); ++i) {
     const std::size_t units = spec.layers[i].units;
-    const std::size_t rows = Gates(spec.layers[i].cell) * units;
+    const std::size_t rows = GatesOf(spec.layers[i].cell) * units;
     const std::string prefix = absl::StrCat("layers.", i, ".");
     all.push_back({prefix + "weight_ih", {rows, inputs}});
     all.push_back({prefix + "weight_hh", {rows, units}});

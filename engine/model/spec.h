@@ -21,6 +21,9 @@ struct Feature {
 
 enum class CellKind { kGru, kLstm };
 
+// Gates of a cell: the weights of a layer have so many rows for each unit.
+constexpr std::size_t GatesOf(CellKind kind) { return kind == CellKind::kGru ? 3 : 4; }
+
 // One recurrent layer.
 struct LayerSpec {
   CellKind cell = CellKind::kGru;

@@ -51,6 +51,11 @@ inline std::size_t StreamFloats(const Model& model) {
   return model.state_floats() + model.spec().features.size() + 1;
 }
 
+// Memory that one stream takes, its id and the table's own bookkeeping left out.
+inline std::size_t StreamBytes(const Model& model) {
+  return sizeof(StreamHeader) + StreamFloats(model) * sizeof(float);
+}
+
 // Makes header and floats [StreamFloats] those of a new stream.
 void StartStream(const Model& model, StreamHeader& header, std::span<float> floats);
 

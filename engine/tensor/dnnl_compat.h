@@ -27,8 +27,8 @@ inline const dnnl::engine& CpuEngine() {
   return engine;
 }
 
-// While it lives, oneDNN uses one OpenMP thread in the calling thread. Primitives that serve streams are
-// created and run under it: their block sizes are planned for the thread count at creation.
+// While it lives, oneDNN uses one OpenMP thread in the calling thread. A primitive is
+// created and run under it alike: its block sizes are planned for the thread count at creation.
 class OneThread {
  public:
   OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }

@@ -7,8 +7,8 @@ namespace tidegate {
 
 // y = W x + b for a batch of rows, with W packed once for the vectors of this CPU.
 // Every output is summed in one order, bias first, then inputs ascending, so that the bits of a row depend
-// neither on the batch nor on the row's place in it. A kernel of our own for the same reason as StepKernel: a
-// oneDNN matmul of fixed block size costs 1.7 us for a single row. Const methods are safe from any thread.
+// neither on the batch nor on the row's place in it. A kernel of our own for the same reasons as
+// StepKernel. Const methods are safe from any thread.
 class PackedLinear {
  public:
   // weights [outputs, inputs], bias [outputs].

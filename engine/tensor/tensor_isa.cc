@@ -19,16 +19,6 @@ void Sigmoid(float* values, std::size_t n) { ForAll(values, n, SigmoidOf); }
 void Tanh(float* values, std::size_t n) { ForAll(values, n, TanhOf); }
 void Softplus(float* values, std::size_t n) { ForAll(values, n, SoftplusOf); }
 
-// The accumulators of a tile fill the registers; several panels at once hide the latency of the
-// multiply-adds.
-#if defined(__AVX512F__)
-constexpr std::size_t kTileRows = 6;
-constexpr std::size_t kTilePanels = 4;
-#else
-constexpr std::size_t kTileRows = 3;
-constexpr std::size_t kTilePanels = 3;
-#endif
-
 template <std::size_t kRows, std::size_t kPanels>
 void LinearTile(const LinearTask& task, std::size_t row, std::size_t panel) {
   const std::size_t stride = (1 + task.inputs) * kWidth;

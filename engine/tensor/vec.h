@@ -87,6 +87,16 @@ inline Vec CopySign(Vec magnitude, Vec sign) {
 
 #endif
 
+// Kernels work on tiles: of rows by panels (vectors of outputs), as many of either as the registers hold
+// accumulators for, and several at once to hide the latency of the multiply-adds.
+#if defined(__AVX512F__)
+constexpr std::size_t kTileRows = 6;
+constexpr std::size_t kTilePanels = 4;
+#else
+constexpr std::size_t kTileRows = 3;
+constexpr std::size_t kTilePanels = 3;
+#endif
+
 // The first n floats as a vector, the rest zero; and back. n may exceed the width.
 inline Vec LoadPart(const float* p, std::size_t n) {
   if (n >= kWidth) return Load(p);

@@ -5,13 +5,13 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/cells/weight_gradient.h"
 #include "engine/layers/quantile_head.h"
 #include "engine/tensor/gemm.h"
 
 namespace tidegate {
 namespace {
 
-constexpr std::size_t GatesOf(CellKind kind) { return kind == CellKind::kGru ? 3 : 4; }
 constexpr std::size_t StatesOf(CellKind kind) { return kind == CellKind::kGru ? 1 : 2; }
 
 Tensor TensorOf(const Matrix& matrix) { return {{matrix.rows, matrix.cols}, matrix.values}; }
@@ -111,10 +111,7 @@ void Network::Backward(const NetworkWeights& weights, const Matrix& x, const Mat
                                 spec_.quantiles.size());
   Gemm(Transpose::kYes, Transpose::kNo, outputs.cols, hidden.cols, hidden.rows, d_outputs.data(),
        hidden.data(), gradient.head.data(), true);
-  for (std::size_t r = 0; r < d_outputs.rows; ++r) {
-    const float* row = d_outputs.row(r);
-    for (std::size_t c = 0; c < d_outputs.cols; ++c) gradient.head_bias[c] += row[c];
-  }
+  AddColumnSums(d_outputs, gradient.head_bias);
   Matrix d_hidden(hidden.rows, hidden.cols), d_below;
   Gemm(Transpose::kNo, Transpose::kNo, hidden.rows, hidden.cols, outputs.cols, d_outputs.data(),
        weights.head.data(), d_hidden.data(), false);

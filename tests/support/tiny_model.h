@@ -46,7 +46,7 @@ inline Tensors TinyTensors(const ModelSpec& spec, unsigned seed = 1) {
   std::size_t inputs = spec.inputs();
   for (std::size_t i = 0; i < spec.layers.size(); ++i) {
     const std::size_t units = spec.layers[i].units;
-    const std::size_t rows = (spec.layers[i].cell == CellKind::kGru ? 3 : 4) * units;
+    const std::size_t rows = GatesOf(spec.layers[i].cell) * units;
     const std::string prefix = absl::StrCat("layers.", i, ".");
     add(prefix + "weight_ih", {rows, inputs}, units);
     add(prefix + "weight_hh", {rows, units}, units);

@@ -28,7 +28,7 @@ class BatchInvarianceTest : public testing::TestWithParam<std::tuple<CellKind, s
  protected:
   BatchInvarianceTest() {
     const auto [kind, units] = GetParam();
-    const std::size_t rows = recurrent::GatesOf(kind) * units;
+    const std::size_t rows = GatesOf(kind) * units;
     const RecurrentWeights weights = {Random(rows, kInputs), Random(rows, units), Random(1, rows).values,
                                       Random(1, rows).values};
     if (kind == CellKind::kGru) {

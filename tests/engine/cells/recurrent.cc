@@ -59,7 +59,6 @@ T Loss(const Problem& problem, const std::vector<T>& values) {
 }  // namespace
 
 std::string Name(CellKind kind) { return kind == CellKind::kGru ? "gru" : "lstm"; }
-std::size_t GatesOf(CellKind kind) { return kind == CellKind::kGru ? 3 : 4; }
 std::size_t StateFloats(CellKind kind, std::size_t units) {
   return kind == CellKind::kGru ? units : 2 * units;
 }

@@ -13,7 +13,6 @@
 namespace tidegate::recurrent {
 
 std::string Name(CellKind kind);  // "gru", "lstm"
-std::size_t GatesOf(CellKind kind);
 std::size_t StateFloats(CellKind kind, std::size_t units);
 
 // A loss over T steps of B sequences: the sum of slope * output. Time-major.
