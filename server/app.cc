@@ -72,7 +72,7 @@ BuildInfo DescribeBuild() {
 ModelInfo DescribeModel(const ServedModel& served) {
   const ModelSpec& spec = served.model->spec();
   const auto cell = [](std::string* out, const LayerSpec& layer) {
-    absl::StrAppend(out, layer.cell == CellKind::kGru ? "gru" : "lstm");
+    absl::StrAppend(out, KindName(layer.kind));
   };
   const auto units = [](std::string* out, const LayerSpec& layer) { absl::StrAppend(out, layer.units); };
   return {.name = served.name,

@@ -27,8 +27,41 @@ void PrintJson(const Model& model) {
 
 std::string LayersText(const ModelSpec& spec) {
   return absl::StrJoin(spec.layers, ", ", [](std::string* out, const LayerSpec& layer) {
-    absl::StrAppend(out, layer.cell == CellKind::kLstm ? "LSTM " : "GRU ", layer.units);
+    absl::StrAppend(out, KindName(layer.kind), " ", layer.units);
+    const auto say = [out](bool is, absl::string_view what) {
+      if (is) absl::StrAppend(out, " ", what);
+    };
+    say(layer.peepholes, "peepholes");
+    say(layer.projection > 0, absl::StrCat("projected to ", layer.projection));
+    say(layer.bidirectional, "bidirectional");
+    say(layer.kernel > 1, absl::StrCat("kernel ", layer.kernel));
+    say(layer.dilation > 1, absl::StrCat("dilation ", layer.dilation));
+    say(layer.stride > 1, absl::StrCat("stride ", layer.stride));
+    say(layer.relative, "relative");
+    say(layer.relu, "relu");
+    say(layer.residual, "residual");
   });
+}
+
+std::string RunsText(const ModelSpec& spec) {
+  if (spec.window == 0) {
+    return spec.interleaved ? "statefully, a chain of states for each phase of the stride" : "statefully";
+  }
+  return absl::StrCat("over the last ", spec.window, " readings",
+                      spec.instance_normalisation ? ", normalised by their mean and deviation" : "");
+}
+
+std::string HeadText(const ModelSpec& spec) {
+  std::string text = "direct";
+  if (spec.head == HeadKind::kRecursive) text = "recursive, one step after the other";
+  if (spec.head == HeadKind::kParallel) {
+    text = absl::StrCat("parallel, segments of ", spec.segment, " steps");
+    if (spec.channels > 0) absl::StrAppend(&text, ", ", spec.channels, " channels");
+  }
+  if (spec.linear_context > 0)
+    absl::StrAppend(&text, "; linear path over ", spec.linear_context, " readings");
+  if (spec.cycle > 0) absl::StrAppend(&text, "; cycle of ", spec.cycle, " steps");
+  return text;
 }
 
 std::string InputsText(const ModelSpec& spec) {
@@ -47,6 +80,8 @@ void Print(const Model& model, const std::string& folder) {
   std::cout << "Model '" << spec.name << "' in " << folder << '\n';
   line("interval", absl::FormatDuration(absl::Nanoseconds(spec.interval_ns)));
   line("layers", absl::StrCat(LayersText(spec), "; ", Grouped(model.parameters()), " parameters"));
+  line("runs", RunsText(spec));
+  line("head", HeadText(spec));
   line("sees", absl::StrCat(InputsText(spec), " of ", spec.features.size(), " features"));
   line("forecasts", absl::StrCat(spec.features[spec.target].name, ", ", span(spec.horizon), "; quantiles ",
                                  absl::StrJoin(spec.quantiles, ", ")));

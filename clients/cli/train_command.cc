@@ -7,6 +7,7 @@
 #include <iostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -30,6 +31,9 @@ struct TrainCommand {
   std::string cell = "gru";
   std::size_t units = 32;
   std::size_t layers = 1;
+  std::size_t filters = 0;  // of a convolution below them; 0: none
+  std::size_t kernel = 5;
+  float dropout = 0;
   std::string inputs = "difference";
   int threads = 0;  // 0: one per core
   TrainOptions options;
@@ -135,6 +139,31 @@ void PrintResult(const ModelSpec& spec, const std::filesystem::path& folder, con
       << "Serve it: tidegate-server --models " << models << '\n';
 }
 
+// Names that --cell takes.
+std::vector<std::string> CellNames() {
+  std::vector<std::string> names;
+  for (const LayerKind kind : kLayerKinds) {
+    if (IsRecurrent(kind)) names.emplace_back(KindName(kind));
+  }
+  return names;
+}
+
+std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
+  std::vector<LayerSpec> layers;
+  if (command.filters > 0) {
+    layers.push_back(
+        {.kind = LayerKind::kConv1d, .units = command.filters, .kernel = command.kernel, .relu = true});
+  }
+  LayerSpec recurrent = {.units = command.units};
+  for (const LayerKind kind : kLayerKinds) {
+    if (command.cell == KindName(kind)) recurrent.kind = kind;
+  }
+  layers.insert(layers.end(), command.layers, recurrent);
+  for (std::size_t i = 0; i + 1 < layers.size(); ++i)
+    layers[i].dropout = command.dropout;  // between the layers
+  return layers;
+}
+
 absl::Status RunTrain(TrainCommand command) {
   const auto readings = ReadReadings(command.file, command.readings);
   if (!readings.ok()) return readings.status();
@@ -142,8 +171,7 @@ absl::Status RunTrain(TrainCommand command) {
   options.interval_ns = readings->interval_ns;
   options.features = readings->features;
   options.target = readings->target;
-  options.layers.assign(command.layers,
-                        {command.cell == "lstm" ? CellKind::kLstm : CellKind::kGru, command.units});
+  options.layers = LayersOf(command);
   options.level_inputs = command.inputs != "difference";
   options.difference_inputs = command.inputs != "level";
   const std::string rows = command.readings.rows.text.empty() ? "" : ", rows " + command.readings.rows.text;
@@ -189,9 +217,13 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->option_defaults()->group("The model");
   train->add_option("--name", options.name, "Its name");
   train->add_option("--output", command->output, "Folder of models: writes DIR/NAME/VERSION");
-  train->add_option("--cell", command->cell, "Recurrent cell")->check(CLI::IsMember({"gru", "lstm"}));
-  train->add_option("--units", command->units, "Width of a layer");
-  train->add_option("--layers", command->layers, "Layers");
+  train->add_option("--cell", command->cell, "Recurrent cell")->check(CLI::IsMember(CellNames()));
+  train->add_option("--units", command->units, "Width of a recurrent layer");
+  train->add_option("--layers", command->layers, "Recurrent layers");
+  train->add_option("--conv-filters", command->filters,
+                    "Filters of a causal convolution below them (CNN-GRU); 0: none");
+  train->add_option("--conv-kernel", command->kernel, "Readings under a filter");
+  train->add_option("--dropout", command->dropout, "Share of outputs left out between layers in training");
   train->add_option("--horizon", options.horizon, "Steps of a forecast");
   train->add_option("--quantiles", options.quantiles, "An odd number, rising, within 0 and 1")
       ->delimiter(',');

@@ -1,8 +1,11 @@
 #pragma once
 
-#include "engine/cells/cell.h"
+#include <algorithm>
+
+#include "engine/cells/layer.h"
 #include "engine/cells/recurrent_weights.h"
 #include "engine/cells/step_kernel.h"
+#include "engine/tensor/tensors.h"
 
 namespace tidegate {
 
@@ -11,16 +14,17 @@ namespace tidegate {
 //   z = sigmoid(W_z x + b_z + U_z h + c_z)      h' = (1 - z) * n + z * h
 // Source: Cho et al. 2014 (arXiv:1406.1078), the reset placed as in PyTorch's nn.GRU; oneDNN calls it
 // lbr_gru. State of a stream: h [H].
-class GruCell : public Cell {
+class GruCell : public Layer {
  public:
-  explicit GruCell(const RecurrentWeights& weights)
-      : kernel_(Gating::kGru, weights) {}  // G = 3, order r, z, n
+  explicit GruCell(const Tensors& tensors) : kernel_(Gating::kGru, RecurrentWeights(tensors)) {}
 
   std::size_t inputs() const override { return kernel_.inputs(); }
-  std::size_t units() const override { return kernel_.units(); }
-  std::size_t state_floats() const override { return units(); }
-  void Step(const float* x, float* const* states, std::size_t batch, Workspace& workspace) const override {
-    kernel_.Step(x, states, batch, workspace);
+  std::size_t outputs() const override { return kernel_.units(); }
+  std::size_t state_floats() const override { return kernel_.units(); }
+  void Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
+            Scratch& scratch) const override {
+    kernel_.Step(x, states, batch, scratch);
+    std::copy_n(states, batch, y);
   }
 
  private:

@@ -1,31 +1,35 @@
 #pragma once
 
-#include "engine/cells/cell.h"
-#include "engine/cells/recurrent_weights.h"
+#include <memory>
+
+#include "engine/cells/layer.h"
 #include "engine/cells/step_kernel.h"
+#include "engine/tensor/packed_linear.h"
+#include "engine/tensor/tensors.h"
 
 namespace tidegate {
 
 // Long short-term memory with a forget gate.
-//   i = sigmoid(W_i x + b_i + U_i h + c_i)      g = tanh(W_g x + b_g + U_g h + c_g)
-//   f = sigmoid(W_f x + b_f + U_f h + c_f)      s' = f * s + i * g       (s: the cell state)
-//   o = sigmoid(W_o x + b_o + U_o h + c_o)      h' = o * tanh(s')
-// Source: Hochreiter & Schmidhuber 1997; forget gate: Gers et al. 2000; biases as in PyTorch's nn.LSTM.
-// State of a stream: h [H], then s [H].
-class LstmCell : public Cell {
+//   i = sigmoid(W_i x + b_i + U_i h + c_i + p_i * s)     g = tanh(W_g x + b_g + U_g h + c_g)
+//   f = sigmoid(W_f x + b_f + U_f h + c_f + p_f * s)     s' = f * s + i * g       (s: the cell state)
+//   o = sigmoid(W_o x + b_o + U_o h + c_o + p_o * s')    h' = R (o * tanh(s'))
+// The peepholes p and the projection R are each optional. Source: Hochreiter & Schmidhuber 1997; forget gate:
+// Gers et al. 2000; peepholes: Gers et al. 2002; projection: Sak et al. 2014 (arXiv:1402.1128); biases as in
+// PyTorch's nn.LSTM. Tensors: weight_ih, weight_hh, bias_ih, bias_hh, and peephole, weight_hr if they are
+// there (layer_spec.h). State of a stream: h [P], then s [H]; P = H without a projection.
+class LstmCell : public Layer {
  public:
-  explicit LstmCell(const RecurrentWeights& weights)
-      : kernel_(Gating::kLstm, weights) {}  // G = 4, order i, f, g, o
+  explicit LstmCell(const Tensors& tensors);
 
   std::size_t inputs() const override { return kernel_.inputs(); }
-  std::size_t units() const override { return kernel_.units(); }
-  std::size_t state_floats() const override { return 2 * units(); }
-  void Step(const float* x, float* const* states, std::size_t batch, Workspace& workspace) const override {
-    kernel_.Step(x, states, batch, workspace);
-  }
+  std::size_t outputs() const override { return projection_ ? projection_->outputs() : kernel_.units(); }
+  std::size_t state_floats() const override { return outputs() + kernel_.units(); }
+  void Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
+            Scratch& scratch) const override;
 
  private:
   StepKernel kernel_;
+  std::unique_ptr<const PackedLinear> projection_;  // null: none
 };
 
 }  // namespace tidegate

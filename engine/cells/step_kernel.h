@@ -4,10 +4,11 @@
 #include <vector>
 
 #include "engine/cells/recurrent_weights.h"
+#include "engine/tensor/scratch.h"
 
 namespace tidegate {
 
-enum class Gating { kGru, kLstm };
+enum class Gating { kGru, kLstm, kPeepholeLstm };
 
 // The fused step of a GRU or LSTM layer: both products and the gates in one pass, the pre-activations never
 // leaving the registers. For every stream and unit the terms of a gate are added in one order (bias, inputs,
@@ -19,28 +20,31 @@ enum class Gating { kGru, kLstm };
 // are safe from any thread, each with a Scratch of its own.
 class StepKernel {
  public:
-  // Scratch memory of one thread, for any number of kernels.
-  struct Scratch {
-    std::vector<float> hidden;  // new hidden states of a chunk of streams
-    bool backward =
-        false;  // panels are walked from the other end every other step: their tail is still cached
-  };
-
-  StepKernel(Gating gating, const RecurrentWeights& weights);
+  // weights.hidden may have any width P: that of the state h which the products take. peephole [3, H]:
+  // weights of the cell state for i, f and o; kPeepholeLstm only.
+  StepKernel(Gating gating, const RecurrentWeights& weights, const std::vector<float>& peephole = {});
 
   std::size_t inputs() const { return inputs_; }
   std::size_t units() const { return units_; }
 
-  // x [B, I]: inputs. states: B pointers to distinct states, h [H] and for an LSTM s [H] behind it; changed
-  // in place.
-  void Step(const float* x, float* const* states, std::size_t batch, Scratch& scratch) const;
+  // x: B pointers to rows of I floats. states: B pointers to distinct states, h [H] and for an LSTM s [H]
+  // behind it; changed in place. Requires P = H.
+  void Step(const float* const* x, float* const* states, std::size_t batch, Scratch& scratch) const;
+
+  // The same for any P: the states are h [P], then s [H]. h stays as it is; its successors before a
+  // projection, o * tanh(s'), go to `hidden`, rows of padded_units() floats of which the first H count.
+  void StepBeside(const float* const* x, float* const* states, float* hidden, std::size_t batch,
+                  Scratch& scratch) const;
+  std::size_t padded_units() const;  // H rounded up to whole vectors
 
  private:
   Gating gating_;
   std::size_t inputs_;
   std::size_t units_;
-  // For each panel of as many units as a vector holds: the four biases, then for each input and each hidden
-  // unit the weights of its gates; a vector each. Missing units of the last panel are zero.
+  std::size_t width_;  // P
+  // For each panel of as many units as a vector holds: the four biases, the three peepholes if any, then for
+  // each input and each hidden unit the weights of its gates; a vector each. Missing units of the last panel
+  // are zero.
   std::vector<float> panels_;
 };
 

@@ -1,43 +1,45 @@
 #include "engine/model/model.h"
 
 #include <algorithm>
+#include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "engine/cells/gru.h"
-#include "engine/cells/lstm.h"
+#include "engine/layers/layer_stack.h"
+#include "engine/layers/parallel_head.h"
 #include "engine/layers/quantile_head.h"
+#include "engine/tensor/packed_linear.h"
 
 namespace tidegate {
 namespace {
 
-std::unique_ptr<const Cell> MakeCell(CellKind kind, const RecurrentWeights& weights) {
-  if (kind == CellKind::kGru) return std::make_unique<const GruCell>(weights);
-  return std::make_unique<const LstmCell>(weights);
+// Width of the layers' output, and of the topmost layer's input.
+std::size_t TopOutputs(const ModelSpec& spec) { return OutputsOf(spec.layers.back()); }
+std::size_t TopInputs(const ModelSpec& spec) {
+  return spec.layers.size() == 1 ? spec.layer_inputs() : OutputsOf(spec.layers.end()[-2]);
 }
 
-// Names and shapes of the trained tensors, in the order of the network.
-std::vector<std::pair<std::string, std::vector<std::size_t>>> TrainedTensors(const ModelSpec& spec) {
-  std::vector<std::pair<std::string, std::vector<std::size_t>>> all;
-  std::size_t inputs = spec.inputs();
-  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
-    const std::size_t units = spec.layers[i].units;
-    const std::size_t rows = GatesOf(spec.layers[i].cell) * units;
-    const std::string prefix = absl::StrCat("layers.", i, ".");
-    all.push_back({prefix + "weight_ih", {rows, inputs}});
-    all.push_back({prefix + "weight_hh", {rows, units}});
-    all.push_back({prefix + "bias_ih", {rows}});
-    all.push_back({prefix + "bias_hh", {rows}});
-    inputs = units;
-  }
-  all.push_back({"head.weight", {spec.outputs(), inputs}});
-  all.push_back({"head.bias", {spec.outputs()}});
-  return all;
+ParallelHead::Sizes ParallelSizes(const ModelSpec& spec) {
+  return {.horizon = spec.horizon,
+          .segment = spec.segment,
+          .quantiles = spec.quantiles.size(),
+          .channels = spec.channels,
+          .inputs = TopInputs(spec),
+          .units = TopOutputs(spec)};
+}
+
+// Steps of the horizon that the dense head gives at once.
+std::size_t HeadHorizon(const ModelSpec& spec) {
+  return spec.head == HeadKind::kRecursive ? 1 : spec.horizon;
+}
+
+void AddBelow(const std::string& prefix, Tensors below, Tensors& tensors) {
+  for (auto& [name, tensor] : below) tensors[prefix + name] = std::move(tensor);
 }
 
 absl::Status CheckTensors(const ModelSpec& spec, const Tensors& tensors) {
-  for (const auto& [name, shape] : TrainedTensors(spec)) {
-    if (auto found = FindTensor(tensors, name, shape); !found.ok()) return found.status();
+  for (const auto& [name, tensor] : Model::ZeroParameters(spec)) {
+    if (auto found = FindTensor(tensors, name, tensor.shape); !found.ok()) return found.status();
   }
   if (auto s = FindTensor(tensors, "residuals.quantiles", {ResidualTable::kLevels}); !s.ok())
     return s.status();
@@ -52,27 +54,43 @@ absl::Status CheckTensors(const ModelSpec& spec, const Tensors& tensors) {
       .status();
 }
 
-Matrix ToMatrix(const Tensor& tensor) {
-  Matrix matrix;
-  matrix.rows = tensor.shape[0];
-  matrix.cols = tensor.shape[1];
-  matrix.values = tensor.values;
-  return matrix;
+// weight [horizon, L] so that it applies to the levels themselves: "less the last level" becomes part of the
+// last column.
+Tensor LessTheLast(Tensor weight) {
+  const std::size_t context = weight.shape[1];
+  for (std::size_t h = 0; h < weight.shape[0]; ++h) {
+    float* const row = weight.values.data() + h * context;
+    double sum = 0;
+    for (std::size_t k = 0; k < context; ++k) sum += row[k];
+    row[context - 1] = static_cast<float>(row[context - 1] - sum);
+  }
+  return weight;
 }
 
 }  // namespace
 
-struct Model::Workspace::Buffers {
-  Cell::Workspace cell;
-  std::vector<const float*> outputs;  // [B]: outputs of the last layer, within the states
-  std::vector<float*> states;         // [B]: states of the present layer
-  std::vector<float> hidden;          // [B, H]: outputs of a layer, gathered
-};
-
-Model::Workspace::Workspace() : buffers_(std::make_unique<Buffers>()) {}
-Model::Workspace::~Workspace() = default;
-Model::Workspace::Workspace(Workspace&&) noexcept = default;
-Model::Workspace& Model::Workspace::operator=(Workspace&&) noexcept = default;
+Tensors Model::ZeroParameters(const ModelSpec& spec) {
+  Tensors tensors;
+  std::size_t inputs = spec.layer_inputs();
+  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
+    AddBelow(absl::StrCat("layers.", i, "."), tidegate::ZeroParameters(spec.layers[i], inputs), tensors);
+    inputs = OutputsOf(spec.layers[i]);
+  }
+  if (spec.head == HeadKind::kParallel) {
+    AddBelow("head.", ParallelHead::ZeroParameters(ParallelSizes(spec)), tensors);
+  } else {
+    const std::size_t outputs = HeadHorizon(spec) * spec.quantiles.size();
+    tensors["head.weight"] = ZeroTensor({outputs, inputs});
+    tensors["head.bias"] = ZeroTensor({outputs});
+  }
+  if (spec.linear_context > 0) {
+    tensors["linear.weight"] = ZeroTensor({spec.horizon, spec.linear_context});
+    tensors["linear.bias"] = ZeroTensor({spec.horizon});
+    tensors["mixing.network"] = ZeroTensor({spec.horizon});
+  }
+  if (spec.cycle > 0) tensors["cycle.table"] = ZeroTensor({spec.cycle, spec.features.size()});
+  return tensors;
+}
 
 absl::StatusOr<std::shared_ptr<const Model>> Model::Create(ModelSpec spec, const Tensors& tensors) {
   if (auto s = CheckSpec(spec); !s.ok()) return s;
@@ -86,49 +104,76 @@ Model::Model(ModelSpec spec, const Tensors& tensors)
     : spec_(std::move(spec)),
       residuals_(tensors.at("residuals.quantiles").values,
                  static_cast<std::size_t>(tensors.at("residuals.count").values[0])) {
-  for (std::size_t i = 0; i < spec_.layers.size(); ++i) {
-    const std::string prefix = absl::StrCat("layers.", i, ".");
-    const RecurrentWeights weights = {
-        ToMatrix(tensors.at(prefix + "weight_ih")), ToMatrix(tensors.at(prefix + "weight_hh")),
-        tensors.at(prefix + "bias_ih").values, tensors.at(prefix + "bias_hh").values};
-    cells_.push_back(MakeCell(spec_.layers[i].cell, weights));
-    state_floats_ += cells_.back()->state_floats();
+  layers_ = std::make_unique<const LayerStack>(
+      spec_.layers, spec_.layer_inputs(),
+      spec_.interleaved ? LayerStack::Chains::kInterleaved : LayerStack::Chains::kSingle,
+      Below("layers.", tensors));
+  if (spec_.head == HeadKind::kParallel) {
+    parallel_ = std::make_unique<const ParallelHead>(ParallelSizes(spec_), Below("head.", tensors));
+  } else {
+    head_ = std::make_unique<const QuantileHead>(tensors.at("head.weight").values.data(),
+                                                 tensors.at("head.bias").values.data(), HeadHorizon(spec_),
+                                                 spec_.quantiles.size(), layers_->outputs());
   }
-  head_ = std::make_unique<const QuantileHead>(tensors.at("head.weight").values.data(),
-                                               tensors.at("head.bias").values.data(), spec_.horizon,
-                                               spec_.quantiles.size(), cells_.back()->units());
-  for (const auto& [name, shape] : TrainedTensors(spec_)) parameters_ += tensors.at(name).values.size();
+  state_floats_ = spec_.window == 0 ? layers_->state_floats() : 1 + spec_.window * spec_.layer_inputs();
+  if (spec_.linear_context > 0) {
+    linear_ = std::make_unique<const PackedLinear>(LessTheLast(tensors.at("linear.weight")).values.data(),
+                                                   tensors.at("linear.bias").values.data(), spec_.horizon,
+                                                   spec_.linear_context);
+    mixing_ = tensors.at("mixing.network").values;
+    offsets_.linear = state_floats_;
+    state_floats_ += 1 + spec_.linear_context;
+  }
+  if (spec_.head == HeadKind::kRecursive && spec_.level_inputs) offsets_.level = state_floats_++;
+  if (spec_.channels > 0) offsets_.channel = state_floats_++;
+  if (spec_.cycle > 0) cycle_ = tensors.at("cycle.table").values;
+  for (const auto& [name, tensor] : ZeroParameters(spec_)) parameters_ += tensor.values.size();
 }
 
 Model::~Model() = default;
 
+void Model::Remember(const float* input, float* state) const {
+  const float level = input[spec_.target];  // if the spec has level inputs
+  if (linear_ != nullptr) {
+    float& known = state[offsets_.linear];  // 0: none of the levels is
+    float* const levels = state + offsets_.linear + 1;
+    if (known == 0) std::fill_n(levels, spec_.linear_context, level);
+    known = 1;
+    std::copy(levels + 1, levels + spec_.linear_context, levels);
+    levels[spec_.linear_context - 1] = level;
+  }
+  if (offsets_.level != 0) state[offsets_.level] = level;
+  if (offsets_.channel != 0) state[offsets_.channel] = input[spec_.inputs() - 1];
+  if (spec_.window > 0) {
+    const std::size_t width = spec_.layer_inputs();
+    float* const rows = state + 1;
+    std::copy(rows + width, rows + spec_.window * width, rows);
+    std::copy_n(input, width, rows + (spec_.window - 1) * width);
+    state[0] = std::min(state[0] + 1, static_cast<float>(spec_.window));
+  }
+}
+
 void Model::Step(std::span<const float> inputs, std::span<float* const> states, std::span<float> outputs,
                  Workspace& workspace) const {
-  Workspace::Buffers& buffers = *workspace.buffers_;
   const std::size_t batch = states.size();
-  buffers.states.assign(states.begin(), states.end());
-  const float* x = inputs.data();
-  for (std::size_t i = 0; i < cells_.size(); ++i) {
-    cells_[i]->Step(x, buffers.states.data(), batch, buffers.cell);
-    if (i + 1 == cells_.size()) break;
-    const std::size_t units = cells_[i]->units();
-    buffers.hidden.resize(std::max(buffers.hidden.size(), batch * units));
-    for (std::size_t b = 0; b < batch; ++b) {
-      std::copy_n(buffers.states[b], units, &buffers.hidden[b * units]);
-      buffers.states[b] += cells_[i]->state_floats();
-    }
-    x = buffers.hidden.data();
+  workspace.Reset();
+  const float** const rows = workspace.Take<const float*>(batch);
+  for (std::size_t b = 0; b < batch; ++b) {
+    rows[b] = inputs.data() + b * spec_.inputs();
+    Remember(rows[b], states[b]);
   }
+  if (spec_.window == 0) layers_->Step(rows, states.data(), batch, workspace);
   Decode(states, outputs, workspace);
 }
 
 void Model::Decode(std::span<float* const> states, std::span<float> outputs, Workspace& workspace) const {
-  Workspace::Buffers& buffers = *workspace.buffers_;
-  const Cell& last = *cells_.back();
-  const std::size_t offset = state_floats_ - last.state_floats();
-  buffers.outputs.clear();
-  for (float* const state : states) buffers.outputs.push_back(state + offset);
-  head_->Apply(buffers.outputs.data(), outputs.data(), states.size());
+  workspace.Reset();
+  if (spec_.window > 0) {
+    ForecastFromWindows(states.data(), states.size(), outputs.data(), workspace);
+  } else {
+    ForecastFromStates(states.data(), states.size(), outputs.data(), workspace);
+  }
+  if (linear_ != nullptr) MixLinear(states.data(), states.size(), outputs.data(), workspace);
 }
 
 }  // namespace tidegate

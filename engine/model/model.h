@@ -7,40 +7,44 @@
 
 #include "absl/status/statusor.h"
 #include "engine/model/spec.h"
-#include "engine/model/tensors.h"
 #include "engine/stream/residual_table.h"
+#include "engine/tensor/scratch.h"
+#include "engine/tensor/tensors.h"
 
 namespace tidegate {
 
-class Cell;
+class LayerStack;
+class ParallelHead;
 class QuantileHead;
+class PackedLinear;
 
 // A network ready to serve: its spec, its packed weights and nothing that changes. The state of every stream
-// is a flat run of state_floats() floats owned by the caller, zero at the stream's start: for each layer in
-// order the hidden state h [H], then for an LSTM the cell state c [H]. Const methods are safe from any
-// thread, each thread with a Workspace of its own. The bits of a stream's output do not depend on the other
-// streams of its batch, on its place in the batch or on the size of the batch.
+// is a flat run of state_floats() floats owned by the caller, zero at the stream's start:
+//   stateful: the states of the layers (layer_stack.h)
+//   windowed: the number of readings so far, up to the window, then the inputs of the last of them [window,
+//   I],
+//             oldest first
+// then, each only if the spec asks for it: the number of readings and the target's last levels
+// [1 + linear_context] (linear path), the target's last level [1] (recursive head, level inputs), the channel
+// [1] (parallel head, channels).
+//
+// Const methods are safe from any thread, each thread with a Workspace of its own. The bits of a stream's
+// output do not depend on the other streams of its batch, on its place in the batch or on the size of the
+// batch.
 class Model {
  public:
   // Scratch memory of one thread; grows to the largest batch seen, then allocates no more.
-  class Workspace {
-   public:
-    Workspace();
-    ~Workspace();
-    Workspace(Workspace&&) noexcept;
-    Workspace& operator=(Workspace&&) noexcept;
-
-   private:
-    friend class Model;
-    struct Buffers;
-    std::unique_ptr<Buffers> buffers_;
-  };
+  using Workspace = Scratch;
 
   // Checks and packs. Tensors:
-  //   layers.<i>.weight_ih [G*H, I], .weight_hh [G*H, H], .bias_ih [G*H], .bias_hh [G*H]   gates as in
-  //   PyTorch head.weight [horizon*Q, H], head.bias [horizon*Q] residuals.quantiles [K], residuals.count [1]
-  //   see ResidualTable golden.values [T, F], golden.forecast [horizon, Q]  readings one interval apart and
-  //   the forecast after them
+  //   layers.<i>.<name>      of layer i: ZeroParameters in layer_spec.h
+  //   head.weight [horizon*Q, O], head.bias [horizon*Q]     recursive: [Q, O], [Q]; parallel: parallel_head.h
+  //   linear.weight [horizon, L], linear.bias [horizon]     y = W (levels - last level) + b, unit of the head
+  //   mixing.network [horizon]                              weight of the network beside the linear path
+  //   cycle.table [n, F]                                    unit of the features
+  //   residuals.quantiles [K], residuals.count [1]          see ResidualTable
+  //   golden.values [T, F], golden.forecast [horizon, Q]    readings one interval apart, the first at time 0,
+  //                                                         and the forecast after them
   // InvalidArgument: a tensor is missing, or has another shape.
   static absl::StatusOr<std::shared_ptr<const Model>> Create(ModelSpec spec, const Tensors& tensors);
   ~Model();
@@ -48,11 +52,16 @@ class Model {
   const ModelSpec& spec() const { return spec_; }
   const ResidualTable& residuals() const { return residuals_; }
   std::size_t state_floats() const { return state_floats_; }
-  std::size_t parameters() const { return parameters_; }  // trained floats: layers and head
+  std::size_t parameters() const { return parameters_; }  // trained floats
+  // [n, F]: what a cyclic model subtracts, by timestamp / interval modulo n. Empty: not cyclic.
+  std::span<const float> cycle() const { return cycle_; }
 
-  // Advances B streams by one step. inputs [B, spec().inputs()]: scaled. states: B pointers to distinct
-  // states, changed in place. outputs [B, horizon, Q]: rising quantiles of (target(t+h) - target(t)) /
-  // step_deviation[h].
+  // All trained tensors of a spec that passes CheckSpec, zero: layers, head, linear path, mixing, cycle.
+  static Tensors ZeroParameters(const ModelSpec& spec);
+
+  // Advances B streams by one step. inputs [B, spec().inputs()]: scaled, the channel's number as it is.
+  // states: B pointers to distinct states, changed in place. outputs [B, horizon, Q]: rising quantiles of
+  // (target(t+h) - target(t)) / step_deviation[h].
   void Step(std::span<const float> inputs, std::span<float* const> states, std::span<float> outputs,
             Workspace& workspace) const;
 
@@ -62,12 +71,33 @@ class Model {
  private:
   Model(ModelSpec spec, const Tensors& tensors);
 
+  struct Offsets {  // of parts of a stream's state
+    std::size_t linear = 0, level = 0, channel = 0;
+  };
+  // Keeps of a scaled input row what the forecast needs beside the layers' states.
+  void Remember(const float* input, float* state) const;
+  // The forecast of the network alone, in model_forecast.cc: from the present states of a stateful model.
+  void ForecastFromStates(float* const* states, std::size_t batch, float* outputs, Scratch& scratch) const;
+  // The same of a windowed model.
+  void ForecastFromWindows(float* const* states, std::size_t batch, float* outputs, Scratch& scratch) const;
+  // outputs [B, horizon, Q] from the layers' outputs y (rows of O floats) by the head.
+  void ApplyHead(const float* const* y, float* const* states, std::size_t batch, float* outputs,
+                 Scratch& scratch) const;
+  void RollOut(float* const* states, std::size_t batch, float* outputs, Scratch& scratch) const;
+  // Mixes the linear path into `outputs`.
+  void MixLinear(float* const* states, std::size_t batch, float* outputs, Scratch& scratch) const;
+
   ModelSpec spec_;
   ResidualTable residuals_;
   std::size_t state_floats_ = 0;
   std::size_t parameters_ = 0;
-  std::vector<std::unique_ptr<const Cell>> cells_;
-  std::unique_ptr<const QuantileHead> head_;
+  Offsets offsets_;
+  std::vector<float> cycle_;   // [n, F]
+  std::vector<float> mixing_;  // [horizon]: weight of the network
+  std::unique_ptr<const LayerStack> layers_;
+  std::unique_ptr<const QuantileHead> head_;      // null with a parallel head
+  std::unique_ptr<const ParallelHead> parallel_;  // null with another
+  std::unique_ptr<const PackedLinear> linear_;    // null without a linear path
 };
 
 }  // namespace tidegate

@@ -9,6 +9,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "engine/model/safetensors.h"
 #include "engine/stream/stream.h"
 
 namespace tidegate {
@@ -103,9 +104,10 @@ std::vector<float> ForecastAfter(const Model& model, std::span<const float> valu
   StartStream(model, header, floats);
   float* const state = floats.data();
   for (std::size_t t = 0; t < values.size() / features; ++t) {
-    Prepare(model, header, floats, values.subspan(t * features, features), inputs);
+    const auto time = static_cast<std::int64_t>(t) * spec.interval_ns;
+    Prepare(model, header, floats, time, values.subspan(t * features, features), inputs);
     model.Step(inputs, std::span(&state, 1), outputs, workspace);
-    Finish(model, floats, outputs);
+    Finish(model, floats, time, outputs);
   }
   return outputs;
 }

@@ -1,4 +1,6 @@
-// Reading and writing of the safetensors format; declared in tensors.h.
+// Reading and writing of the safetensors format; declared in safetensors.h.
+#include "engine/model/safetensors.h"
+
 #include <algorithm>
 #include <bit>
 #include <cmath>
@@ -9,7 +11,6 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "engine/model/json.h"
-#include "engine/model/tensors.h"
 
 namespace tidegate {
 namespace {

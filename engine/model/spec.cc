@@ -1,11 +1,14 @@
 #include "engine/model/spec.h"
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <regex>
 #include <set>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "engine/model/json.h"
 
 namespace tidegate {
@@ -13,7 +16,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 
 absl::Status Bad(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("model spec: ", field, ": ", what));
@@ -66,7 +69,136 @@ absl::Status CheckForecast(const ModelSpec& spec) {
   return absl::OkStatus();
 }
 
-const char* CellName(CellKind kind) { return kind == CellKind::kGru ? "gru" : "lstm"; }
+// What only some networks can do, and why.
+absl::Status CheckNetwork(const ModelSpec& spec) {
+  if (auto s = CheckRange("layers: count", spec.layers.size(), 1, 16); !s.ok()) return s;
+  std::size_t inputs = spec.layer_inputs();
+  std::size_t strided = 0;
+  for (const LayerSpec& layer : spec.layers) {
+    if (auto s = CheckLayer(layer, inputs); !s.ok()) return Bad("layers", s.message());
+    if (layer.bidirectional && spec.window == 0) {
+      return Bad(
+          "layers: bidirectional",
+          "a layer that runs backwards changes all of its past with every reading, so its state cannot be "
+          "carried on; set a window");
+    }
+    if (layer.stride > 1) ++strided;
+    inputs = OutputsOf(layer);
+  }
+  if (strided > 1)
+    return Bad("layers: stride", absl::StrCat(strided, " layers are strided; at most one may be"));
+  if (strided == 0 && spec.interleaved) return Bad("interleaved", "no layer is strided");
+  if (spec.window == 1 || spec.window > 4096) {
+    return Bad("window", absl::StrCat(spec.window, "; expected 0 (stateful) or 2 to 4096 readings"));
+  }
+  if (spec.instance_normalisation && spec.window == 0) {
+    return Bad(
+        "instance_normalisation",
+        "the mean and deviation of a window change with every reading, and with them all inputs of the past, "
+        "so a state cannot be carried on; set a window");
+  }
+  if (spec.instance_normalisation && !spec.level_inputs)
+    return Bad("instance_normalisation", "wants level inputs");
+  return absl::OkStatus();
+}
+
+absl::Status CheckHead(const ModelSpec& spec) {
+  const LayerSpec& top = spec.layers.back();
+  if (spec.head == HeadKind::kParallel) {
+    if (spec.segment == 0 || spec.horizon % spec.segment != 0) {
+      return Bad("head: segment",
+                 absl::StrCat(spec.segment, " steps do not divide the horizon, ", spec.horizon));
+    }
+    if (!IsRecurrent(top.kind) || top.residual || top.bidirectional) {
+      return Bad("head: parallel",
+                 "decodes by further steps of the topmost layer, which must be recurrent, not "
+                 "residual and not bidirectional");
+    }
+    const std::size_t width =
+        spec.layers.size() == 1 ? spec.layer_inputs() : OutputsOf(spec.layers.end()[-2]);
+    if (spec.channels > 0 && width < 2)
+      return Bad("channels", "the topmost layer has no room for an embedding");
+  } else if (spec.segment != 0 || spec.channels != 0) {
+    return Bad("head: segment, channels", "are the parallel head's alone");
+  }
+  if (spec.channels > 0 && (spec.features.size() < 2 || spec.target + 1 == spec.features.size())) {
+    return Bad("channels",
+               "the last feature is the channel's number: expected one more, the target among them");
+  }
+  if (spec.head == HeadKind::kRecursive && (spec.features.size() != 1 || spec.window != 0)) {
+    return Bad("head: recursive",
+               "runs on with its own forecast as input: expected one feature, and no window");
+  }
+  if (spec.linear_context > 4096) return Bad("linear_context", "expected at most 4096");
+  if (spec.linear_context > 0 && !spec.level_inputs) return Bad("linear_context", "wants level inputs");
+  return CheckRange("cycle", spec.cycle, 0, 65536);
+}
+
+const char* HeadName(HeadKind kind) {
+  switch (kind) {
+    case HeadKind::kDirect:
+      return "direct";
+    case HeadKind::kParallel:
+      return "parallel";
+    case HeadKind::kRecursive:
+      return "recursive";
+  }
+  return "";
+}
+
+// Only what differs from the default, beside kind and units.
+json ToJson(const LayerSpec& layer) {
+  json j = {{"layer", KindName(layer.kind)}, {"units", layer.units}};
+  const LayerSpec plain;
+  const auto put = [&j](const char* name, auto value, auto usual) {
+    if (value != usual) j[name] = value;
+  };
+  put("peepholes", layer.peepholes, plain.peepholes);
+  put("projection", layer.projection, plain.projection);
+  put("bidirectional", layer.bidirectional, plain.bidirectional);
+  put("kernel", layer.kernel, plain.kernel);
+  put("dilation", layer.dilation, plain.dilation);
+  put("stride", layer.stride, plain.stride);
+  put("relative", layer.relative, plain.relative);
+  put("relu", layer.relu, plain.relu);
+  put("dropout", layer.dropout, plain.dropout);
+  put("residual", layer.residual, plain.residual);
+  return j;
+}
+
+absl::StatusOr<LayerSpec> LayerFromJson(const json& j) {
+  LayerSpec layer;
+  const auto name = j.at("layer").get<std::string>();
+  const auto* const kind = std::find_if(std::begin(kLayerKinds), std::end(kLayerKinds),
+                                        [&](LayerKind k) { return name == KindName(k); });
+  if (kind == std::end(kLayerKinds)) {
+    const auto names =
+        absl::StrJoin(kLayerKinds, ", ", [](std::string* out, LayerKind k) { *out += KindName(k); });
+    return Bad("layers: layer", absl::StrCat("'", name, "'; expected one of ", names));
+  }
+  layer.kind = *kind;
+  layer.units = j.at("units").get<std::size_t>();
+  const auto get = [&j](const char* field, auto& value) {
+    if (j.contains(field)) j.at(field).get_to(value);
+  };
+  get("peepholes", layer.peepholes);
+  get("projection", layer.projection);
+  get("bidirectional", layer.bidirectional);
+  get("kernel", layer.kernel);
+  get("dilation", layer.dilation);
+  get("stride", layer.stride);
+  get("relative", layer.relative);
+  get("relu", layer.relu);
+  get("dropout", layer.dropout);
+  get("residual", layer.residual);
+  static const std::set<std::string> kFields = {"layer",    "units",    "peepholes", "projection",
+                                                "kernel",   "dilation", "stride",    "bidirectional",
+                                                "relative", "relu",     "dropout",   "residual"};
+  for (const auto& [key, value] : j.items()) {
+    if (!kFields.contains(key)) return Bad("layers", absl::StrCat("unknown field '", key, "'"));
+  }
+  return layer;
+}
 
 json ToJson(const ModelSpec& spec) {
   json features = json::array();
@@ -77,8 +209,7 @@ json ToJson(const ModelSpec& spec) {
                         {"difference_deviation", f.difference_deviation}});
   }
   json layers = json::array();
-  for (const LayerSpec& layer : spec.layers)
-    layers.push_back({{"cell", CellName(layer.cell)}, {"units", layer.units}});
+  for (const LayerSpec& layer : spec.layers) layers.push_back(ToJson(layer));
   json inputs = json::array();
   if (spec.level_inputs) inputs.push_back("level");
   if (spec.difference_inputs) inputs.push_back("difference");
@@ -90,6 +221,14 @@ json ToJson(const ModelSpec& spec) {
           {"target", spec.features.at(spec.target).name},
           {"inputs", inputs},
           {"layers", layers},
+          {"window", spec.window},
+          {"instance_normalisation", spec.instance_normalisation},
+          {"interleaved", spec.interleaved},
+          {"head", HeadName(spec.head)},
+          {"segment", spec.segment},
+          {"channels", spec.channels},
+          {"linear_context", spec.linear_context},
+          {"cycle", spec.cycle},
           {"horizon", spec.horizon},
           {"quantiles", spec.quantiles},
           {"step_deviation", spec.step_deviation},
@@ -120,12 +259,24 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   spec.level_inputs = inputs.contains("level");
   spec.difference_inputs = inputs.contains("difference");
   for (const json& layer : j.at("layers")) {
-    const auto cell = layer.at("cell").get<std::string>();
-    if (cell != "gru" && cell != "lstm")
-      return Bad("layers: cell", absl::StrCat("'", cell, "'; expected gru or lstm"));
-    spec.layers.push_back(
-        {cell == "lstm" ? CellKind::kLstm : CellKind::kGru, layer.at("units").get<std::size_t>()});
+    auto read = LayerFromJson(layer);
+    if (!read.ok()) return read.status();
+    spec.layers.push_back(*std::move(read));
   }
+  spec.window = j.at("window").get<std::size_t>();
+  spec.instance_normalisation = j.at("instance_normalisation").get<bool>();
+  spec.interleaved = j.at("interleaved").get<bool>();
+  const auto head = j.at("head").get<std::string>();
+  for (const HeadKind kind : {HeadKind::kDirect, HeadKind::kParallel, HeadKind::kRecursive}) {
+    if (head == HeadName(kind)) spec.head = kind;
+  }
+  if (head != HeadName(spec.head)) {
+    return Bad("head", absl::StrCat("'", head, "'; expected direct, parallel or recursive"));
+  }
+  spec.segment = j.at("segment").get<std::size_t>();
+  spec.channels = j.at("channels").get<std::size_t>();
+  spec.linear_context = j.at("linear_context").get<std::size_t>();
+  spec.cycle = j.at("cycle").get<std::size_t>();
   spec.horizon = j.at("horizon").get<std::size_t>();
   spec.quantiles = j.at("quantiles").get<std::vector<float>>();
   spec.step_deviation = j.at("step_deviation").get<std::vector<float>>();
@@ -151,11 +302,9 @@ absl::Status CheckSpec(const ModelSpec& spec) {
   if (spec.interval_ns <= 0)
     return Bad("interval_ns", absl::StrCat(spec.interval_ns, "; expected more than 0"));
   if (auto s = CheckFeatures(spec); !s.ok()) return s;
-  if (auto s = CheckRange("layers: count", spec.layers.size(), 1, 16); !s.ok()) return s;
-  for (const LayerSpec& layer : spec.layers) {
-    if (auto s = CheckRange("layers: units", layer.units, 1, 4096); !s.ok()) return s;
-  }
+  if (auto s = CheckNetwork(spec); !s.ok()) return s;
   if (auto s = CheckForecast(spec); !s.ok()) return s;
+  if (auto s = CheckHead(spec); !s.ok()) return s;
   if (auto s = CheckRange("warm_up", spec.warm_up, 0, 1u << 20); !s.ok()) return s;
   return CheckRange("bridge_limit", spec.bridge_limit, 0, 1024);
 }

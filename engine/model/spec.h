@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "engine/layers/layer_spec.h"
 
 namespace tidegate {
 
@@ -19,15 +20,11 @@ struct Feature {
   float difference_deviation = 1;  // standard deviation of value minus previous value, > 0
 };
 
-enum class CellKind { kGru, kLstm };
-
-// Gates of a cell: the weights of a layer have so many rows for each unit.
-constexpr std::size_t GatesOf(CellKind kind) { return kind == CellKind::kGru ? 3 : 4; }
-
-// One recurrent layer.
-struct LayerSpec {
-  CellKind cell = CellKind::kGru;
-  std::size_t units = 0;  // H, 1-4096
+enum class HeadKind {
+  kDirect,    // "direct": a dense map from the network's output to the whole forecast
+  kParallel,  // "parallel": a further step of the topmost layer for each segment of the horizon, all from the
+              // same state, each told its place (SegRNN, Lin et al. 2023, arXiv:2308.11200)
+  kRecursive,  // "recursive": one step ahead, then the network runs on with its own forecast as input
 };
 
 // Error of the model on its validation readings, for people who choose between models.
@@ -49,8 +46,29 @@ struct ModelSpec {
   bool level_inputs = false;      // the network sees (value - mean) / deviation
   bool difference_inputs = true;  // the network sees (value - previous) / difference_deviation
   std::vector<LayerSpec> layers;  // in order from the input, 1-16
-  std::size_t horizon = 0;        // steps of a forecast, 1-4096
-  std::vector<float> quantiles;   // Q, rising, within (0, 1); odd count, the middle one is the point forecast
+
+  // 0: stateful, the state of a stream lives for ever. Otherwise windowed: every forecast is made anew from
+  // the last `window` readings (2-4096), from zero states.
+  std::size_t window = 0;
+  // Windowed only: each input of the window less its mean, divided by its deviation over the window; the
+  // forecast is made in that scale. Kim et al. 2022 (RevIN) without its affine part. Wants level inputs.
+  bool instance_normalisation = false;
+  // Layers above a strided convolution run as one chain of states for each phase (layer_stack.h).
+  bool interleaved = false;
+
+  HeadKind head = HeadKind::kDirect;
+  std::size_t segment = 0;  // parallel head: steps of the horizon from one network step, divides the horizon
+  std::size_t channels =
+      0;  // parallel head: C > 0: the last feature of a reading is no input of the layers but
+          // the number of its channel, 0 to C - 1, for which the head learns an embedding
+  std::size_t linear_context = 0;  // L > 0: a linear map of the target's last L levels, less the last one, is
+                                   // mixed with the network's forecast, by a weight for each step; 1-4096
+  std::size_t cycle =
+      0;  // n > 0: a table of n values for each feature, indexed by the timestamp in intervals
+          // modulo n, is subtracted before the network and added to the forecast; 1-65536
+
+  std::size_t horizon = 0;       // steps of a forecast, 1-4096
+  std::vector<float> quantiles;  // Q, rising, within (0, 1); odd count, the middle one is the point forecast
   std::vector<float>
       step_deviation;            // [horizon] standard deviation of target(t+h) - target(t): unit of the head
   std::size_t warm_up = 0;       // steps before a stream's forecasts are trusted
@@ -59,10 +77,14 @@ struct ModelSpec {
   ValidationScore validation;
   std::string weights_sha256;  // hex, of the whole weights file; empty before it is written
 
-  // Width of the network's input: F for each kind of input that is on.
-  std::size_t inputs() const {
-    return features.size() * ((level_inputs ? 1 : 0) + (difference_inputs ? 1 : 0));
+  // Features that the layers see: all, or all but the channel's number.
+  std::size_t input_features() const { return features.size() - (channels > 0 ? 1 : 0); }
+  // Width of the layers' input: input_features() for each kind of input that is on.
+  std::size_t layer_inputs() const {
+    return input_features() * ((level_inputs ? 1 : 0) + (difference_inputs ? 1 : 0));
   }
+  // Width of the model's input: the layers', then the channel's number.
+  std::size_t inputs() const { return layer_inputs() + (channels > 0 ? 1 : 0); }
   // Floats in one forecast, [horizon, Q].
   std::size_t outputs() const { return horizon * quantiles.size(); }
 };

@@ -11,8 +11,6 @@ namespace {
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInputLimit = 8;  // deviations; what the network sees of an outlier
 
-float Clip(float scaled) { return std::clamp(scaled, -kInputLimit, kInputLimit); }
-
 // FNV-1a (Fowler, Noll, Vo) over the bits of the values; all NaNs count as one.
 std::uint64_t Digest(std::span<const float> values) {
   std::uint64_t hash = 14695981039346656037u;
@@ -31,6 +29,8 @@ std::span<float> LastValues(const Model& model, std::span<float> floats) {
 float& NextMedian(std::span<float> floats) { return floats.back(); }
 
 }  // namespace
+
+float ClipInput(float scaled) { return std::clamp(scaled, -kInputLimit, kInputLimit); }
 
 void StartStream(const Model& model, StreamHeader& header, std::span<float> floats) {
   header = {};
@@ -64,43 +64,58 @@ Decision Decide(const ModelSpec& spec, const StreamHeader& header, const Reading
   return {.bridges = static_cast<std::uint32_t>(missing)};
 }
 
-void ScaleInputs(const ModelSpec& spec, std::span<const float> values, std::span<float> previous,
-                 std::span<float> inputs) {
-  const std::size_t features = spec.features.size();
+std::size_t CycleRow(const ModelSpec& spec, std::int64_t timestamp_ns) {
+  return static_cast<std::size_t>(timestamp_ns / spec.interval_ns) % spec.cycle;
+}
+
+void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64_t timestamp_ns,
+                 std::span<const float> values, std::span<float> previous, std::span<float> inputs) {
+  const std::size_t features = spec.input_features();
   float* const levels = inputs.data();
   float* const differences = inputs.data() + (spec.level_inputs ? features : 0);
+  const float* const usual =
+      cycle.empty() ? nullptr : cycle.data() + CycleRow(spec, timestamp_ns) * spec.features.size();
   for (std::size_t f = 0; f < features; ++f) {
     const Feature& feature = spec.features[f];
     const bool missing = values.empty() || std::isnan(values[f]);
-    const float now = missing ? previous[f] : values[f];
+    const float now = missing ? previous[f] : usual == nullptr ? values[f] : values[f] - usual[f];
     const bool known = !std::isnan(now);
-    if (spec.level_inputs) levels[f] = known ? Clip((now - feature.mean) / feature.deviation) : 0;
+    if (spec.level_inputs) levels[f] = known ? ClipInput((now - feature.mean) / feature.deviation) : 0;
     if (spec.difference_inputs) {
       const bool both = known && !std::isnan(previous[f]);
-      differences[f] = both ? Clip((now - previous[f]) / feature.difference_deviation) : 0;
+      differences[f] = both ? ClipInput((now - previous[f]) / feature.difference_deviation) : 0;
     }
     previous[f] = now;
   }
+  if (spec.channels == 0) return;
+  if (!values.empty() && !std::isnan(values[features])) previous[features] = values[features];
+  inputs.back() = std::isnan(previous[features]) ? 0 : previous[features];
 }
 
-bool Prepare(const Model& model, StreamHeader& header, std::span<float> floats, std::span<const float> values,
-             std::span<float> inputs) {
+bool Prepare(const Model& model, StreamHeader& header, std::span<float> floats, std::int64_t timestamp_ns,
+             std::span<const float> values, std::span<float> inputs) {
   const ModelSpec& spec = model.spec();
   const float target = values.empty() ? kNaN : values[spec.target];
   header.anomaly_score = model.residuals().Score(target - NextMedian(floats));
-  ScaleInputs(spec, values, LastValues(model, floats), inputs);
+  ScaleInputs(spec, model.cycle(), timestamp_ns, values, LastValues(model, floats), inputs);
   if (header.steps != std::numeric_limits<std::uint32_t>::max()) ++header.steps;
   return std::any_of(values.begin(), values.end(), [](float v) { return std::isnan(v); });
 }
 
-void Finish(const Model& model, std::span<float> floats, std::span<float> outputs) {
+void Finish(const Model& model, std::span<float> floats, std::int64_t timestamp_ns, std::span<float> outputs) {
   const ModelSpec& spec = model.spec();
   const std::size_t levels = spec.quantiles.size();
   const float last = LastValues(model, floats)[spec.target];  // NaN makes the whole forecast NaN
+  std::size_t row = model.cycle().empty() ? 0 : CycleRow(spec, timestamp_ns);
   for (std::size_t h = 0; h < spec.horizon; ++h) {
+    float base = last;
+    if (!model.cycle().empty()) {
+      row = row + 1 == spec.cycle ? 0 : row + 1;
+      base += model.cycle()[row * spec.features.size() + spec.target];
+    }
     for (std::size_t q = 0; q < levels; ++q) {
       float& y = outputs[h * levels + q];
-      y = last + spec.step_deviation[h] * y;
+      y = base + spec.step_deviation[h] * y;
     }
   }
   NextMedian(floats) = outputs[levels / 2];

@@ -45,8 +45,8 @@ struct StreamHeader {
   float anomaly_score = 0;        // of the last reading
 };
 
-// Floats of one stream, in this order: the network's state, the last known value of each feature [F] (NaN:
-// none yet), the median forecast of the next reading's target [1] (NaN: none).
+// Floats of one stream, in this order: the network's state, the last known value of each feature, less the cycle
+// if the model has one [F] (NaN: none yet), the median forecast of the next reading's target [1] (NaN: none).
 inline std::size_t StreamFloats(const Model& model) {
   return model.state_floats() + model.spec().features.size() + 1;
 }
@@ -78,23 +78,30 @@ struct Decision {
 Decision Decide(const ModelSpec& spec, const StreamHeader& header, const Reading& reading,
                 std::int64_t latest_ns);
 
-// Fills `inputs` [spec().inputs()] for one step: levels then differences, each clipped to +-8. `values` [F]
-// may hold NaN: such a feature keeps its last known value; empty `values` is a bridged step. Scores the
-// target against the forecast made for it, and remembers the values. Returns true if a value was missing.
-bool Prepare(const Model& model, StreamHeader& header, std::span<float> floats, std::span<const float> values,
-             std::span<float> inputs);
+// Fills `inputs` [spec().inputs()] for one step at time `timestamp_ns`: levels then differences, each clipped to
+// +-8, then the channel's number if the model has channels. `values` [F] may hold NaN: such a feature keeps its
+// last known value; empty `values` is a bridged step. Scores the target against the forecast made for it, and
+// remembers the values. Returns true if a value was missing.
+bool Prepare(const Model& model, StreamHeader& header, std::span<float> floats, std::int64_t timestamp_ns,
+             std::span<const float> values, std::span<float> inputs);
 
 // After Model::Step: turns its row of `outputs` [horizon, Q] into the target's unit in place (NaN if the
-// target was never seen) and remembers the median of step 1.
-void Finish(const Model& model, std::span<float> floats, std::span<float> outputs);
+// target was never seen) and remembers the median of step 1. timestamp_ns: of the step.
+void Finish(const Model& model, std::span<float> floats, std::int64_t timestamp_ns, std::span<float> outputs);
 
 // After the reading's own step (not a bridged one): books time, digest and quality.
 void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading, const Decision& decision,
             bool imputed);
 
-// The scaled inputs of one reading; what Prepare and the training share. previous [F]: last known values,
-// updated.
-void ScaleInputs(const ModelSpec& spec, std::span<const float> values, std::span<float> previous,
-                 std::span<float> inputs);
+// The scaled inputs of one reading; what Prepare and the training share. cycle: as Model::cycle(), or empty.
+// previous [F]: last known values less the cycle, updated.
+void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64_t timestamp_ns,
+                 std::span<const float> values, std::span<float> previous, std::span<float> inputs);
+
+// Row of a cycle of n steps at a time, 0 to n - 1: round-down of timestamp / interval, modulo n.
+std::size_t CycleRow(const ModelSpec& spec, std::int64_t timestamp_ns);
+
+// What the network sees of an input: at most 8 deviations.
+float ClipInput(float scaled);
 
 }  // namespace tidegate

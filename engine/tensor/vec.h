@@ -111,38 +111,52 @@ inline void StorePart(float* p, Vec v, std::size_t n) {
   for (std::size_t i = 0; i < n; ++i) p[i] = part[i];
 }
 
-// exp(v) for v in [-87, 87], relative error 2e-7: v = k ln 2 + r with |r| <= ln 2 / 2; exp(r) by its Taylor
-// polynomial, times 2^k.
-inline Vec Exp(Vec v) {
-  const Vec k = Round(v * Fill(1.44269504088896341f));
-  const Vec r = Fma(k, Fill(2.12194440e-4f), Fma(k, Fill(-0.693359375f), v));  // ln 2 in two parts
-  Vec p = Fill(1.0f / 720);
-  p = Fma(p, r, Fill(1.0f / 120));
-  p = Fma(p, r, Fill(1.0f / 24));
-  p = Fma(p, r, Fill(1.0f / 6));
-  p = Fma(p, r, Fill(0.5f));
-  p = Fma(p, r, Fill(1.0f));
-  p = Fma(p, r, Fill(1.0f));
-  return TimesPowerOf2(p, k);
+// 2^v for v in [-125, 125], relative error 3e-7 and that of v's own rounding: v = k + r with |r| <= 1/2; 2^r
+// by its minimax polynomial of degree 5, times 2^k. Pairs of terms shorten the chain of dependent operations.
+inline Vec Exp2(Vec v) {
+  const Vec k = Round(v);
+  const Vec r = v - k;
+  const Vec square = r * r;
+  const Vec low = Fma(Fill(0.693147004f), r, Fill(1));
+  const Vec middle = Fma(Fill(0.0555073395f), r, Fill(0.240222424f));
+  const Vec high = Fma(Fill(0.00132647087f), r, Fill(0.00967151113f));
+  return TimesPowerOf2(Fma(Fma(high, square, middle), square, low), k);
+}
+
+constexpr float kLog2E = 1.44269504088896341f;
+
+// exp(-v), v first brought to where the result lies in [2^-limit, 2^limit]. NaN gives a number.
+inline Vec ExpMinus(Vec v, float limit) {
+  return Exp2(Max(Min(v * Fill(-kLog2E), Fill(limit)), Fill(-limit)));
+}
+
+// A quotient; kernels join several of them to divide once.
+struct Fraction {
+  Vec over;
+  Vec under;  // in [1, 2] for a tanh
+};
+
+// tanh(v) = (1 - e) / (1 + e) with e = exp(-2 |v|), and the sign of v. NaN gives a number.
+inline Fraction TanhFraction(Vec v) {
+  const Vec one = Fill(1);
+  const Vec e = Exp2(Max(CopySign(v * Fill(2 * kLog2E), Fill(-1)), Fill(-125)));
+  return {CopySign(one - e, v), one + e};
+}
+inline Vec TanhOf(Vec v) {
+  const Fraction tanh = TanhFraction(v);
+  return tanh.over / tanh.under;
 }
 
 // 1 / (1 + exp(-v)). NaN gives a number.
 inline Vec SigmoidOf(Vec v) {
   const Vec one = Fill(1);
-  return one / (one + Exp(Max(Min(Fill(0) - v, Fill(87)), Fill(-87))));
-}
-
-// (1 - e) / (1 + e) with e = exp(-2 |v|), and the sign of v. NaN gives a number.
-inline Vec TanhOf(Vec v) {
-  const Vec one = Fill(1);
-  const Vec e = Exp(Max(CopySign(v + v, Fill(-1)), Fill(-87)));
-  return CopySign((one - e) / (one + e), v);
+  return one / (one + ExpMinus(v, 125));
 }
 
 // log(1 + exp(v)) = max(v, 0) + log(1 + t) with t = exp(-|v|); log(1 + t) = 2 artanh(s) with s = t / (2 + t)
 // <= 1/3, by its power series. NaN gives a number.
 inline Vec SoftplusOf(Vec v) {
-  const Vec t = Exp(Max(CopySign(v, Fill(-1)), Fill(-87)));
+  const Vec t = Exp2(Max(CopySign(v * Fill(kLog2E), Fill(-1)), Fill(-125)));
   const Vec s = t / (Fill(2) + t);
   const Vec square = s * s;
   Vec p = Fill(2.0f / 13);

@@ -132,7 +132,7 @@ void FillInputs(const Series& series, const ModelSpec& spec, PreparedSeries& pre
   prepared.inputs = Matrix(series.size(), spec.inputs());
   std::vector<float> previous(series.features, kMissing);
   for (std::size_t t = 0; t < series.size(); ++t) {
-    ScaleInputs(spec, std::span(series.values).subspan(t * series.features, series.features), previous,
+    ScaleInputs(spec, {}, 0, std::span(series.values).subspan(t * series.features, series.features), previous,
                 std::span(prepared.inputs.row(t), spec.inputs()));
   }
 }

@@ -18,18 +18,19 @@ Validator::Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& d
 }
 
 template <typename Visit>
-void Validator::Run(const NetworkWeights& weights, Visit visit) {
+void Validator::Run(const Tensors& weights, Visit visit) {
+  network_.SetWeights(weights);
   network_.Start(sequences_.size());
   for (std::size_t first = 0; first < steps_; first += truncation_) {
-    FillChunk(data_, sequences_, first, std::min(truncation_, steps_ - first), chunk_);
-    network_.Forward(weights, chunk_.inputs);
+    FillChunk(data_, sequences_, first, network_.WholeHops(std::min(truncation_, steps_ - first)), chunk_);
+    network_.Forward(chunk_.inputs);
     if (chunk_.known == 0) continue;
-    network_.Decode(weights, outputs_);
+    network_.Decode(outputs_);
     visit(chunk_, outputs_);
   }
 }
 
-double Validator::Loss(const NetworkWeights& weights) {
+double Validator::Loss(const Tensors& weights) {
   double sum = 0;
   std::size_t count = 0;
   Run(weights, [&](const Chunk& chunk, Matrix& outputs) {
@@ -39,7 +40,7 @@ double Validator::Loss(const NetworkWeights& weights) {
   return sum / static_cast<double>(count);
 }
 
-Validator::Report Validator::Score(const NetworkWeights& weights) {
+Validator::Report Validator::Score(const Tensors& weights) {
   Report report;
   ValidationScore& score = report.score;
   std::size_t count = 0;

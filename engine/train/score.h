@@ -14,19 +14,20 @@ class Validator {
  public:
   Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation);
 
-  // Mean pinball loss over the validation targets and quantiles, in units of step_deviation.
-  double Loss(const NetworkWeights& weights);
+  // weights: as Network::WeightTensors. Mean pinball loss over the validation targets and quantiles, in units
+  // of step_deviation.
+  double Loss(const Tensors& weights);
 
   struct Report {
     ValidationScore score;
     std::vector<float> residuals;  // |target - median forecast one step before|, unit of the target
   };
-  Report Score(const NetworkWeights& weights);
+  Report Score(const Tensors& weights);
 
  private:
   // Calls visit(chunk, outputs) for each chunk that has targets.
   template <typename Visit>
-  void Run(const NetworkWeights& weights, Visit visit);
+  void Run(const Tensors& weights, Visit visit);
 
   const ModelSpec& spec_;
   const std::vector<PreparedSeries>& data_;

@@ -38,6 +38,7 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.level_inputs = options.level_inputs;
   spec.difference_inputs = options.difference_inputs;
   spec.layers = options.layers;
+  spec.interleaved = options.interleaved;
   spec.horizon = options.horizon;
   spec.quantiles = options.quantiles;
   spec.step_deviation.assign(options.horizon, 1.0f);
@@ -73,6 +74,12 @@ absl::Status CheckOptions(const TrainOptions& options) {
   if (!(options.clip > 0)) {
     return absl::InvalidArgumentError(absl::StrCat("clip is ", options.clip, ", expected above 0"));
   }
+  for (const LayerSpec& layer : options.layers) {
+    if (options.truncation % layer.stride != 0) {
+      return absl::InvalidArgumentError(absl::StrCat("truncation is ", options.truncation,
+                                                     ", expected a multiple of the stride, ", layer.stride));
+    }
+  }
   return absl::OkStatus();
 }
 
@@ -90,17 +97,15 @@ class Learner {
         options_(options),
         data_(data),
         random_(options.seed),
-        weights_(spec),
-        gradient_(spec),
-        gradient_arrays_(gradient_.AsArrays()),
-        adam_(weights_.AsArrays(), gradient_arrays_),
-        network_(spec) {
-    weights_.Randomise(random_);
+        network_(spec),
+        gradients_(network_.Gradients()),
+        adam_(network_.Weights(), gradients_) {
+    network_.Randomise(random_);
   }
   Learner(const Learner&) = delete;  // adam_ points into it
   Learner& operator=(const Learner&) = delete;
 
-  const NetworkWeights& weights() const { return weights_; }
+  Tensors weights() const { return network_.WeightTensors(); }
 
   // One pass over the training rows; returns the mean loss.
   double Epoch(double learning_rate) {
@@ -125,18 +130,19 @@ class Learner {
     for (const Sequence& sequence : batch) steps = std::max(steps, sequence.end - sequence.begin);
     network_.Start(batch.size());
     for (std::size_t first = 0; first < steps; first += options_.truncation) {
-      FillChunk(data_, batch, first, std::min(options_.truncation, steps - first), chunk_);
-      network_.Forward(weights_, chunk_.inputs);
+      FillChunk(data_, batch, first, network_.WholeHops(std::min(options_.truncation, steps - first)),
+                chunk_);
+      network_.Forward(chunk_.inputs, &random_);
       if (chunk_.known == 0) continue;
-      network_.Decode(weights_, outputs_);
+      network_.Decode(outputs_);
       const std::size_t count = chunk_.known * spec_.quantiles.size();
       d_outputs_ = outputs_;
       sum.loss +=
           PinballGradient(chunk_.targets, spec_.quantiles, 1.0f / static_cast<float>(count), d_outputs_);
       sum.count += count;
-      gradient_.SetZero();
-      network_.Backward(weights_, chunk_.inputs, outputs_, d_outputs_, gradient_);
-      ClipNorm(gradient_arrays_, options_.clip);
+      network_.ClearGradients();
+      network_.Backward(chunk_.inputs, outputs_, d_outputs_);
+      ClipNorm(gradients_, options_.clip);
       adam_.Step(learning_rate);
     }
   }
@@ -145,22 +151,20 @@ class Learner {
   const TrainOptions& options_;
   const std::vector<PreparedSeries>& data_;
   Random random_;
-  NetworkWeights weights_;
-  NetworkWeights gradient_;
-  Arrays gradient_arrays_;
-  Adam adam_;
   Network network_;
+  Arrays gradients_;  // of network_
+  Adam adam_;
   Chunk chunk_;
   Matrix outputs_;
   Matrix d_outputs_;
 };
 
 // The weights with the lowest validation loss.
-absl::StatusOr<NetworkWeights> Learn(const ModelSpec& spec, const TrainOptions& options,
-                                     const std::vector<PreparedSeries>& data, Validator& validator,
-                                     const std::function<bool(const TrainProgress&)>& progress) {
+absl::StatusOr<Tensors> Learn(const ModelSpec& spec, const TrainOptions& options,
+                              const std::vector<PreparedSeries>& data, Validator& validator,
+                              const std::function<bool(const TrainProgress&)>& progress) {
   Learner learner(spec, options, data);
-  NetworkWeights best = learner.weights();
+  Tensors best = learner.weights();
   double best_loss = std::numeric_limits<double>::infinity();
   std::size_t best_epoch = 0;
   for (std::size_t epoch = 1; epoch <= options.epochs && epoch - best_epoch <= options.patience; ++epoch) {
@@ -198,9 +202,7 @@ Tensor GoldenValues(const Series& series, std::size_t split, const ModelSpec& sp
   return golden;
 }
 
-Tensors TensorsOf(const ModelSpec& spec, const NetworkWeights& weights, std::vector<float> residuals,
-                  Tensor golden) {
-  Tensors tensors = weights.AsTensors();
+Tensors TensorsOf(const ModelSpec& spec, Tensors tensors, std::vector<float> residuals, Tensor golden) {
   const ResidualTable table = ResidualTable::From(std::move(residuals));
   tensors["residuals.quantiles"] = {{table.quantiles().size()},
                                     {table.quantiles().begin(), table.quantiles().end()}};
@@ -218,18 +220,19 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   ModelSpec& spec = trained.spec;
   spec = SpecOf(options);
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
+  if (absl::Status status = Network::CheckTrainable(spec); !status.ok()) return status;
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
   const auto data = PrepareSeries(series, options.validation_fraction, spec);
   if (!data.ok()) return data.status();
 
   Validator validator(spec, *data, options.truncation);
-  const auto weights = Learn(spec, options, *data, validator, progress);
+  auto weights = Learn(spec, options, *data, validator, progress);
   if (!weights.ok()) return weights.status();
   Validator::Report report = validator.Score(*weights);
   spec.validation = report.score;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
 
-  trained.tensors = TensorsOf(spec, *weights, std::move(report.residuals),
+  trained.tensors = TensorsOf(spec, *std::move(weights), std::move(report.residuals),
                               GoldenValues(series.front(), data->front().split, spec));
   const auto model = Model::Create(spec, trained.tensors);  // its golden forecast is still to come
   if (!model.ok()) return model.status();

@@ -9,7 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "engine/model/spec.h"
-#include "engine/model/tensors.h"
+#include "engine/tensor/tensors.h"
 #include "engine/train/series.h"
 
 namespace tidegate {
@@ -22,7 +22,8 @@ struct TrainOptions {
   std::size_t target = 0;             // index into features
   bool level_inputs = false;
   bool difference_inputs = true;
-  std::vector<LayerSpec> layers = {{CellKind::kGru, 32}};
+  std::vector<LayerSpec> layers = {{.kind = LayerKind::kGru, .units = 32}};
+  bool interleaved = false;  // see ModelSpec
   std::size_t horizon = 24;  // steps
   std::vector<float> quantiles = {0.1f, 0.5f, 0.9f};
   std::size_t warm_up = 48;       // steps left out of the loss at the start of a sequence

@@ -104,16 +104,19 @@ void Lane::Plan(std::uint32_t slot, std::vector<Work*>& done) {
       queue.decided = true;
     }
     const bool bridge = queue.bridges > 0;
-    AddStep(slot, bridge, bridge ? std::span<const float>() : reading.values);
+    const std::int64_t time = reading.timestamp_ns - queue.bridges * model_->spec().interval_ns;
+    AddStep(slot, bridge, time, bridge ? std::span<const float>() : reading.values);
     return;
   }
 }
 
-void Lane::AddStep(std::uint32_t slot, bool bridge, std::span<const float> values) {
+void Lane::AddStep(std::uint32_t slot, bool bridge, std::int64_t timestamp_ns,
+                   std::span<const float> values) {
   const std::size_t width = model_->spec().inputs();
   const std::span<float> inputs(inputs_.data() + steps_.size() * width, width);
-  const bool imputed = Prepare(*model_, table_.header(key(slot)), table_.floats(key(slot)), values, inputs);
-  steps_.push_back({.slot = slot, .bridge = bridge, .imputed = imputed});
+  const bool imputed =
+      Prepare(*model_, table_.header(key(slot)), table_.floats(key(slot)), timestamp_ns, values, inputs);
+  steps_.push_back({.slot = slot, .bridge = bridge, .imputed = imputed, .timestamp_ns = timestamp_ns});
 }
 
 void Lane::RunSteps(std::vector<Work*>& done) {
@@ -130,7 +133,7 @@ void Lane::RunSteps(std::vector<Work*>& done) {
     const Row& row = steps_[r];
     Queue& queue = queues_[row.slot];
     const std::span<float> forecast(outputs_.data() + r * width, width);
-    Finish(*model_, table_.floats(key(row.slot)), forecast);
+    Finish(*model_, table_.floats(key(row.slot)), row.timestamp_ns, forecast);
     if (row.bridge) {
       --queue.bridges;
       next_turns_.push_back(row.slot);
@@ -151,7 +154,7 @@ void Lane::RunRetries(std::vector<Work*>& done) {
   model_->Decode(states_, {outputs_.data(), retries_.size() * width}, workspace_);
   for (std::size_t r = 0; r < retries_.size(); ++r) {
     const std::span<float> forecast(outputs_.data() + r * width, width);
-    Finish(*model_, table_.floats(key(retries_[r])), forecast);
+    Finish(*model_, table_.floats(key(retries_[r])), table_.header(key(retries_[r])).timestamp_ns, forecast);
     AnswerFirst(retries_[r], Outcome::kDuplicate, forecast, done);
   }
 }

@@ -58,13 +58,14 @@ class Lane {
   };
   struct Row {  // of a batch
     std::uint32_t slot;
-    bool bridge;   // a step over a missing reading
-    bool imputed;  // see Prepare
+    bool bridge;  // a step over a missing reading
+    bool imputed;
+    std::int64_t timestamp_ns;  // see Prepare
   };
 
   bool TakeTurn(std::uint32_t& slot);
   void Plan(std::uint32_t slot, std::vector<Work*>& done);
-  void AddStep(std::uint32_t slot, bool bridge, std::span<const float> values);
+  void AddStep(std::uint32_t slot, bool bridge, std::int64_t timestamp_ns, std::span<const float> values);
   void RunSteps(std::vector<Work*>& done);
   void RunRetries(std::vector<Work*>& done);
   void AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const float> forecast,

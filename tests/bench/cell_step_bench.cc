@@ -10,8 +10,8 @@
 #include <random>
 #include <vector>
 
-#include "engine/cells/gru.h"
-#include "engine/cells/lstm.h"
+#include "engine/cells/recurrent_weights.h"
+#include "engine/layers/make_layer.h"
 #include "engine/tensor/elementwise.h"
 #include "tests/bench/onednn_peers.h"
 #include "tests/bench/roofline.h"
@@ -20,21 +20,14 @@
 namespace tidegate {
 namespace {
 
-RecurrentWeights RandomWeights(bool lstm, std::size_t inputs, std::size_t units, std::mt19937& random) {
-  const std::size_t rows = (lstm ? 4 : 3) * units;
-  RecurrentWeights w = {Matrix(rows, inputs), Matrix(rows, units), std::vector<float>(rows),
-                        std::vector<float>(rows)};
-  const float bound = 1 / std::sqrt(static_cast<float>(units));
+Tensors RandomWeights(const LayerSpec& spec, std::size_t inputs, std::mt19937& random) {
+  Tensors tensors = ZeroParameters(spec, inputs);
+  const float bound = 1 / std::sqrt(static_cast<float>(spec.units));
   std::uniform_real_distribution<float> uniform(-bound, bound);
-  for (auto* values : {&w.input.values, &w.hidden.values, &w.input_bias, &w.hidden_bias}) {
-    for (float& v : *values) v = uniform(random);
+  for (auto& [name, tensor] : tensors) {
+    for (float& v : tensor.values) v = uniform(random);
   }
-  return w;
-}
-
-std::unique_ptr<Cell> MakeCell(bool lstm, const RecurrentWeights& weights) {
-  if (lstm) return std::make_unique<LstmCell>(weights);
-  return std::make_unique<GruCell>(weights);
+  return tensors;
 }
 
 // Geometric means of the ratios, by batch size.
@@ -55,20 +48,27 @@ struct Ratios {
 class Bench {
  public:
   void Run(bool lstm, std::size_t inputs, std::size_t units, std::size_t batch) {
-    const RecurrentWeights weights = RandomWeights(lstm, inputs, units, random_);
-    const std::unique_ptr<Cell> cell = MakeCell(lstm, weights);
+    const LayerSpec spec = {.kind = lstm ? LayerKind::kLstm : LayerKind::kGru, .units = units};
+    const Tensors tensors = RandomWeights(spec, inputs, random_);
+    const RecurrentWeights weights(tensors);
+    const std::unique_ptr<const Layer> cell = MakeLayer(spec, tensors);
     const std::vector<float> x(batch * inputs, 0.5f);
+    std::vector<const float*> rows(batch), outputs(batch);
+    for (std::size_t b = 0; b < batch; ++b) rows[b] = &x[b * inputs];
     std::vector<float> table(batch * cell->state_floats());
     std::vector<float*> states;
     for (std::size_t b = 0; b < batch; ++b) states.push_back(&table[b * cell->state_floats()]);
     std::vector<float> h(batch * units);
     std::vector<float> s(batch * units);
     float* const cell_states = lstm ? s.data() : nullptr;
-    Cell::Workspace workspace;
+    Scratch scratch;
     const auto matmul = MakeMatmulPeer(lstm, weights, batch);
     const auto rnn = MakeRnnPeer(lstm, weights, batch);
     const std::vector<double> seconds =
-        CompareSeconds({[&] { cell->Step(x.data(), states.data(), batch, workspace); },
+        CompareSeconds({[&] {
+                          scratch.Reset();
+                          cell->Step(rows.data(), states.data(), outputs.data(), batch, scratch);
+                        },
                         [&] { matmul->Step(x.data(), h.data(), cell_states); },
                         [&] { rnn->Step(x.data(), h.data(), cell_states); }},
                        9, 0.01);

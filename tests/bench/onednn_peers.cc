@@ -49,7 +49,7 @@ class RnnPeer : public OneDnnPeer {
     const OneThread one_thread;
     const auto n = static_cast<memory::dim>(batch);
     const auto i = static_cast<memory::dim>(w.input.cols);
-    const auto h = static_cast<memory::dim>(w.units());
+    const auto h = static_cast<memory::dim>(w.hidden.cols);
     const memory::dim g = lstm ? 4 : 3;
     const memory::dim biases = 4;  // lbr_gru has a fourth: the recurrent bias of the candidate
     const auto x = Describe({1, n, i}, Tag::tnc);
@@ -62,9 +62,9 @@ class RnnPeer : public OneDnnPeer {
     const auto inference = dnnl::prop_kind::forward_inference;
     const auto build = [&](const auto& description, dnnl::primitive primitive) {
       primitive_ = std::move(primitive);
-      const auto input = Packed(GateRows(lstm, w.input.values, w.input.cols, w.units()),
+      const auto input = Packed(GateRows(lstm, w.input.values, w.input.cols, w.hidden.cols),
                                 Describe({1, 1, i, g, h}, Tag::ldgoi), description.weights_layer_desc());
-      const auto hidden = Packed(GateRows(lstm, w.hidden.values, w.units(), w.units()),
+      const auto hidden = Packed(GateRows(lstm, w.hidden.values, w.hidden.cols, w.hidden.cols),
                                  Describe({1, 1, h, g, h}, Tag::ldgoi), description.weights_iter_desc());
       memory scratchpad(description.scratchpad_desc(), CpuEngine());
       arguments_ = {{DNNL_ARG_SRC_LAYER, memory(x, CpuEngine(), nullptr)},
@@ -105,7 +105,7 @@ class RnnPeer : public OneDnnPeer {
 
  private:
   static void FillBias(bool lstm, const RecurrentWeights& w, float* out) {
-    const std::size_t h = w.units();
+    const std::size_t h = w.hidden.cols;
     for (std::size_t j = 0; j < h; ++j) {
       const auto sum = [&](std::size_t gate) {
         return w.input_bias[gate * h + j] + w.hidden_bias[gate * h + j];
@@ -131,8 +131,8 @@ class MatmulPeer : public OneDnnPeer {
   MatmulPeer(bool lstm, const RecurrentWeights& w, std::size_t batch)
       : lstm_(lstm),
         batch_(batch),
-        units_(w.units()),
-        rows_((lstm ? 4 : 3) * w.units()),
+        units_(w.hidden.cols),
+        rows_((lstm ? 4 : 3) * w.hidden.cols),
         x_product_(batch * rows_),
         h_product_(batch * rows_) {
     Build(w.input, w.input_bias, x_product_.data(), input_, input_arguments_);

@@ -134,7 +134,7 @@ TEST_F(FeedTest, InspectChecksAndDescribes) {
   const Process::Result text = RunTidegate({"inspect", model});
   EXPECT_EQ(text.exit_code, 0) << text.err;
   for (const char* said :
-       {"Model 'motes'", "GRU 8", "temperature, 6 steps, 30s", "bytes of state", "verified"}) {
+       {"Model 'motes'", "gru 8", "temperature, 6 steps, 30s", "bytes of state", "verified"}) {
     EXPECT_THAT(text.out, HasSubstr(said));
   }
   const auto json = nlohmann::json::parse(RunTidegate({"inspect", model, "--json"}).out);
@@ -149,12 +149,13 @@ TEST_F(FeedTest, TrainingAgainWritesTheNextVersion) {
       Arguments("train", {"--rows", "0:400", "--name", "twice", "--output", Models().string(), "--units", "4",
                           "--horizon", "3", "--epochs", "1", "--cell", "lstm", "--inputs", "both"}));
   ASSERT_EQ(train.exit_code, 0) << train.err;
-  const Process::Result again =
-      RunTidegate(Arguments("train", {"--rows", "0:400", "--name", "twice", "--output", Models().string(),
-                                      "--units", "4", "--epochs", "1"}));
+  const Process::Result again = RunTidegate(
+      Arguments("train", {"--rows", "0:400", "--name", "twice", "--output", Models().string(), "--units", "4",
+                          "--epochs", "1", "--cell", "glu_gru", "--conv-filters", "3", "--dropout", "0.1"}));
   ASSERT_EQ(again.exit_code, 0) << again.err;
-  EXPECT_THAT(RunTidegate({"inspect", (Models() / "twice" / "1").string()}).out, HasSubstr("LSTM 4"));
-  EXPECT_THAT(RunTidegate({"inspect", (Models() / "twice" / "2").string()}).out, HasSubstr("GRU 4"));
+  EXPECT_THAT(RunTidegate({"inspect", (Models() / "twice" / "1").string()}).out, HasSubstr("lstm 4"));
+  EXPECT_THAT(RunTidegate({"inspect", (Models() / "twice" / "2").string()}).out,
+              HasSubstr("conv1d 3 kernel 5 relu, glu_gru 4"));
 }
 
 }  // namespace

@@ -8,19 +8,18 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/str_cat.h"
 #include "engine/model/model_file.h"
 
 namespace tidegate {
 
 // A small valid model spec: two features, horizon 3, quantiles 0.1, 0.5, 0.9, one second between readings.
-inline ModelSpec TinySpec(CellKind cell = CellKind::kGru, std::size_t units = 5, std::size_t layers = 1) {
+inline ModelSpec TinySpec(LayerKind kind = LayerKind::kGru, std::size_t units = 5, std::size_t layers = 1) {
   ModelSpec spec;
   spec.name = "tiny";
   spec.interval_ns = 1'000'000'000;
   spec.features = {{"temperature", 20, 4, 0.5}, {"humidity", 50, 10, 1}};
   spec.level_inputs = true;
-  spec.layers.assign(layers, {cell, units});
+  spec.layers.assign(layers, {.kind = kind, .units = units});
   spec.horizon = 3;
   spec.quantiles = {0.1f, 0.5f, 0.9f};
   spec.step_deviation = {0.5f, 0.7f, 0.9f};
@@ -30,32 +29,16 @@ inline ModelSpec TinySpec(CellKind cell = CellKind::kGru, std::size_t units = 5,
   return spec;
 }
 
-// Random weights for `spec`, uniform +-1 / sqrt(units), with a golden pair that fits them. The same for equal
-// seeds.
+// Random weights for `spec`, uniform +-1 / sqrt(units of the topmost layer), with a golden pair that fits
+// them. The same for equal seeds.
 inline Tensors TinyTensors(const ModelSpec& spec, unsigned seed = 1) {
   std::mt19937 random(seed);
-  Tensors tensors;
-  const auto add = [&](const std::string& name, std::vector<std::size_t> shape, std::size_t units) {
-    std::size_t size = 1;
-    for (const std::size_t n : shape) size *= n;
-    const float bound = 1 / std::sqrt(static_cast<float>(units));
-    std::uniform_real_distribution<float> uniform(-bound, bound);
-    Tensor& tensor = tensors[name] = {std::move(shape), std::vector<float>(size)};
+  Tensors tensors = Model::ZeroParameters(spec);
+  const float bound = 1 / std::sqrt(static_cast<float>(spec.layers.back().units));
+  std::uniform_real_distribution<float> uniform(-bound, bound);
+  for (auto& [name, tensor] : tensors) {
     for (float& v : tensor.values) v = uniform(random);
-  };
-  std::size_t inputs = spec.inputs();
-  for (std::size_t i = 0; i < spec.layers.size(); ++i) {
-    const std::size_t units = spec.layers[i].units;
-    const std::size_t rows = GatesOf(spec.layers[i].cell) * units;
-    const std::string prefix = absl::StrCat("layers.", i, ".");
-    add(prefix + "weight_ih", {rows, inputs}, units);
-    add(prefix + "weight_hh", {rows, units}, units);
-    add(prefix + "bias_ih", {rows}, units);
-    add(prefix + "bias_hh", {rows}, units);
-    inputs = units;
   }
-  add("head.weight", {spec.outputs(), inputs}, inputs);
-  add("head.bias", {spec.outputs()}, inputs);
 
   std::vector<float> residuals;
   for (int i = 0; i <= 200; ++i) residuals.push_back(0.01f * static_cast<float>(i));

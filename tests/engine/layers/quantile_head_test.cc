@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-#include "tests/engine/cells/reference.h"
+#include "tests/engine/layers/reference.h"
 
 namespace tidegate {
 namespace {

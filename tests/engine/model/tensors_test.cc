@@ -1,10 +1,10 @@
-#include "engine/model/tensors.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <limits>
+
+#include "engine/model/safetensors.h"
 
 namespace tidegate {
 namespace {

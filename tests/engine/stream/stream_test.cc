@@ -25,17 +25,17 @@ class StreamTest : public testing::Test {
     const Decision decision = Decide(spec_, header_, reading, kLatest);
     if (decision.outcome != Outcome::kApplied) return decision;
     if (decision.restart) StartStream(*model_, header_, floats_);
-    for (std::uint32_t i = 0; i < decision.bridges; ++i) Step({});
-    Commit(spec_, header_, reading, decision, Step(values));
+    for (std::uint32_t i = decision.bridges; i > 0; --i) Step(timestamp - i * spec_.interval_ns, {});
+    Commit(spec_, header_, reading, decision, Step(timestamp, values));
     return decision;
   }
 
-  bool Step(std::span<const float> values) {
+  bool Step(std::int64_t time, std::span<const float> values) {
     std::vector<float> inputs(spec_.inputs());
-    const bool imputed = Prepare(*model_, header_, floats_, values, inputs);
+    const bool imputed = Prepare(*model_, header_, floats_, time, values, inputs);
     float* const state = floats_.data();
     model_->Step(inputs, std::span(&state, 1), forecast_, workspace_);
-    Finish(*model_, floats_, forecast_);
+    Finish(*model_, floats_, time, forecast_);
     return imputed;
   }
 
@@ -136,16 +136,58 @@ TEST(ScaleInputsTest, GivesLevelsThenDifferencesInDeviations) {
   ModelSpec spec = TinySpec();  // temperature 20 +- 4, differences 0.5; humidity 50 +- 10, differences 1
   std::vector<float> previous = {kNaN, kNaN};
   std::vector<float> inputs(4);
-  ScaleInputs(spec, std::vector<float>{22, 60}, previous, inputs);
+  ScaleInputs(spec, {}, 0, std::vector<float>{22, 60}, previous, inputs);
   EXPECT_THAT(inputs, testing::ElementsAre(0.5f, 1, 0, 0));
-  ScaleInputs(spec, std::vector<float>{23, 1000}, previous, inputs);
+  ScaleInputs(spec, {}, 0, std::vector<float>{23, 1000}, previous, inputs);
   EXPECT_THAT(inputs, testing::ElementsAre(0.75f, 8, 2, 8));  // clipped
-  ScaleInputs(spec, {}, previous, inputs);
+  ScaleInputs(spec, {}, 0, {}, previous, inputs);
   EXPECT_THAT(inputs, testing::ElementsAre(0.75f, 8, 0, 0));
   spec.level_inputs = false;
   inputs.resize(2);
-  ScaleInputs(spec, std::vector<float>{22, 1000}, previous, inputs);
+  ScaleInputs(spec, {}, 0, std::vector<float>{22, 1000}, previous, inputs);
   EXPECT_THAT(inputs, testing::ElementsAre(-2, 0));
+}
+
+// The cycle's row goes by the timestamp, not by the number of readings: also across a gap, and into the
+// forecast.
+TEST(CycleTest, IsSubtractedByTimestampAndAddedToTheForecast) {
+  ModelSpec spec = TinySpec();
+  spec.cycle = 5;
+  const Tensors tensors = TinyTensors(spec);
+  const auto cyclic = *Model::Create(spec, tensors);
+  spec.cycle = 0;
+  const auto plain = *Model::Create(spec, tensors);
+  const auto table = [&](std::int64_t t, std::size_t f) {
+    return tensors.at("cycle.table").values[static_cast<std::size_t>(t / kSecond % 5) * 2 + f];
+  };
+  const auto run = [](const Model& model,
+                      const std::vector<std::pair<std::int64_t, std::vector<float>>>& readings) {
+    StreamHeader header;
+    std::vector<float> floats(StreamFloats(model)), inputs(model.spec().inputs()),
+        outputs(model.spec().outputs());
+    Model::Workspace workspace;
+    StartStream(model, header, floats);
+    for (const auto& [time, values] : readings) {
+      Prepare(model, header, floats, time, values, inputs);
+      float* const state = floats.data();
+      model.Step(inputs, std::span(&state, 1), outputs, workspace);
+      Finish(model, floats, time, outputs);
+    }
+    return outputs;
+  };
+  std::vector<std::pair<std::int64_t, std::vector<float>>> readings, less;
+  for (const std::int64_t tick : {3, 4, 5, 9, 10}) {
+    const std::int64_t time = tick * kSecond + kSecond / 3;
+    const std::vector<float> values = {20 + static_cast<float>(tick), 50 - static_cast<float>(tick)};
+    readings.push_back({time, values});
+    less.push_back({time, {values[0] - table(time, 0), values[1] - table(time, 1)}});
+  }
+  const auto found = run(*cyclic, readings), expected = run(*plain, less);
+  for (std::size_t h = 0; h < spec.horizon; ++h) {
+    const std::int64_t then = readings.back().first + static_cast<std::int64_t>(h + 1) * kSecond;
+    for (std::size_t q = 0; q < 3; ++q)
+      EXPECT_NEAR(found[3 * h + q], expected[3 * h + q] + table(then, spec.target), 1e-5);
+  }
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ ModelSpec Spec(std::size_t horizon, std::size_t features = 1) {
   spec.features.resize(features);
   for (std::size_t f = 0; f < features; ++f)
     spec.features[f].name = std::string(1, static_cast<char>('a' + f));
-  spec.layers = {{CellKind::kGru, 1}};
+  spec.layers = {{.units = 1}};
   spec.horizon = horizon;
   spec.quantiles = {0.5f};
   spec.step_deviation.assign(horizon, 1);

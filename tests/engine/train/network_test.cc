@@ -11,7 +11,7 @@
 #include "engine/model/model.h"
 #include "engine/train/pinball.h"
 #include "engine/train/random.h"
-#include "tests/engine/cells/reference.h"
+#include "tests/engine/layers/reference.h"
 
 namespace tidegate {
 namespace {
@@ -26,7 +26,7 @@ ModelSpec SmallSpec() {
   spec.name = "small";
   spec.interval_ns = 1;
   spec.features = {{.name = "a"}, {.name = "b"}};
-  spec.layers = {{CellKind::kGru, 5}, {CellKind::kLstm, 4}};
+  spec.layers = {{.units = 5}, {.kind = LayerKind::kLstm, .units = 4}};
   spec.horizon = 3;
   spec.quantiles = {0.1f, 0.3f, 0.5f, 0.7f, 0.9f};
   spec.step_deviation = {1, 1, 1};
@@ -35,9 +35,9 @@ ModelSpec SmallSpec() {
 
 class NetworkTest : public testing::Test {
  protected:
-  NetworkTest() : spec_(SmallSpec()), weights_(spec_), x_(kSteps * kBatch, 2), targets_(x_.rows, 3) {
+  NetworkTest() : spec_(SmallSpec()), network_(spec_), x_(kSteps * kBatch, 2), targets_(x_.rows, 3) {
     Random random(11);
-    weights_.Randomise(random);
+    network_.Randomise(random);
     for (float& value : x_.values) value = random.Uniform(3);
     for (float& value : targets_.values) value = random.Uniform(2);
     targets_.values[4] = std::numeric_limits<float>::quiet_NaN();
@@ -45,7 +45,7 @@ class NetworkTest : public testing::Test {
 
   std::vector<double> FlatWeights() {
     std::vector<double> flat;
-    for (const auto array : weights_.AsArrays()) flat.insert(flat.end(), array.begin(), array.end());
+    for (const auto array : network_.Weights()) flat.insert(flat.end(), array.begin(), array.end());
     return flat;
   }
 
@@ -59,14 +59,14 @@ class NetworkTest : public testing::Test {
     };
     const auto layer = [&](std::size_t rows, std::size_t inputs, std::size_t units) {
       reference::Weights<T> weights;
-      weights.input = take(rows * inputs);
-      weights.hidden = take(rows * units);
+      weights.hidden_bias = take(rows);  // in the order of the tensors' names
       weights.input_bias = take(rows);
-      weights.hidden_bias = take(rows);
+      weights.hidden = take(rows * units);
+      weights.input = take(rows * inputs);
       return weights;
     };
     const auto gru = layer(15, 2, 5), lstm = layer(16, 5, 4);
-    const auto head = take(15 * 4), bias = take(15);
+    const auto bias = take(15), head = take(15 * 4);
     std::vector<std::vector<T>> g(kBatch, std::vector<T>(5)), h(kBatch, std::vector<T>(4)), s = h, outputs;
     for (std::size_t row = 0; row < x_.rows; ++row) {
       const std::size_t b = row % kBatch;
@@ -78,17 +78,16 @@ class NetworkTest : public testing::Test {
   }
 
   ModelSpec spec_;
-  NetworkWeights weights_;
+  Network network_;
   Matrix x_;
   Matrix targets_;
 };
 
 TEST_F(NetworkTest, OutputsAgreeWithReference) {
-  Network network(spec_);
   Matrix outputs;
-  network.Start(kBatch);
-  network.Forward(weights_, x_);
-  network.Decode(weights_, outputs);
+  network_.Start(kBatch);
+  network_.Forward(x_);
+  network_.Decode(outputs);
   const auto expected = Reference(FlatWeights());
   for (std::size_t row = 0; row < x_.rows; ++row) {
     EXPECT_THAT(std::vector<float>(outputs.row(row), outputs.row(row) + outputs.cols),
@@ -97,17 +96,15 @@ TEST_F(NetworkTest, OutputsAgreeWithReference) {
 }
 
 TEST_F(NetworkTest, GradientAgreesWithReference) {
-  Network network(spec_);
   Matrix outputs;
-  network.Start(kBatch);
-  network.Forward(weights_, x_);
-  network.Decode(weights_, outputs);
+  network_.Start(kBatch);
+  network_.Forward(x_);
+  network_.Decode(outputs);
   Matrix d_outputs = outputs;
-  NetworkWeights gradient(spec_);
   PinballGradient(targets_, spec_.quantiles, 1, d_outputs);
-  network.Backward(weights_, x_, outputs, d_outputs, gradient);
+  network_.Backward(x_, outputs, d_outputs);
   std::vector<double> found;
-  for (const auto array : gradient.AsArrays()) found.insert(found.end(), array.begin(), array.end());
+  for (const auto array : network_.Gradients()) found.insert(found.end(), array.begin(), array.end());
 
   const auto leaves = Var::Leaves(FlatWeights());
   const auto forecasts = Reference(leaves);
@@ -125,46 +122,155 @@ TEST_F(NetworkTest, GradientAgreesWithReference) {
   EXPECT_THAT(found, testing::Pointwise(testing::DoubleNear(1e-4 * largest), expected));
 }
 
-TEST_F(NetworkTest, AnswersAsTheServedModelDoes) {
-  Tensors tensors = weights_.AsTensors();
+TEST_F(NetworkTest, CarriesItsStatesOn) {
+  Network parts(spec_);
+  parts.SetWeights(network_.WeightTensors());
+  Matrix expected, outputs;
+  network_.Start(kBatch);
+  network_.Forward(x_);
+  network_.Decode(expected);
+  parts.Start(kBatch);
+  Matrix x(kBatch, 2);
+  for (std::size_t step = 0; step < kSteps; ++step) {
+    std::copy_n(x_.row(step * kBatch), x.size(), x.data());
+    parts.Forward(x);
+  }
+  parts.Decode(outputs);
+  const std::vector<float> last(expected.row((kSteps - 1) * kBatch), expected.row(0) + expected.size());
+  EXPECT_THAT(outputs.values, testing::Pointwise(testing::FloatNear(1e-5f), last));
+}
+
+// Networks of every make: the sequence form against the served model, step by step over a whole series, and
+// its gradient against differences of its own loss.
+class CompositionTest : public testing::TestWithParam<std::pair<const char*, ModelSpec>> {
+ protected:
+  static constexpr std::size_t kLong = 24;
+
+  CompositionTest() : spec_(GetParam().second), network_(spec_), x_(kLong * kBatch, spec_.inputs()) {
+    Random random(3);
+    network_.Randomise(random);
+    for (float& value : x_.values) value = random.Uniform(2);
+  }
+
+  // Sum of all outputs, weighted by place, in two chunks so that states are carried on.
+  double Loss() {
+    network_.Start(kBatch);
+    double loss = 0;
+    for (const std::size_t first : {std::size_t{0}, kLong / 2}) {
+      Matrix outputs;
+      chunk_ = Matrix(kLong / 2 * kBatch, x_.cols);
+      std::copy_n(x_.row(first * kBatch), chunk_.size(), chunk_.data());
+      network_.Forward(chunk_);
+      network_.Decode(outputs);
+      all_[first == 0 ? 0 : 1] = outputs;
+      if (first == 0) continue;  // gradients end at the chunk's first state
+      for (std::size_t i = 0; i < outputs.size(); ++i) loss += outputs.values[i] * Slope(i);
+    }
+    return loss;
+  }
+  static double Slope(std::size_t i) { return static_cast<double>(i * 7 % 11) / 5 - 1; }
+
+  ModelSpec spec_;
+  Network network_;
+  Matrix x_, chunk_, all_[2];
+};
+
+TEST_P(CompositionTest, AnswersAsTheServedModelDoes) {
+  Loss();
+  Tensors tensors = network_.WeightTensors();
   tensors["residuals.quantiles"] = {{ResidualTable::kLevels}, std::vector<float>(ResidualTable::kLevels)};
   tensors["residuals.count"] = {{1}, {1}};
   tensors["golden.values"] = {{1, 2}, {0, 0}};
   tensors["golden.forecast"] = {{3, 5}, std::vector<float>(15)};
   const auto model = Model::Create(spec_, tensors);
   ASSERT_TRUE(model.ok()) << model.status();
-
-  Network network(spec_);
-  Matrix outputs;
-  network.Start(kBatch);
-  network.Forward(weights_, x_);
-  network.Decode(weights_, outputs);
   Model::Workspace workspace;
   Matrix state(kBatch, (*model)->state_floats()), served(kBatch, spec_.outputs());
   std::vector<float*> states = {state.row(0), state.row(1), state.row(2)};
-  for (std::size_t row = 0; row < x_.rows; row += kBatch) {
-    (*model)->Step({x_.row(row), kBatch * 2}, states, served.values, workspace);
-    const std::vector<float> trained(outputs.row(row), outputs.row(row) + served.size());
-    EXPECT_THAT(served.values, testing::Pointwise(testing::FloatNear(1e-5f), trained)) << "row " << row;
+  for (std::size_t t = 0; t < kLong; ++t) {
+    (*model)->Step({x_.row(t * kBatch), kBatch * x_.cols}, states, served.values, workspace);
+    const Matrix& outputs = all_[t < kLong / 2 ? 0 : 1];
+    const float* const row = outputs.row(t % (kLong / 2) * kBatch);
+    EXPECT_THAT(served.values,
+                testing::Pointwise(testing::FloatNear(1e-5f), std::vector<float>(row, row + served.size())))
+        << "step " << t;
   }
 }
 
-TEST_F(NetworkTest, CarriesItsStatesOn) {
-  Network whole(spec_), parts(spec_);
-  Matrix expected, outputs;
-  whole.Start(kBatch);
-  whole.Forward(weights_, x_);
-  whole.Decode(weights_, expected);
-  parts.Start(kBatch);
-  for (std::size_t step = 0; step < kSteps; ++step) {
-    Matrix x(kBatch, 2);
-    std::copy_n(x_.row(step * kBatch), x.size(), x.data());
-    parts.Forward(weights_, x);
+TEST_P(CompositionTest, GradientAgreesWithDifferences) {
+  Loss();
+  Matrix d_outputs = all_[1];
+  for (std::size_t i = 0; i < d_outputs.size(); ++i) d_outputs.values[i] = static_cast<float>(Slope(i));
+  network_.ClearGradients();
+  network_.Backward(chunk_, all_[1], d_outputs);
+  // Along a random direction, weights moved far enough for single precision. The weights' influence through
+  // the states of the first chunk is cut off by the gradient, so the direction moves the head and layers that
+  // carry nothing over only if the first chunk's part is taken out: states are those of the unmoved weights.
+  Random random(5);
+  std::vector<std::vector<float>> direction;
+  double expected = 0;
+  const Arrays weights = network_.Weights(), gradients = network_.Gradients();
+  for (std::size_t a = 0; a < weights.size(); ++a) {
+    direction.emplace_back(weights[a].size());
+    for (std::size_t i = 0; i < weights[a].size(); ++i) {
+      direction[a][i] = random.Uniform(1);
+      expected += static_cast<double>(direction[a][i]) * gradients[a][i];
+    }
   }
-  parts.Decode(weights_, outputs);
-  const std::vector<float> last(expected.row((kSteps - 1) * kBatch), expected.row(0) + expected.size());
-  EXPECT_THAT(outputs.values, testing::Pointwise(testing::FloatNear(1e-5f), last));
+  const auto loss_at = [&](float distance) {
+    network_.Start(kBatch);
+    Matrix first(kLong / 2 * kBatch, x_.cols), outputs;
+    std::copy_n(x_.data(), first.size(), first.data());
+    network_.Forward(first);
+    for (std::size_t a = 0; a < weights.size(); ++a) {
+      for (std::size_t i = 0; i < weights[a].size(); ++i) weights[a][i] += distance * direction[a][i];
+    }
+    network_.Forward(chunk_);
+    network_.Decode(outputs);
+    double loss = 0;
+    for (std::size_t i = 0; i < outputs.size(); ++i) loss += outputs.values[i] * Slope(i);
+    for (std::size_t a = 0; a < weights.size(); ++a) {
+      for (std::size_t i = 0; i < weights[a].size(); ++i) weights[a][i] -= distance * direction[a][i];
+    }
+    return loss;
+  };
+  const float step = 2e-3f;
+  EXPECT_NEAR(expected, (loss_at(step) - loss_at(-step)) / (2 * step),
+              2e-3 * std::max(1.0, std::abs(expected)));
 }
+
+ModelSpec WithLayers(std::vector<LayerSpec> layers, bool interleaved = false) {
+  ModelSpec spec = SmallSpec();
+  spec.level_inputs = true;
+  spec.difference_inputs = false;
+  spec.layers = std::move(layers);
+  spec.interleaved = interleaved;
+  return spec;
+}
+
+constexpr LayerSpec kConv = {.kind = LayerKind::kConv1d, .units = 6, .kernel = 3};
+constexpr LayerSpec kSegments = {
+    .kind = LayerKind::kConv1d, .units = 6, .kernel = 4, .stride = 4, .relative = true};
+
+INSTANTIATE_TEST_SUITE_P(
+    Networks, CompositionTest,
+    testing::Values(
+        std::pair("cnn_gru", WithLayers({kConv, {.units = 5}})),
+        std::pair("residual",
+                  WithLayers({{.kind = LayerKind::kLstm, .units = 6}, {.units = 6, .residual = true}})),
+        std::pair("projected",
+                  WithLayers({{.kind = LayerKind::kLstm, .units = 6, .peepholes = true, .projection = 3},
+                              {.kind = LayerKind::kGluGru, .units = 4}})),
+        std::pair("single_chain", WithLayers({kConv, kSegments, {.units = 5}})),
+        std::pair("strided_top", WithLayers({{.units = 5}, kSegments})),
+        std::pair("interleaved",
+                  WithLayers({kConv, kSegments, {.units = 5}, {.kind = LayerKind::kLstm, .units = 4}}, true)),
+        std::pair("interleaved_residual",
+                  WithLayers({kSegments, {.kind = LayerKind::kGruResetBefore, .units = 6, .residual = true}},
+                             true)),
+        std::pair("layer_norm", WithLayers({{.kind = LayerKind::kGruLayerNorm, .units = 6},
+                                            {.kind = LayerKind::kLstmLayerNorm, .units = 5}}))),
+    [](const auto& network) { return network.param.first; });
 
 }  // namespace
 }  // namespace tidegate

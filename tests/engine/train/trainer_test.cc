@@ -17,6 +17,7 @@
 
 #include "engine/model/model.h"
 #include "engine/model/model_file.h"
+#include "engine/model/safetensors.h"
 #include "engine/stream/stream.h"
 
 namespace tidegate {
@@ -46,7 +47,7 @@ TrainOptions Options() {
   options.name = "sine";
   options.interval_ns = 1'000'000'000;
   options.features = {"height", "noise"};
-  options.layers = {{CellKind::kGru, 12}};
+  options.layers = {{.units = 12}};
   options.horizon = 6;
   options.warm_up = 24;
   options.sequence_length = 128;
@@ -72,10 +73,11 @@ std::pair<double, double> ServedErrors(const Model& model, const Series& series,
   float last = kNaN;
   for (std::size_t t = 0; t < series.size(); ++t) {
     const std::span<const float> values(&series.values[t * features], features);
-    Prepare(model, header, floats, values, inputs);
+    const auto time = static_cast<std::int64_t>(t) * spec.interval_ns;
+    Prepare(model, header, floats, time, values, inputs);
     float* state = floats.data();
     model.Step(inputs, {&state, 1}, outputs, workspace);
-    Finish(model, floats, outputs);
+    Finish(model, floats, time, outputs);
     if (!std::isnan(values[spec.target])) last = values[spec.target];
     for (std::size_t k = 1; t >= split && k <= spec.horizon && t + k < series.size(); ++k) {
       const float target = series.values[(t + k) * features + spec.target];
@@ -88,11 +90,12 @@ std::pair<double, double> ServedErrors(const Model& model, const Series& series,
   return {error / count, persistence / count};
 }
 
-class TrainCellTest : public testing::TestWithParam<CellKind> {};
+class TrainLayersTest : public testing::TestWithParam<std::vector<LayerSpec>> {};
 
-TEST_P(TrainCellTest, BeatsPersistenceOnANoisySine) {
+TEST_P(TrainLayersTest, BeatsPersistenceOnANoisySine) {
   TrainOptions options = Options();
-  options.layers[0].cell = GetParam();
+  options.layers = GetParam();
+  options.interleaved = GetParam()[0].stride > 1;
   const auto trained = Train(Sines(), options, nullptr);
   ASSERT_TRUE(trained.ok()) << trained.status();
   const ValidationScore& score = trained->spec.validation;
@@ -102,7 +105,15 @@ TEST_P(TrainCellTest, BeatsPersistenceOnANoisySine) {
   EXPECT_EQ(score.origins, 104u + 74u);  // 105 and 75 rows, the last of each without a target
 }
 
-INSTANTIATE_TEST_SUITE_P(Kinds, TrainCellTest, testing::Values(CellKind::kGru, CellKind::kLstm));
+INSTANTIATE_TEST_SUITE_P(
+    Kinds, TrainLayersTest,
+    testing::Values(std::vector<LayerSpec>{{.units = 12}},
+                    std::vector<LayerSpec>{{.kind = LayerKind::kLstm, .units = 12}},
+                    std::vector<LayerSpec>{
+                        {.kind = LayerKind::kConv1d, .units = 8, .kernel = 5, .relu = true},
+                        {.units = 12, .dropout = 0.1f}},
+                    std::vector<LayerSpec>{{.kind = LayerKind::kConv1d, .units = 8, .kernel = 4, .stride = 4},
+                                           {.kind = LayerKind::kGluGru, .units = 12}}));
 
 TEST(TrainedModelTest, ServesWhatWasValidatedAlsoWithMissingValues) {
   std::vector<Series> series = {Sine("a", 700, 1)};
@@ -112,7 +123,7 @@ TEST(TrainedModelTest, ServesWhatWasValidatedAlsoWithMissingValues) {
   }
   TrainOptions options = Options();
   options.level_inputs = true;
-  options.layers = {{CellKind::kGru, 8}, {CellKind::kLstm, 8}};
+  options.layers = {{.units = 8}, {.kind = LayerKind::kLstm, .units = 8}};
   const auto trained = Train(series, options, nullptr);
   ASSERT_TRUE(trained.ok()) << trained.status();
   const auto model = Model::Create(trained->spec, trained->tensors);

@@ -69,8 +69,10 @@ class Alone {
       return {decision.outcome, decision.reason, Bits(outputs), Bits(kNaN), 0, 0};
     }
     if (decision.restart) StartStream(*model_, header_, floats_);
-    for (std::uint32_t i = 0; i < decision.bridges; ++i) Step({}, outputs);
-    const bool imputed = Step(sent.values, outputs);
+    for (std::uint32_t i = decision.bridges; i > 0; --i) {
+      Step(sent.timestamp_ns - i * model_->spec().interval_ns, {}, outputs);
+    }
+    const bool imputed = Step(sent.timestamp_ns, sent.values, outputs);
     Commit(model_->spec(), header_, reading, decision, imputed);
     last_ = {Outcome::kApplied,           Reason::kNone, Bits(outputs),
              Bits(header_.anomaly_score), header_.steps, header_.quality};
@@ -78,12 +80,12 @@ class Alone {
   }
 
  private:
-  bool Step(std::span<const float> values, std::vector<float>& outputs) {
+  bool Step(std::int64_t time, std::span<const float> values, std::vector<float>& outputs) {
     std::vector<float> inputs(model_->spec().inputs());
-    const bool imputed = Prepare(*model_, header_, floats_, values, inputs);
+    const bool imputed = Prepare(*model_, header_, floats_, time, values, inputs);
     float* const state = floats_.data();
     model_->Step(inputs, {&state, 1}, outputs, workspace_);
-    Finish(*model_, floats_, outputs);
+    Finish(*model_, floats_, time, outputs);
     return imputed;
   }
 
@@ -157,7 +159,7 @@ class Request {
 class ShardTest : public testing::Test {
  protected:
   static ModelSpec Spec(std::size_t index) {
-    ModelSpec spec = index == 0 ? TinySpec(CellKind::kGru, 5) : TinySpec(CellKind::kLstm, 7, 2);
+    ModelSpec spec = index == 0 ? TinySpec(LayerKind::kGru, 5) : TinySpec(LayerKind::kLstm, 7, 2);
     spec.name = index == 0 ? "gru" : "lstm";
     return spec;
   }

@@ -16,8 +16,8 @@ namespace {
 
 class StreamTableTest : public testing::Test {
  protected:
-  const std::array<std::shared_ptr<const Model>, 2> models_ = {TinyModel(TinySpec(CellKind::kGru, 3)),
-                                                               TinyModel(TinySpec(CellKind::kLstm, 5))};
+  const std::array<std::shared_ptr<const Model>, 2> models_ = {TinyModel(TinySpec(LayerKind::kGru, 3)),
+                                                               TinyModel(TinySpec(LayerKind::kLstm, 5))};
 };
 
 TEST_F(StreamTableTest, StreamsStayInTheirPlacesAndKeepTheirFloats) {

@@ -1,0 +1,45 @@
+#include "engine/cells/lstm.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "engine/cells/recurrent_weights.h"
+
+namespace tidegate {
+namespace {
+
+StepKernel MakeKernel(const Tensors& tensors) {
+  const auto peephole = tensors.find("peephole");
+  if (peephole == tensors.end()) return {Gating::kLstm, RecurrentWeights(tensors)};
+  return {Gating::kPeepholeLstm, RecurrentWeights(tensors), peephole->second.values};
+}
+
+}  // namespace
+
+LstmCell::LstmCell(const Tensors& tensors) : kernel_(MakeKernel(tensors)) {
+  const auto found = tensors.find("weight_hr");
+  if (found == tensors.end()) return;
+  const Tensor& weight = found->second;
+  const std::vector<float> no_bias(weight.shape[0]);
+  projection_ = std::make_unique<const PackedLinear>(weight.values.data(), no_bias.data(), weight.shape[0],
+                                                     weight.shape[1]);
+}
+
+void LstmCell::Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
+                    Scratch& scratch) const {
+  if (projection_ == nullptr) {
+    kernel_.Step(x, states, batch, scratch);
+  } else {
+    const std::size_t width = outputs();
+    float* const hidden = scratch.Take<float>(batch * kernel_.padded_units());
+    const float** const rows = scratch.Take<const float*>(batch);
+    float* const projected = scratch.Take<float>(batch * width);
+    kernel_.StepBeside(x, states, hidden, batch, scratch);
+    for (std::size_t b = 0; b < batch; ++b) rows[b] = hidden + b * kernel_.padded_units();
+    projection_->Apply(rows, projected, batch);
+    for (std::size_t b = 0; b < batch; ++b) std::copy_n(projected + b * width, width, states[b]);
+  }
+  std::copy_n(states, batch, y);
+}
+
+}  // namespace tidegate

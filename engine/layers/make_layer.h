@@ -1,0 +1,24 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+
+#include "engine/cells/layer.h"
+#include "engine/cells/sequence_layer.h"
+#include "engine/layers/bidirectional.h"
+#include "engine/layers/layer_spec.h"
+#include "engine/tensor/tensors.h"
+
+namespace tidegate {
+
+// The step form of a layer that is not bidirectional, with the tensors of ZeroParameters. Requires
+// CheckLayer. Dropout and residual connections are the network's business.
+std::unique_ptr<const Layer> MakeLayer(const LayerSpec& spec, const Tensors& tensors);
+
+// That of a bidirectional layer.
+std::unique_ptr<const Bidirectional> MakeBidirectional(const LayerSpec& spec, const Tensors& tensors);
+
+// The sequence form of either, all parameters zero, for I inputs.
+std::unique_ptr<SequenceLayer> MakeSequenceLayer(const LayerSpec& spec, std::size_t inputs);
+
+}  // namespace tidegate

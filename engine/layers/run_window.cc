@@ -1,0 +1,25 @@
+#include "engine/layers/run_window.h"
+
+#include <algorithm>
+
+namespace tidegate {
+
+void RunWindow(const Layer& layer, const float* const* x, std::size_t steps, std::size_t batch,
+               Scratch& scratch, const float** y, float** states) {
+  const std::size_t width = layer.outputs(), floats = layer.state_floats();
+  float* const rows = scratch.Take<float>(steps * batch * width);
+  float* const state = scratch.Take<float>(batch * floats);
+  std::fill_n(state, batch * floats, 0.0f);
+  for (std::size_t b = 0; b < batch; ++b) states[b] = state + b * floats;
+  for (std::size_t t = 0; t < steps; ++t) {
+    const float** const now = y + t * batch;
+    layer.Step(x + t * batch, states, now, batch, scratch);
+    for (std::size_t b = 0; b < batch; ++b) {
+      float* const row = rows + (t * batch + b) * width;
+      std::copy_n(now[b], width, row);  // what `now` points to may be the state, which moves on
+      now[b] = row;
+    }
+  }
+}
+
+}  // namespace tidegate
