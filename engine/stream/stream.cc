@@ -102,7 +102,8 @@ bool Prepare(const Model& model, StreamHeader& header, std::span<float> floats, 
   return std::any_of(values.begin(), values.end(), [](float v) { return std::isnan(v); });
 }
 
-void Finish(const Model& model, std::span<float> floats, std::int64_t timestamp_ns, std::span<float> outputs) {
+void Finish(const Model& model, std::span<float> floats, std::int64_t timestamp_ns,
+            std::span<float> outputs) {
   const ModelSpec& spec = model.spec();
   const std::size_t levels = spec.quantiles.size();
   const float last = LastValues(model, floats)[spec.target];  // NaN makes the whole forecast NaN

@@ -45,8 +45,9 @@ struct StreamHeader {
   float anomaly_score = 0;        // of the last reading
 };
 
-// Floats of one stream, in this order: the network's state, the last known value of each feature, less the cycle
-// if the model has one [F] (NaN: none yet), the median forecast of the next reading's target [1] (NaN: none).
+// Floats of one stream, in this order: the network's state, the last known value of each feature, less the
+// cycle if the model has one [F] (NaN: none yet), the median forecast of the next reading's target [1] (NaN:
+// none).
 inline std::size_t StreamFloats(const Model& model) {
   return model.state_floats() + model.spec().features.size() + 1;
 }
@@ -78,10 +79,11 @@ struct Decision {
 Decision Decide(const ModelSpec& spec, const StreamHeader& header, const Reading& reading,
                 std::int64_t latest_ns);
 
-// Fills `inputs` [spec().inputs()] for one step at time `timestamp_ns`: levels then differences, each clipped to
-// +-8, then the channel's number if the model has channels. `values` [F] may hold NaN: such a feature keeps its
-// last known value; empty `values` is a bridged step. Scores the target against the forecast made for it, and
-// remembers the values. Returns true if a value was missing.
+// Fills `inputs` [spec().inputs()] for one step at time `timestamp_ns`: levels then differences, each clipped
+// to
+// +-8, then the channel's number if the model has channels. `values` [F] may hold NaN: such a feature keeps
+// its last known value; empty `values` is a bridged step. Scores the target against the forecast made for it,
+// and remembers the values. Returns true if a value was missing.
 bool Prepare(const Model& model, StreamHeader& header, std::span<float> floats, std::int64_t timestamp_ns,
              std::span<const float> values, std::span<float> inputs);
 
