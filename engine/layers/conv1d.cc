@@ -30,8 +30,7 @@ Conv1dLayer::Conv1dLayer(const LayerSpec& spec, const Tensors& tensors)
       counts_(spec.relative || spec.stride > 1 ? 1 : 0),
       linear_(PackReadingsFirst(tensors)) {}
 
-// Shifts x into the past and counts it; before a relative stream's first reading, makes all of the past equal
-// to it.
+// Shifts x into the past and counts it.
 void Conv1dLayer::Remember(const float* x, float* state) const {
   float* const past = state + counts_;
   if (past_ > 0) {

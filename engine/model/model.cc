@@ -33,8 +33,8 @@ std::size_t HeadHorizon(const ModelSpec& spec) {
   return spec.head == HeadKind::kRecursive ? 1 : spec.horizon;
 }
 
-void AddBelow(const std::string& prefix, Tensors below, Tensors& tensors) {
-  for (auto& [name, tensor] : below) tensors[prefix + name] = std::move(tensor);
+void AddBelow(const std::string& prefix, const Tensors& below, Tensors& tensors) {
+  for (const auto& [name, tensor] : below) tensors[prefix + name] = tensor;
 }
 
 absl::Status CheckTensors(const ModelSpec& spec, const Tensors& tensors) {

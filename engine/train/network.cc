@@ -222,7 +222,7 @@ void Network::Backward(const Matrix& x, const Matrix& outputs, Matrix& d_outputs
     for (std::size_t j = 0; j < level.kept.size(); ++j) d_output.values[j] *= level.kept[j];
     level.layer->Backward(d_output, i == 0 ? nullptr : &d_input, nullptr);
     if (i > 0 && level.spec.residual) AddRows(d_residual.data(), d_input.data(), d_input.size());
-    d_output = std::move(d_input);
+    std::swap(d_output, d_input);
   }
 }
 

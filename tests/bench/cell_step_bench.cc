@@ -1,18 +1,25 @@
-// Nanoseconds of one recurrent step per stream, one thread, f32: our fused kernel against oneDNN's packed
-// matmul with a gate pass, oneDNN's RNN primitive and the roofline. Run on an idle machine, pinned: taskset
-// -c 1 cell_step_bench
+// Nanoseconds of one recurrent step (T = 1) per stream, one thread, f32: ours against oneDNN's packed matmul
+// with a gate pass, oneDNN's RNN primitive, PyTorch and ONNX Runtime where they are installed, and the
+// roofline, in one run. On an idle machine, pinned:
+//   TIDEGATE_BENCH_PYTHON=python3 taskset -c 1 cell_step_bench
 #include <omp.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <random>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "engine/cells/recurrent_weights.h"
-#include "engine/layers/make_layer.h"
+#include "engine/layers/layer_stack.h"
 #include "engine/tensor/elementwise.h"
+#include "tests/bench/framework_peers.h"
 #include "tests/bench/onednn_peers.h"
 #include "tests/bench/roofline.h"
 #include "tests/bench/timing.h"
@@ -20,85 +27,129 @@
 namespace tidegate {
 namespace {
 
-Tensors RandomWeights(const LayerSpec& spec, std::size_t inputs, std::mt19937& random) {
-  Tensors tensors = ZeroParameters(spec, inputs);
-  const float bound = 1 / std::sqrt(static_cast<float>(spec.units));
-  std::uniform_real_distribution<float> uniform(-bound, bound);
-  for (auto& [name, tensor] : tensors) {
-    for (float& v : tensor.values) v = uniform(random);
+// One network and its peers' inputs and states, aligned as a table of streams would be.
+class Problem {
+ public:
+  Problem(const StepShape& shape, std::mt19937& random)
+      : shape_(shape), x_(shape.batch * shape.inputs, 0.5f) {
+    const LayerSpec spec = {.kind = shape.lstm ? LayerKind::kLstm : LayerKind::kGru, .units = shape.units};
+    std::size_t inputs = shape.inputs;
+    Tensors all;
+    for (std::size_t layer = 0; layer < shape.layers; ++layer) {
+      Tensors tensors = ZeroParameters(spec, inputs);
+      const float bound = 1 / std::sqrt(static_cast<float>(shape.units));
+      std::uniform_real_distribution<float> uniform(-bound, bound);
+      for (auto& [name, tensor] : tensors) {
+        for (float& v : tensor.values) v = uniform(random);
+        all[std::to_string(layer) + "." + name] = tensor;
+      }
+      weights_.emplace_back(tensors);
+      h_.emplace_back(shape.batch * shape.units);
+      s_.emplace_back(shape.batch * shape.units);
+      inputs = shape.units;
+    }
+    stack_ = std::make_unique<const LayerStack>(std::vector<LayerSpec>(shape.layers, spec), shape.inputs,
+                                                LayerStack::Chains::kSingle, all);
+    const std::size_t stride = (stack_->state_floats() + 15) / 16 * 16;
+    table_.resize(shape.batch * stride + 16);
+    float* first = table_.data();
+    while (reinterpret_cast<std::uintptr_t>(first) % 64 != 0) ++first;
+    for (std::size_t b = 0; b < shape.batch; ++b) {
+      rows_.push_back(&x_[b * shape.inputs]);
+      states_.push_back(first + b * stride);
+    }
   }
-  return tensors;
-}
 
-// Geometric means of the ratios, by batch size.
-struct Ratios {
-  std::map<std::size_t, std::pair<double, int>> log_sum;
-  void Add(std::size_t batch, double ratio) {
-    log_sum[batch].first += std::log(ratio);
-    ++log_sum[batch].second;
+  void Ours() {
+    scratch_.Reset();
+    stack_->Step(rows_.data(), states_.data(), shape_.batch, scratch_);
   }
-  void Print(const char* what) const {
-    std::printf("%-34s", what);
-    for (const auto& [batch, sum] : log_sum)
-      std::printf("  B %zu: %.2f", batch, std::exp(sum.first / sum.second));
+
+  // A peer that steps one layer at a time, made by `make`.
+  template <typename Make>
+  std::function<void()> Peer(Make make) {
+    std::vector<decltype(make(shape_.lstm, weights_[0], shape_.batch))> layers;
+    for (const RecurrentWeights& weights : weights_)
+      layers.push_back(make(shape_.lstm, weights, shape_.batch));
+    auto shared = std::make_shared<decltype(layers)>(std::move(layers));
+    return [this, shared] {
+      const float* x = x_.data();
+      for (std::size_t layer = 0; layer < shared->size(); ++layer) {
+        (*shared)[layer]->Step(x, h_[layer].data(), shape_.lstm ? s_[layer].data() : nullptr);
+        x = h_[layer].data();
+      }
+    };
+  }
+
+ private:
+  StepShape shape_;
+  std::vector<float> x_, table_;
+  std::vector<RecurrentWeights> weights_;
+  std::vector<std::vector<float>> h_, s_;  // of the peers, by layer
+  std::unique_ptr<const LayerStack> stack_;
+  std::vector<const float*> rows_;
+  std::vector<float*> states_;
+  Scratch scratch_;
+};
+
+// Geometric means and extremes of a ratio, by batch size.
+class Ratios {
+ public:
+  void Add(std::size_t batch, double ratio) {
+    Sum& sum = by_batch_[batch];
+    sum.log += std::log(ratio);
+    sum.least = sum.count == 0 ? ratio : std::min(sum.least, ratio);
+    sum.most = std::max(sum.most, ratio);
+    ++sum.count;
+  }
+  void Print(const std::string& what) const {
+    std::printf("%-30s", what.c_str());
+    for (const auto& [batch, sum] : by_batch_) {
+      std::printf("  B %zu: %.2f (%.2f-%.2f)", batch, std::exp(sum.log / sum.count), sum.least, sum.most);
+    }
     std::printf("\n");
   }
+
+ private:
+  struct Sum {
+    double log = 0, least = 0, most = 0;
+    int count = 0;
+  };
+  std::map<std::size_t, Sum> by_batch_;
 };
 
 class Bench {
  public:
-  void Run(bool lstm, std::size_t inputs, std::size_t units, std::size_t batch) {
-    const LayerSpec spec = {.kind = lstm ? LayerKind::kLstm : LayerKind::kGru, .units = units};
-    const Tensors tensors = RandomWeights(spec, inputs, random_);
-    const RecurrentWeights weights(tensors);
-    const std::unique_ptr<const Layer> cell = MakeLayer(spec, tensors);
-    const std::vector<float> x(batch * inputs, 0.5f);
-    std::vector<const float*> rows(batch), outputs(batch);
-    for (std::size_t b = 0; b < batch; ++b) rows[b] = &x[b * inputs];
-    std::vector<float> table(batch * cell->state_floats());
-    std::vector<float*> states;
-    for (std::size_t b = 0; b < batch; ++b) states.push_back(&table[b * cell->state_floats()]);
-    std::vector<float> h(batch * units);
-    std::vector<float> s(batch * units);
-    float* const cell_states = lstm ? s.data() : nullptr;
-    Scratch scratch;
-    const auto matmul = MakeMatmulPeer(lstm, weights, batch);
-    const auto rnn = MakeRnnPeer(lstm, weights, batch);
-    const std::vector<double> seconds =
-        CompareSeconds({[&] {
-                          scratch.Reset();
-                          cell->Step(rows.data(), states.data(), outputs.data(), batch, scratch);
-                        },
-                        [&] { matmul->Step(x.data(), h.data(), cell_states); },
-                        [&] { rnn->Step(x.data(), h.data(), cell_states); }},
-                       9, 0.01);
-    Report({lstm, 1, inputs, units, batch}, seconds);
+  void Run(const StepShape& shape) {
+    Problem problem(shape, random_);
+    const std::vector<double> seconds = CompareSeconds(
+        {[&] { problem.Ours(); }, problem.Peer(MakeMatmulPeer), problem.Peer(MakeRnnPeer)}, 9, 0.01);
+    const double to_ns = 1e9 / static_cast<double>(shape.batch);
+    const double ours = seconds[0] * to_ns, roofline = RooflineNs(shape);
+    std::printf("%-4s %zu %4zu %3zu %5zu %10.1f  roofline %10.1f %5.2f", shape.lstm ? "LSTM" : "GRU",
+                shape.layers, shape.units, shape.inputs, shape.batch, ours, roofline, ours / roofline);
+    ratios_["1 ours / roofline"].Add(shape.batch, ours / roofline);
+    if (shape.units >= 64) ratios_["2 ours / roofline, H >= 64"].Add(shape.batch, ours / roofline);
+    const auto report = [&](const std::string& name, double ns) {
+      std::printf("  %s %10.1f %6.2f", name.c_str(), ns, ns / ours);
+      ratios_["3 " + name + " / ours"].Add(shape.batch, ns / ours);
+    };
+    report("matmul", seconds[1] * to_ns);
+    report("RNN", seconds[2] * to_ns);
+    for (const auto& [name, ns] : frameworks_.Measure(shape)) report(name, ns);
+    std::printf("\n");
+    std::fflush(stdout);
   }
 
   void Summary() const {
-    std::printf("\ngeometric means over the grid\n");
-    ours_to_roofline_.Print("ours / roofline");
-    matmul_to_ours_.Print("oneDNN matmul + gates / ours");
-    rnn_to_ours_.Print("oneDNN RNN / ours");
+    std::printf("\ngeometric means over the grid (least-most)\n");
+    for (const auto& [name, ratios] : ratios_) ratios.Print(name.substr(2));
   }
 
  private:
-  void Report(const StepShape& shape, const std::vector<double>& seconds) {
-    const double to_ns = 1e9 / static_cast<double>(shape.batch);
-    const double ours = seconds[0] * to_ns;
-    const double roofline = RooflineNs(shape);
-    std::printf("%-4s %4zu %3zu %5zu %10.1f %10.1f %6.2f %10.1f %6.2f %10.1f %6.2f\n",
-                shape.lstm ? "LSTM" : "GRU", shape.units, shape.inputs, shape.batch, ours, roofline,
-                ours / roofline, seconds[1] * to_ns, seconds[1] / seconds[0], seconds[2] * to_ns,
-                seconds[2] / seconds[0]);
-    std::fflush(stdout);
-    ours_to_roofline_.Add(shape.batch, ours / roofline);
-    matmul_to_ours_.Add(shape.batch, seconds[1] / seconds[0]);
-    rnn_to_ours_.Add(shape.batch, seconds[2] / seconds[0]);
-  }
-
   std::mt19937 random_{1};
-  Ratios ours_to_roofline_, matmul_to_ours_, rnn_to_ours_;
+  FrameworkPeers frameworks_;
+  std::map<std::string, Ratios> ratios_;
 };
 
 }  // namespace
@@ -109,14 +160,16 @@ int main() {
   std::printf("%s, FMA peak %.0f GFLOP/s, reads %.0f / %.0f / %.0f GB/s at 32 KiB / 256 KiB / 4 MiB\n",
               tidegate::InstructionSet(), tidegate::FmaPeakGflops(), tidegate::ReadGbytesPerSecond(32 << 10),
               tidegate::ReadGbytesPerSecond(256 << 10), tidegate::ReadGbytesPerSecond(4 << 20));
-  std::printf(
-      "ns per stream-step      H   I     B       ours   roofline  ratio     matmul  /ours        RNN  "
-      "/ours\n");
+  std::printf("cell L    H   I     B  ns per stream-step, then of each peer its ns and its ratio\n");
   tidegate::Bench bench;
-  for (const bool lstm : {false, true}) {
-    for (const std::size_t units : {16, 32, 64, 128, 256}) {
-      for (const std::size_t inputs : {1, 8}) {
-        for (const std::size_t batch : {1, 4, 16, 64, 256, 1024}) bench.Run(lstm, inputs, units, batch);
+  for (const std::size_t layers : {1, 2}) {
+    for (const bool lstm : {false, true}) {
+      for (const std::size_t units : {16, 32, 64, 128, 256}) {
+        for (const std::size_t inputs : {1, 8}) {
+          for (const std::size_t batch : {1, 4, 16, 64, 256, 1024}) {
+            bench.Run({.lstm = lstm, .layers = layers, .inputs = inputs, .units = units, .batch = batch});
+          }
+        }
       }
     }
   }

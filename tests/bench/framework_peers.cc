@@ -1,0 +1,70 @@
+#include "tests/bench/framework_peers.h"
+
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <sstream>
+
+namespace tidegate {
+namespace {
+
+std::string ReadLine(FILE* from) {
+  std::string line;
+  for (int c = std::fgetc(from); c != EOF && c != '\n'; c = std::fgetc(from)) line += static_cast<char>(c);
+  return line;
+}
+
+}  // namespace
+
+FrameworkPeers::FrameworkPeers() {
+  const char* const named = std::getenv("TIDEGATE_BENCH_PYTHON");
+  std::istringstream pythons(named == nullptr ? "python3" : named);
+  for (std::string python; std::getline(pythons, python, ':');) {
+    std::array<int, 2> requests{}, answers{};
+    if (pipe(requests.data()) != 0 || pipe(answers.data()) != 0) return;
+    Interpreter interpreter;
+    interpreter.process = fork();
+    if (interpreter.process == 0) {
+      dup2(requests[0], 0);
+      dup2(answers[1], 1);
+      for (const int fd : {requests[0], requests[1], answers[0], answers[1]}) close(fd);
+      execlp(python.c_str(), python.c_str(), TIDEGATE_BENCH_DIR "/framework_peers.py", nullptr);
+      _exit(127);
+    }
+    close(requests[0]);
+    close(answers[1]);
+    interpreter.to = fdopen(requests[1], "w");
+    interpreter.from = fdopen(answers[0], "r");
+    std::istringstream names(ReadLine(interpreter.from));
+    for (std::string name; names >> name;) interpreter.frameworks.push_back(name);
+    interpreters_.push_back(interpreter);
+  }
+}
+
+FrameworkPeers::~FrameworkPeers() {
+  for (const Interpreter& interpreter : interpreters_) {
+    std::fclose(interpreter.to);
+    std::fclose(interpreter.from);
+    waitpid(interpreter.process, nullptr, 0);
+  }
+}
+
+std::vector<std::pair<std::string, double>> FrameworkPeers::Measure(const StepShape& shape) {
+  std::vector<std::pair<std::string, double>> measured;
+  for (const Interpreter& interpreter : interpreters_) {
+    if (interpreter.frameworks.empty()) continue;
+    std::fprintf(interpreter.to, "%s %zu %zu %zu %zu\n", shape.lstm ? "lstm" : "gru", shape.inputs,
+                 shape.units, shape.layers, shape.batch);
+    std::fflush(interpreter.to);
+    std::istringstream numbers(ReadLine(interpreter.from));
+    for (const std::string& name : interpreter.frameworks) {
+      double ns = 0;
+      if (numbers >> ns) measured.emplace_back(name, ns);
+    }
+  }
+  return measured;
+}
+
+}  // namespace tidegate
