@@ -34,7 +34,7 @@ class Scratch {
   };
 
   void* TakeBytes(std::size_t bytes) {
-    const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
+    const std::size_t rounded = (bytes / kAlignment + 1) * kAlignment;  // at least one, also for nothing
     if (rounded > left_) AddBlock(rounded);
     left_ -= rounded;
     return blocks_.back().bytes.get() + left_;
