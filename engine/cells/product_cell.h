@@ -27,8 +27,8 @@ namespace tidegate {
 //
 // Layer-normalised LSTM (the same, eq. 20-22); tensors norm_ih, norm_hh [4H], norm_cell [H], each .gain and
 // .bias:
-//   (i, f, g, o) = LN(a) + LN(u)    s' = sigmoid(f) * s + sigmoid(i) * tanh(g)    h' = sigmoid(o) *
-//   tanh(LN(s'))
+//   (i, f, g, o) = LN(a) + LN(u)    s' = sigmoid(f) * s + sigmoid(i) * tanh(g)
+//   h' = sigmoid(o) * tanh(LN(s'))
 class ProductCell : public Layer {
  public:
   ProductCell(std::unique_ptr<GateRule> rule, const Tensors& tensors);

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cassert>
 #include <utility>
-#include <vector>
 
 #include "engine/cells/weight_gradient.h"
 #include "engine/tensor/gemm.h"
@@ -75,15 +74,14 @@ void RecurrentSequence::BackwardRows(std::size_t row, const Matrix& d_y) {
     Gemm(Transpose::kNo, Transpose::kNo, batch_, units, width, d_out_.row(row),
          parameters_.at("weight_hr").values.data(), d_unprojected_.data(), false);
   }
-  std::vector<float> unused(projected() ? units : 0);
   for (std::size_t b = 0; b < batch_; ++b) {
     const bool cell = rule_->has_cell();
     const float* const d_out = projected() ? d_unprojected_.row(b) : d_out_.row(row + b);
     rule_->Backward(input_product_.row(row + b), hidden_product_.row(row + b), hidden_.row(row + b),
                     cell ? cell_.row(row + b) : nullptr, tape_.row(row + b),
                     cell ? cell_.row(row + batch_ + b) : nullptr, d_out, cell ? d_s_.row(b) : nullptr,
-                    d_input_.row(row + b), d_hidden_.row(row + b), projected() ? unused.data() : d_h_.row(b),
-                    gradients_);
+                    d_input_.row(row + b), d_hidden_.row(row + b),
+                    projected() ? d_unused_.row(0) : d_h_.row(b), gradients_);
   }
   if (projected()) std::ranges::fill(d_h_.values, 0.0f);
   Gemm(Transpose::kNo, Transpose::kNo, batch_, width, d_hidden_.cols, d_hidden_.row(row),
@@ -98,6 +96,7 @@ void RecurrentSequence::Backward(Matrix& d_y, Matrix* d_x, Matrix* d_first) {
   d_hidden_.Resize(rows, floats);
   d_out_.Resize(rows, width);
   d_unprojected_.Resize(batch_, units);
+  d_unused_.Resize(1, units);
   d_h_ = Matrix(batch_, width);
   d_s_ = Matrix(rule_->has_cell() ? batch_ : 0, units);
   for (std::size_t row = rows; row > 0;) BackwardRows(row -= batch_, d_y);

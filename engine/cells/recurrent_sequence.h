@@ -44,6 +44,7 @@ class RecurrentSequence : public SequenceLayer {
   Matrix d_hidden_;       // [T*B, G*H]
   Matrix d_out_;          // [T*B, P]: with respect to h after each step
   Matrix d_unprojected_;  // [B, H]
+  Matrix d_unused_;       // [1, H]: a projected output is not h, so nothing reaches h past U
   Matrix d_h_;            // [B, P]: with respect to h before the step, by way of that step
   Matrix d_s_;            // [B, H]: with respect to s
 };

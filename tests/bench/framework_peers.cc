@@ -1,5 +1,6 @@
 #include "tests/bench/framework_peers.h"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,13 +24,12 @@ FrameworkPeers::FrameworkPeers() {
   std::istringstream pythons(named == nullptr ? "python3" : named);
   for (std::string python; std::getline(pythons, python, ':');) {
     std::array<int, 2> requests{}, answers{};
-    if (pipe(requests.data()) != 0 || pipe(answers.data()) != 0) return;
+    if (pipe2(requests.data(), O_CLOEXEC) != 0 || pipe2(answers.data(), O_CLOEXEC) != 0) return;
     Interpreter interpreter;
     interpreter.process = fork();
     if (interpreter.process == 0) {
       dup2(requests[0], 0);
       dup2(answers[1], 1);
-      for (const int fd : {requests[0], requests[1], answers[0], answers[1]}) close(fd);
       execlp(python.c_str(), python.c_str(), TIDEGATE_BENCH_DIR "/framework_peers.py", nullptr);
       _exit(127);
     }
