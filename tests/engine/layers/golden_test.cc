@@ -94,6 +94,30 @@ TEST_P(GoldenTest, GradientIsPyTorchs) {
   }
 }
 
+// The double-precision reference that the random tests trust is PyTorch's too, to the goldens' single
+// precision.
+TEST_P(GoldenTest, ReferenceIsPyTorchs) {
+  for (const Tensors& golden : cases_) {
+    const LayerProblem problem = Problem(golden);
+    const auto& y =
+        golden.at("y").values;  // rounded to floats: half a unit in the last place is 6e-8 of each
+    const auto outputs = ReferenceOutputs(problem);
+    ASSERT_EQ(outputs.size(), y.size());
+    for (std::size_t i = 0; i < y.size(); ++i) {
+      EXPECT_NEAR(outputs[i], y[i], 2e-7 * std::max(1.0f, std::abs(y[i])));
+    }
+    LayerProblem gradient = problem;
+    for (auto& [name, tensor] : gradient.parameters) tensor = golden.at("gradient." + name);
+    gradient.x = Rows(golden.at("gradient.x"));
+    if (golden.contains("state")) gradient.state = Rows(golden.at("gradient.state"));
+    const auto expected = Flat(gradient);
+    double largest = 0;
+    for (const double v : expected) largest = std::max(largest, std::abs(v));
+    EXPECT_THAT(ReferenceGradient(problem),
+                testing::Pointwise(testing::DoubleNear(2e-7 * largest), expected));
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, GoldenTest, testing::ValuesIn(LayerFamilies()),
                          [](const auto& kind) { return kind.param.name; });
 
