@@ -1,5 +1,7 @@
+#include <algorithm>
 #include <filesystem>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -10,6 +12,7 @@
 #include "absl/time/time.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/table.h"
+#include "engine/model/convert.h"
 #include "engine/model/model_file.h"
 #include "engine/stream/stream.h"
 
@@ -80,6 +83,7 @@ void Print(const Model& model, const std::string& folder) {
   std::cout << "Model '" << spec.name << "' in " << folder << '\n';
   line("interval", absl::FormatDuration(absl::Nanoseconds(spec.interval_ns)));
   line("layers", absl::StrCat(LayersText(spec), "; ", Grouped(model.parameters()), " parameters"));
+  line("weights in", PrecisionName(spec.precision));
   line("runs", RunsText(spec));
   line("head", HeadText(spec));
   line("sees", absl::StrCat(InputsText(spec), " of ", spec.features.size(), " features"));
@@ -113,6 +117,36 @@ void Print(const Model& model, const std::string& folder) {
   table.Print(std::cout);
 }
 
+absl::Status Convert(const std::string& folder, const std::string& precision, const std::string& output) {
+  const auto files = ReadModelFiles(folder);
+  if (!files.ok()) return files.status();
+  const auto* const asked = std::find_if(std::begin(kPrecisions), std::end(kPrecisions),
+                                         [&](Precision p) { return precision == PrecisionName(p); });
+  const auto converted = ConvertModel(*files, *asked);
+  if (!converted.ok()) return converted.status();
+  if (std::filesystem::exists(std::filesystem::path(output) / "model.json")) {
+    return absl::AlreadyExistsError(absl::StrCat(output, " holds a model already; name another folder"));
+  }
+  if (auto s = WriteModel(output, converted->files.spec, converted->files.tensors); !s.ok()) return s;
+  const auto bytes = [](const std::string& in) {
+    return Grouped(std::filesystem::file_size(std::filesystem::path(in) / "weights.safetensors"));
+  };
+  const PrecisionLoss& loss = converted->loss;
+  std::cout
+      << absl::StrFormat("Wrote %s: weights in %s, %s bytes (f32: %s)\n", output, precision, bytes(output),
+                         bytes(folder))
+      << absl::StrFormat(
+             "Over %d golden forecasts the answers change by %.3g %% of a step's deviation in the mean, "
+             "%.3g %% at most\n",
+             loss.forecasts, 100 * loss.mean_change, 100 * loss.largest_change);
+  if (loss.scored > 0) {
+    std::cout << absl::StrFormat("MAE against the golden readings: %.5g, with f32 %.5g (%+.2f %%)\n",
+                                 loss.mae_after, loss.mae_before,
+                                 100 * (loss.mae_after / std::max(loss.mae_before, 1e-30) - 1));
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 void AddInspectCommand(CLI::App& app, Run& run) {
@@ -121,8 +155,20 @@ void AddInspectCommand(CLI::App& app, Run& run) {
   CLI::App* inspect = app.add_subcommand("inspect", "Check a model and say what it is");
   inspect->add_option("MODEL", *folder, "Folder of one version, like models/motes/1")->required();
   inspect->add_flag("--json", *json, "As JSON");
-  inspect->callback([&run, folder, json] {
-    run = [folder, json]() -> absl::Status {
+  auto precision = std::make_shared<std::string>();
+  auto output = std::make_shared<std::string>();
+  CLI::Option* const convert =
+      inspect
+          ->add_option("--convert", *precision,
+                       "Write the model with weights in bf16 or int8 to --output, and say what that costs")
+          ->check(CLI::IsMember({"bf16", "int8"}));
+  CLI::Option* const folder_option =
+      inspect->add_option("--output", *output, "Folder of the converted version, like models/motes/2");
+  convert->needs(folder_option);
+  folder_option->needs(convert);
+  inspect->callback([&run, folder, json, precision, output] {
+    run = [folder, json, precision, output]() -> absl::Status {
+      if (!precision->empty()) return Convert(*folder, *precision, *output);
       const auto model = ReadModel(*folder);
       if (!model.ok()) return model.status();
       *json ? PrintJson(**model) : Print(**model, *folder);

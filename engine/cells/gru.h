@@ -16,7 +16,8 @@ namespace tidegate {
 // lbr_gru. State of a stream: h [H].
 class GruCell : public Layer {
  public:
-  explicit GruCell(const Tensors& tensors) : kernel_(Gating::kGru, RecurrentWeights(tensors)) {}
+  GruCell(const Tensors& tensors, Precision precision)
+      : kernel_(Gating::kGru, RecurrentWeights(tensors), precision) {}
 
   std::size_t inputs() const override { return kernel_.inputs(); }
   std::size_t outputs() const override { return kernel_.units(); }

@@ -8,15 +8,15 @@
 namespace tidegate {
 namespace {
 
-StepKernel MakeKernel(const Tensors& tensors) {
+StepKernel MakeKernel(const Tensors& tensors, Precision precision) {
   const auto peephole = tensors.find("peephole");
-  if (peephole == tensors.end()) return {Gating::kLstm, RecurrentWeights(tensors)};
-  return {Gating::kPeepholeLstm, RecurrentWeights(tensors), peephole->second.values};
+  if (peephole == tensors.end()) return {Gating::kLstm, RecurrentWeights(tensors), precision};
+  return {Gating::kPeepholeLstm, RecurrentWeights(tensors), precision, peephole->second.values};
 }
 
 }  // namespace
 
-LstmCell::LstmCell(const Tensors& tensors) : kernel_(MakeKernel(tensors)) {
+LstmCell::LstmCell(const Tensors& tensors, Precision precision) : kernel_(MakeKernel(tensors, precision)) {
   const auto found = tensors.find("weight_hr");
   if (found == tensors.end()) return;
   const Tensor& weight = found->second;

@@ -19,7 +19,7 @@ namespace tidegate {
 // there (layer_spec.h). State of a stream: h [P], then s [H]; P = H without a projection.
 class LstmCell : public Layer {
  public:
-  explicit LstmCell(const Tensors& tensors);
+  LstmCell(const Tensors& tensors, Precision precision);
 
   std::size_t inputs() const override { return kernel_.inputs(); }
   std::size_t outputs() const override { return projection_ ? projection_->outputs() : kernel_.units(); }

@@ -1,6 +1,8 @@
 #include "engine/cells/step_kernel.h"
 
 #include <algorithm>
+#include <bit>
+#include <cstdint>
 #include <cstring>
 
 #include "engine/cells/step_kernel_isa.h"
@@ -13,10 +15,12 @@ constexpr std::size_t kChunk = 96;  // rows whose states stay in the second-leve
 
 const StepFunctions& Functions() {
 #if defined(__x86_64__)
-  static const StepFunctions& chosen = std::strcmp(InstructionSet(), "avx512") == 0 ? avx512::kStepFunctions
-                                       : std::strcmp(InstructionSet(), "avx2") == 0
-                                           ? avx2::kStepFunctions
-                                           : portable::kStepFunctions;
+  static const StepFunctions& chosen = []() -> const StepFunctions& {
+    if (std::strcmp(InstructionSet(), "avx512_bf16") == 0) return avx512_bf16::kStepFunctions;
+    if (std::strcmp(InstructionSet(), "avx512") == 0) return avx512::kStepFunctions;
+    if (std::strcmp(InstructionSet(), "avx2") == 0) return avx2::kStepFunctions;
+    return portable::kStepFunctions;
+  }();
   return chosen;
 #else
   return portable::kStepFunctions;
@@ -25,10 +29,18 @@ const StepFunctions& Functions() {
 
 std::size_t RoundUp(std::size_t n, std::size_t to) { return (n + to - 1) / to * to; }
 
+// Two floats that are bf16 as one pair.
+float PairOf(float first, float second) {
+  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(first) >> 16 |
+                              std::bit_cast<std::uint32_t>(second));
+}
+
 }  // namespace
 
-StepKernel::StepKernel(Gating gating, const RecurrentWeights& weights, const std::vector<float>& peephole)
+StepKernel::StepKernel(Gating gating, const RecurrentWeights& weights, Precision precision,
+                       const std::vector<float>& peephole)
     : gating_(gating),
+      precision_(precision),
       inputs_(weights.input.cols),
       units_(weights.input.rows / (gating == Gating::kGru ? 3 : 4)),
       width_(weights.hidden.cols) {
@@ -36,7 +48,7 @@ StepKernel::StepKernel(Gating gating, const RecurrentWeights& weights, const std
   const std::size_t gates = gating == Gating::kGru ? 3 : 4;
   const std::size_t panels = RoundUp(units_, width) / width;
   const std::size_t extra = gating == Gating::kPeepholeLstm ? 3 : 0;
-  panels_.resize(panels * (4 + extra + (inputs_ + width_) * gates) * width);
+  panels_.resize(panels * (4 + extra + (Terms(inputs_) + Terms(width_)) * gates) * width);
   float* out = panels_.data();
   for (std::size_t panel = 0; panel < panels; ++panel) {
     // One vector: element of `values` at `column` for each unit of the panel, in the rows of `gate`.
@@ -59,9 +71,13 @@ StepKernel::StepKernel(Gating gating, const RecurrentWeights& weights, const std
     }
     for (std::size_t i = 0; i < extra; ++i) put(i, [&](std::size_t row) { return peephole[row]; });
     for (const Matrix* matrix : {&weights.input, &weights.hidden}) {
-      for (std::size_t k = 0; k < matrix->cols; ++k) {
+      const std::size_t columns = matrix->cols, together = pairs() ? 2 : 1;
+      for (std::size_t k = 0; k < columns; k += together) {
         for (std::size_t gate = 0; gate < gates; ++gate) {
-          put(gate, [&](std::size_t row) { return matrix->row(row)[k]; });
+          put(gate, [&](std::size_t row) {
+            const float* const w = matrix->row(row) + k;
+            return pairs() ? PairOf(w[0], k + 1 < columns ? w[1] : 0) : w[0];
+          });
         }
       }
     }
@@ -70,23 +86,50 @@ StepKernel::StepKernel(Gating gating, const RecurrentWeights& weights, const std
 
 std::size_t StepKernel::padded_units() const { return RoundUp(units_, Functions().width); }
 
+StepKernel::Operands StepKernel::TakeOperands(std::size_t rows, Scratch& scratch) const {
+  const std::size_t width = Functions().width;
+  const std::size_t stride = (RoundUp(inputs_, width) + RoundUp(width_, width)) / 2;
+  return {scratch.Take<const float*>(rows), scratch.Take<const float*>(rows),
+          scratch.Take<float>(rows * stride), stride};
+}
+
+void StepKernel::RoundOperands(const float* const* x, float* const* states, std::size_t rows,
+                               std::size_t rows_ahead, const Operands& operands) const {
+  const auto round = [&](const float* const* from, std::size_t floats, float* to, const float** to_rows) {
+    Functions().to_pairs({.from = from,
+                          .to = to,
+                          .to_rows = to_rows,
+                          .rows = rows,
+                          .rows_ahead = rows_ahead,
+                          .floats = floats,
+                          .stride = operands.stride});
+  };
+  round(x, inputs_, operands.words, operands.x);
+  round(states, width_, operands.words + RoundUp(inputs_, Functions().width) / 2, operands.h);
+}
+
 void StepKernel::StepBeside(const float* const* x, float* const* states, float* hidden, std::size_t batch,
                             Scratch& scratch) const {
-  const StepFunctions& functions = Functions();
-  const auto step = gating_ == Gating::kGru    ? functions.gru
-                    : gating_ == Gating::kLstm ? functions.lstm
-                                               : functions.peephole_lstm;
+  const StepForms& forms = pairs() ? Functions().pairs : Functions().floats;
+  const auto step = gating_ == Gating::kGru    ? forms.gru
+                    : gating_ == Gating::kLstm ? forms.lstm
+                                               : forms.peephole_lstm;
   const std::size_t padded = padded_units();
   const std::size_t state_floats = width_ + (gating_ == Gating::kGru ? 0 : units_);
+  const Operands operands = pairs() ? TakeOperands(std::min(batch, kChunk), scratch) : Operands{};
   for (std::size_t first = 0; first < batch; first += kChunk) {
+    const std::size_t rows = std::min(kChunk, batch - first);
+    if (pairs()) RoundOperands(x + first, states + first, rows, batch - first, operands);
     step({.panels = panels_.data(),
-          .x = x + first,
+          .x = pairs() ? operands.x : x + first,
+          .h = pairs() ? operands.h : states + first,
           .states = states + first,
           .hidden = hidden == nullptr ? nullptr : hidden + first * padded,
-          .rows = std::min(kChunk, batch - first),
+          .rows = rows,
           .rows_ahead = batch - first,
           .state_floats = state_floats,
-          .inputs = inputs_,
+          .input_terms = Terms(inputs_),
+          .hidden_terms = Terms(width_),
           .units = units_,
           .width = width_,
           .backward = scratch.backward});
@@ -97,7 +140,7 @@ void StepKernel::StepBeside(const float* const* x, float* const* states, float* 
 void StepKernel::Step(const float* const* x, float* const* states, std::size_t batch,
                       Scratch& scratch) const {
   const std::size_t padded = padded_units();
-  if (padded <= Functions().panels_together(std::min(batch, kChunk)) * Functions().width) {
+  if (pairs() || padded <= Functions().panels_together(std::min(batch, kChunk)) * Functions().width) {
     return StepBeside(x, states, nullptr, batch, scratch);  // no unit still reads an h that is replaced
   }
   float* const hidden = scratch.Take<float>(std::min(batch, kChunk) * padded);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/cells/recurrent_weights.h"
+#include "engine/tensor/precision.h"
 #include "engine/tensor/scratch.h"
 
 namespace tidegate {
@@ -15,6 +16,10 @@ enum class Gating { kGru, kLstm, kPeepholeLstm };
 // hidden state, each ascending) whatever the batch, so the bits of a stream do not depend on its batch or its
 // place in it. Written for AVX-512, AVX2 and portable vectors, chosen at run time.
 //
+// Weights of less than f32 are multiplied in pairs of bf16, the operands x and h rounded to bf16 as well; the
+// state itself and the sums stay f32. AVX-512 BF16 does two products at once; elsewhere it is slower than
+// f32.
+//
 // Why not oneDNN: one call of its matmul costs more than the whole step of a small layer, and its RNN
 // primitives are slower still at one time step: tests/bench/cell_step_bench.cc measures both. Const methods
 // are safe from any thread, each with a Scratch of its own.
@@ -22,7 +27,9 @@ class StepKernel {
  public:
   // weights.hidden may have any width P: that of the state h which the products take. peephole [3, H]:
   // weights of the cell state for i, f and o; kPeepholeLstm only.
-  StepKernel(Gating gating, const RecurrentWeights& weights, const std::vector<float>& peephole = {});
+  // precision: that of the weights, see precision.h; requires that they are rounded to it.
+  StepKernel(Gating gating, const RecurrentWeights& weights, Precision precision,
+             const std::vector<float>& peephole = {});
 
   std::size_t inputs() const { return inputs_; }
   std::size_t units() const { return units_; }
@@ -38,13 +45,28 @@ class StepKernel {
   std::size_t padded_units() const;  // H rounded up to whole vectors
 
  private:
+  bool pairs() const { return precision_ != Precision::kF32; }
+  // Operands of a run of inputs or hidden units: floats, or pairs of bf16.
+  std::size_t Terms(std::size_t values) const { return pairs() ? (values + 1) / 2 : values; }
+  // x and h of a chunk of rows, rounded.
+  struct Operands {
+    const float** x;  // [rows] pointers into `words`
+    const float** h;  // [rows]
+    float* words;     // [rows, stride]
+    std::size_t stride;
+  };
+  Operands TakeOperands(std::size_t rows, Scratch& scratch) const;
+  void RoundOperands(const float* const* x, float* const* states, std::size_t rows, std::size_t rows_ahead,
+                     const Operands& operands) const;
+
   Gating gating_;
+  Precision precision_;
   std::size_t inputs_;
   std::size_t units_;
   std::size_t width_;  // P
   // For each panel of as many units as a vector holds: the four biases, the three peepholes if any, then for
-  // each input and each hidden unit the weights of its gates; a vector each. Missing units of the last panel
-  // are zero.
+  // each term of the inputs and each of the hidden state the weights of its gates; a vector each. Missing
+  // units of the last panel are zero.
   std::vector<float> panels_;
 };
 

@@ -70,8 +70,16 @@ struct PeepholeLstm : Lstm {
   }
 };
 
+// What a term of the products is.
+struct Floats {
+  static Vec MultiplyAdd(Vec a, Vec b, Vec sum) { return Fma(a, b, sum); }
+};
+struct Pairs {
+  static Vec MultiplyAdd(Vec a, Vec b, Vec sum) { return MultiplyPairs(a, b, sum); }
+};
+
 // Adds `terms` products of a weight vector per gate and a broadcast value per row.
-template <std::size_t kRows, std::size_t kPanels, typename Cell>
+template <std::size_t kRows, std::size_t kPanels, typename Cell, typename Term>
 __attribute__((always_inline)) inline void Accumulate(Vec (&sum)[kRows][kPanels][4],
                                                       const float* const* values, const float* weights,
                                                       std::size_t panel_stride, std::size_t terms,
@@ -86,17 +94,20 @@ __attribute__((always_inline)) inline void Accumulate(Vec (&sum)[kRows][kPanels]
       for (std::size_t g = 0; g < Cell::kGates; ++g) {
         const Vec w = Load(weights + p * panel_stride + (k * Cell::kGates + g) * kWidth);
 #pragma GCC unroll 8
-        for (std::size_t r = 0; r < kRows; ++r) sum[r][p][target[g]] = Fma(w, value[r], sum[r][p][target[g]]);
+        for (std::size_t r = 0; r < kRows; ++r) {
+          Vec& s = sum[r][p][target[g]];
+          s = Term::MultiplyAdd(w, value[r], s);
+        }
       }
     }
   }
 }
 
 // New hidden states of kRows streams for kPanels panels from `panel` on.
-template <std::size_t kRows, std::size_t kPanels, typename Cell>
+template <std::size_t kRows, std::size_t kPanels, typename Cell, typename Term>
 void Tile(const StepTask& task, std::size_t row, std::size_t panel) {
   constexpr std::size_t kFirst = 4 + Cell::kPeepholes;  // vectors before the weights
-  const std::size_t stride = (kFirst + (task.inputs + task.width) * Cell::kGates) * kWidth;
+  const std::size_t stride = (kFirst + (task.input_terms + task.hidden_terms) * Cell::kGates) * kWidth;
   const float* const weights = task.panels + panel * stride;
   const float* x[kRows];
   const float* h[kRows];
@@ -104,7 +115,7 @@ void Tile(const StepTask& task, std::size_t row, std::size_t panel) {
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < kRows; ++r) {
     x[r] = task.x[row + r];
-    h[r] = task.states[row + r];
+    h[r] = task.h[row + r];
 #pragma GCC unroll 8
     for (std::size_t p = 0; p < kPanels; ++p) {
 #pragma GCC unroll 8
@@ -112,9 +123,9 @@ void Tile(const StepTask& task, std::size_t row, std::size_t panel) {
     }
   }
   const float* const input_weights = weights + kFirst * kWidth;
-  const float* const hidden_weights = input_weights + task.inputs * Cell::kGates * kWidth;
-  Accumulate<kRows, kPanels, Cell>(sum, x, input_weights, stride, task.inputs, Cell::kInputSum);
-  Accumulate<kRows, kPanels, Cell>(sum, h, hidden_weights, stride, task.width, Cell::kHiddenSum);
+  const float* const hidden_weights = input_weights + task.input_terms * Cell::kGates * kWidth;
+  Accumulate<kRows, kPanels, Cell, Term>(sum, x, input_weights, stride, task.input_terms, Cell::kInputSum);
+  Accumulate<kRows, kPanels, Cell, Term>(sum, h, hidden_weights, stride, task.hidden_terms, Cell::kHiddenSum);
 
   const std::size_t padded = (task.units + kWidth - 1) / kWidth * kWidth;
 #pragma GCC unroll 8
@@ -144,20 +155,20 @@ void FetchStates(const StepTask& task, std::size_t first, std::size_t rows) {
 
 // All rows for kPanels panels: tiles of full height, then one that is lower. The first panels of a step fetch
 // the states of later rows, which may lie anywhere in a large table.
-template <std::size_t kPanels, typename Cell, std::size_t kRows>
+template <std::size_t kPanels, typename Cell, typename Term, std::size_t kRows>
 void Rows(const StepTask& task, std::size_t panel, std::size_t row, std::size_t fetch) {
   for (; row + kRows <= task.rows; row += kRows) {
     if (row < fetch) FetchStates(task, row + kFetchAhead, kRows);
-    Tile<kRows, kPanels, Cell>(task, row, panel);
+    Tile<kRows, kPanels, Cell, Term>(task, row, panel);
   }
-  if constexpr (kRows > 1) Rows<kPanels, Cell, kRows - 1>(task, panel, row, fetch);
+  if constexpr (kRows > 1) Rows<kPanels, Cell, Term, kRows - 1>(task, panel, row, fetch);
 }
 
 // Panels that one tile takes: few rows leave registers for several at once, which hides the latency of the
 // multiply-adds.
 std::size_t PanelsTogether(std::size_t rows) { return rows == 1 ? kTilePanels : rows == 2 ? 2 : 1; }
 
-template <typename Cell>
+template <typename Cell, typename Term>
 void Step(const StepTask& task) {
   const std::size_t panels = (task.units + kWidth - 1) / kWidth;
   const std::size_t together = PanelsTogether(task.rows);
@@ -168,24 +179,41 @@ void Step(const StepTask& task) {
     const std::size_t panel = task.backward ? panels - done - count : done;
     switch (count) {
       case 4:
-        Rows<4, Cell, 1>(task, panel, 0, fetch);
+        Rows<4, Cell, Term, 1>(task, panel, 0, fetch);
         break;
       case 3:
-        Rows<3, Cell, 1>(task, panel, 0, fetch);
+        Rows<3, Cell, Term, 1>(task, panel, 0, fetch);
         break;
       case 2:
-        Rows<2, Cell, 2>(task, panel, 0, fetch);
+        Rows<2, Cell, Term, 2>(task, panel, 0, fetch);
         break;
       default:
-        Rows<1, Cell, kTileRows>(task, panel, 0, fetch);
+        Rows<1, Cell, Term, kTileRows>(task, panel, 0, fetch);
     }
     done += count;
     fetch = 0;
   }
 }
 
+template <typename Term>
+constexpr StepForms kForms = {Step<Gru, Term>, Step<Lstm, Term>, Step<PeepholeLstm, Term>};
+
+void ToPairs(const PairTask& task) {
+  constexpr std::size_t kAhead = 12, kLine = 64 / sizeof(float);
+  for (std::size_t r = 0; r < task.rows; ++r) {
+    if (r + kAhead < task.rows_ahead) {
+      for (std::size_t i = 0; i < task.floats; i += kLine) __builtin_prefetch(task.from[r + kAhead] + i, 1);
+    }
+    float* const pairs = task.to + r * task.stride;
+    for (std::size_t i = 0; i < task.floats; i += kWidth) {
+      StorePairs(pairs + i / 2, LoadPart(task.from[r] + i, task.floats - i));
+    }
+    task.to_rows[r] = pairs;
+  }
+}
+
 }  // namespace
 
-const StepFunctions kStepFunctions = {kWidth, PanelsTogether, Step<Gru>, Step<Lstm>, Step<PeepholeLstm>};
+const StepFunctions kStepFunctions = {kWidth, PanelsTogether, kForms<Floats>, kForms<Pairs>, ToPairs};
 
 }  // namespace tidegate::TIDEGATE_ISA

@@ -9,16 +9,16 @@
 namespace tidegate {
 
 LayerStack::LayerStack(const std::vector<LayerSpec>& specs, std::size_t inputs, Chains chains,
-                       const Tensors& tensors)
+                       const Tensors& tensors, Precision precision)
     : inputs_(inputs), chains_(chains) {
   std::size_t offset = 0;
   for (std::size_t i = 0; i < specs.size(); ++i) {
     const Tensors weights = Below(std::to_string(i) + ".", tensors);
     Entry entry{specs[i], nullptr, nullptr, offset, OutputsOf(specs[i])};
     if (specs[i].bidirectional) {
-      entry.window = MakeBidirectional(specs[i], weights);
+      entry.window = MakeBidirectional(specs[i], weights, precision);
     } else {
-      entry.step = MakeLayer(specs[i], weights);
+      entry.step = MakeLayer(specs[i], weights, precision);
       offset += entry.step->state_floats();
     }
     inputs = entry.outputs;

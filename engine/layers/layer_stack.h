@@ -8,6 +8,7 @@
 #include "engine/layers/bidirectional.h"
 #include "engine/layers/conv1d.h"
 #include "engine/layers/layer_spec.h"
+#include "engine/tensor/precision.h"
 #include "engine/tensor/scratch.h"
 #include "engine/tensor/tensors.h"
 
@@ -27,7 +28,8 @@ class LayerStack {
 
   // tensors: "<i>.<name>" with the parameters of layer i. Requires specs that pass CheckLayer and fit
   // together, at most one of them strided.
-  LayerStack(const std::vector<LayerSpec>& specs, std::size_t inputs, Chains chains, const Tensors& tensors);
+  LayerStack(const std::vector<LayerSpec>& specs, std::size_t inputs, Chains chains, const Tensors& tensors,
+             Precision precision = Precision::kF32);
 
   std::size_t inputs() const { return inputs_; }
   std::size_t outputs() const { return outputs_; }

@@ -40,12 +40,12 @@ LayerSpec OneDirection(LayerSpec spec) {
 
 }  // namespace
 
-std::unique_ptr<const Layer> MakeLayer(const LayerSpec& spec, const Tensors& tensors) {
+std::unique_ptr<const Layer> MakeLayer(const LayerSpec& spec, const Tensors& tensors, Precision precision) {
   switch (spec.kind) {
     case LayerKind::kGru:
-      return std::make_unique<const GruCell>(tensors);
+      return std::make_unique<const GruCell>(tensors, precision);
     case LayerKind::kLstm:
-      return std::make_unique<const LstmCell>(tensors);
+      return std::make_unique<const LstmCell>(tensors, precision);
     case LayerKind::kGruResetBefore:
       return std::make_unique<const GruResetBeforeCell>(tensors);
     case LayerKind::kConv1d:
@@ -58,10 +58,11 @@ std::unique_ptr<const Layer> MakeLayer(const LayerSpec& spec, const Tensors& ten
   return nullptr;
 }
 
-std::unique_ptr<const Bidirectional> MakeBidirectional(const LayerSpec& spec, const Tensors& tensors) {
+std::unique_ptr<const Bidirectional> MakeBidirectional(const LayerSpec& spec, const Tensors& tensors,
+                                                       Precision precision) {
   const LayerSpec one = OneDirection(spec);
-  return std::make_unique<const Bidirectional>(MakeLayer(one, OfDirection(tensors, false)),
-                                               MakeLayer(one, OfDirection(tensors, true)));
+  return std::make_unique<const Bidirectional>(MakeLayer(one, OfDirection(tensors, false), precision),
+                                               MakeLayer(one, OfDirection(tensors, true), precision));
 }
 
 std::unique_ptr<SequenceLayer> MakeSequenceLayer(const LayerSpec& spec, std::size_t inputs) {

@@ -41,6 +41,7 @@ absl::Status CheckTensors(const ModelSpec& spec, const Tensors& tensors) {
   for (const auto& [name, tensor] : Model::ZeroParameters(spec)) {
     if (auto found = FindTensor(tensors, name, tensor.shape); !found.ok()) return found.status();
   }
+  if (auto s = CheckReduced(spec.precision, tensors); !s.ok()) return s;
   if (auto s = FindTensor(tensors, "residuals.quantiles", {ResidualTable::kLevels}); !s.ok())
     return s.status();
   if (auto s = FindTensor(tensors, "residuals.count", {1}); !s.ok()) return s.status();
@@ -107,7 +108,7 @@ Model::Model(ModelSpec spec, const Tensors& tensors)
   layers_ = std::make_unique<const LayerStack>(
       spec_.layers, spec_.layer_inputs(),
       spec_.interleaved ? LayerStack::Chains::kInterleaved : LayerStack::Chains::kSingle,
-      Below("layers.", tensors));
+      Below("layers.", tensors), spec_.precision);
   if (spec_.head == HeadKind::kParallel) {
     parallel_ = std::make_unique<const ParallelHead>(ParallelSizes(spec_), Below("head.", tensors));
   } else {

@@ -45,7 +45,8 @@ class Model {
   //   residuals.quantiles [K], residuals.count [1]          see ResidualTable
   //   golden.values [T, F], golden.forecast [horizon, Q]    readings one interval apart, the first at time 0,
   //                                                         and the forecast after them
-  // InvalidArgument: a tensor is missing, or has another shape.
+  // InvalidArgument: a tensor is missing, has another shape, or values that are not of the spec's
+  // precision.
   static absl::StatusOr<std::shared_ptr<const Model>> Create(ModelSpec spec, const Tensors& tensors);
   ~Model();
 

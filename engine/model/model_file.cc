@@ -67,13 +67,13 @@ absl::Status WriteModel(const std::filesystem::path& folder, ModelSpec spec, con
   if (error) {
     return absl::UnavailableError(absl::StrCat("cannot create ", folder.string(), ": ", error.message()));
   }
-  const std::string weights = WriteSafetensors(tensors);
+  const std::string weights = WriteSafetensors(tensors, spec.precision);
   spec.weights_sha256 = Sha256(weights);
   if (auto s = WriteFile(folder / kWeightsFile, weights); !s.ok()) return s;
   return WriteFile(folder / kSpecFile, WriteSpec(spec));
 }
 
-absl::StatusOr<std::shared_ptr<const Model>> ReadModel(const std::filesystem::path& folder) {
+absl::StatusOr<ModelFiles> ReadModelFiles(const std::filesystem::path& folder) {
   const auto json = ReadFile(folder / kSpecFile);
   if (!json.ok()) return json.status();
   const auto weights = ReadFile(folder / kWeightsFile);
@@ -85,31 +85,43 @@ absl::StatusOr<std::shared_ptr<const Model>> ReadModel(const std::filesystem::pa
               absl::DataLossError(absl::StrCat("sha256 is ", found, ", the spec says ", spec->weights_sha256,
                                                ": the file is damaged or belongs to another model")));
   }
-  const auto tensors = ParseSafetensors(*weights);
+  auto tensors = ParseSafetensors(*weights);
   if (!tensors.ok()) return In(folder / kWeightsFile, tensors.status());
-  auto model = Model::Create(*std::move(spec), *tensors);
+  return ModelFiles{*std::move(spec), *std::move(tensors)};
+}
+
+absl::StatusOr<std::shared_ptr<const Model>> ReadModel(const std::filesystem::path& folder) {
+  auto files = ReadModelFiles(folder);
+  if (!files.ok()) return files.status();
+  auto model = Model::Create(std::move(files->spec), files->tensors);
   if (!model.ok()) return In(folder, model.status());
-  if (auto s = CheckGolden(**model, *tensors); !s.ok()) return In(folder, s);
+  if (auto s = CheckGolden(**model, files->tensors); !s.ok()) return In(folder, s);
   return model;
 }
 
-std::vector<float> ForecastAfter(const Model& model, std::span<const float> values) {
+std::vector<float> ForecastsAlong(const Model& model, std::span<const float> values) {
   const ModelSpec& spec = model.spec();
-  const std::size_t features = spec.features.size();
+  const std::size_t features = spec.features.size(), readings = values.size() / features;
   StreamHeader header;
   std::vector<float> floats(StreamFloats(model));
   std::vector<float> inputs(spec.inputs());
-  std::vector<float> outputs(spec.outputs());
+  std::vector<float> forecasts(readings * spec.outputs());
   Model::Workspace workspace;
   StartStream(model, header, floats);
   float* const state = floats.data();
-  for (std::size_t t = 0; t < values.size() / features; ++t) {
+  for (std::size_t t = 0; t < readings; ++t) {
     const auto time = static_cast<std::int64_t>(t) * spec.interval_ns;
+    const std::span<float> outputs = std::span(forecasts).subspan(t * spec.outputs(), spec.outputs());
     Prepare(model, header, floats, time, values.subspan(t * features, features), inputs);
     model.Step(inputs, std::span(&state, 1), outputs, workspace);
     Finish(model, floats, time, outputs);
   }
-  return outputs;
+  return forecasts;
+}
+
+std::vector<float> ForecastAfter(const Model& model, std::span<const float> values) {
+  const std::vector<float> all = ForecastsAlong(model, values);
+  return {all.end() - static_cast<std::ptrdiff_t>(model.spec().outputs()), all.end()};
 }
 
 }  // namespace tidegate

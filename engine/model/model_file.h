@@ -17,6 +17,14 @@ namespace tidegate {
 // spec.
 absl::Status WriteModel(const std::filesystem::path& folder, ModelSpec spec, const Tensors& tensors);
 
+struct ModelFiles {
+  ModelSpec spec;
+  Tensors tensors;
+};
+
+// Reads both files and checks the checksum. Errors as ReadModel.
+absl::StatusOr<ModelFiles> ReadModelFiles(const std::filesystem::path& folder);
+
 // Reads, checks the checksum, packs, and replays the golden readings: the forecast must agree with the stored
 // one to 1e-4 of step_deviation. NotFound: a file is missing. InvalidArgument, DataLoss (checksum, golden
 // pair): the message names the file and what is wrong.
@@ -25,5 +33,8 @@ absl::StatusOr<std::shared_ptr<const Model>> ReadModel(const std::filesystem::pa
 // The forecast [horizon, Q], in the target's unit, of a new stream after `values` [T, F], one interval apart:
 // what a server would answer to the last of them.
 std::vector<float> ForecastAfter(const Model& model, std::span<const float> values);
+
+// The forecasts after each of them [T, horizon, Q].
+std::vector<float> ForecastsAlong(const Model& model, std::span<const float> values);
 
 }  // namespace tidegate

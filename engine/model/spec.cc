@@ -234,6 +234,7 @@ json ToJson(const ModelSpec& spec) {
           {"step_deviation", spec.step_deviation},
           {"warm_up", spec.warm_up},
           {"bridge_limit", spec.bridge_limit},
+          {"precision", PrecisionName(spec.precision)},
           {"trained_on", spec.trained_on},
           {"validation",
            {{"mae", v.mae},
@@ -282,6 +283,14 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   spec.step_deviation = j.at("step_deviation").get<std::vector<float>>();
   spec.warm_up = j.at("warm_up").get<std::size_t>();
   spec.bridge_limit = j.at("bridge_limit").get<std::size_t>();
+  const auto precision =
+      j.value("precision", std::string(PrecisionName(Precision::kF32)));  // older files have none
+  for (const Precision p : kPrecisions) {
+    if (precision == PrecisionName(p)) spec.precision = p;
+  }
+  if (precision != PrecisionName(spec.precision)) {
+    return Bad("precision", absl::StrCat("'", precision, "'; expected f32, bf16 or int8"));
+  }
   spec.trained_on = j.at("trained_on").get<std::string>();
   const json& v = j.at("validation");
   spec.validation = {v.at("mae").get<double>(), v.at("persistence_mae").get<double>(),

@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/layers/layer_spec.h"
+#include "engine/tensor/precision.h"
 
 namespace tidegate {
 
@@ -73,7 +74,8 @@ struct ModelSpec {
       step_deviation;            // [horizon] standard deviation of target(t+h) - target(t): unit of the head
   std::size_t warm_up = 0;       // steps before a stream's forecasts are trusted
   std::size_t bridge_limit = 0;  // missing readings a stream steps over; more of them restart it
-  std::string trained_on;        // free text: file, rows, streams
+  Precision precision = Precision::kF32;  // of the weights, see precision.h
+  std::string trained_on;                 // free text: file, rows, streams
   ValidationScore validation;
   std::string weights_sha256;  // hex, of the whole weights file; empty before it is written
 

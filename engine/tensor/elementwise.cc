@@ -2,6 +2,7 @@
 
 #include <cstdlib>
 
+#include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
 #include "engine/tensor/tensor_isa.h"
 
@@ -10,13 +11,16 @@ namespace tidegate {
 const TensorKernels& ChosenKernels() {
   static const TensorKernels& chosen = []() -> const TensorKernels& {
     const char* const set = std::getenv("TIDEGATE_MAX_ISA");
-    const absl::string_view at_most = set == nullptr ? "avx512" : set;
+    const absl::string_view at_most = set == nullptr ? "avx512_bf16" : set;
 #if defined(__x86_64__)
     const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
     const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (has_avx512 && at_most == "avx512") return avx512::kTensorKernels;
-    if (has_avx2 && (at_most == "avx2" || at_most == "avx512")) return avx2::kTensorKernels;
+    if (has_avx512 && __builtin_cpu_supports("avx512bf16") && at_most == "avx512_bf16") {
+      return avx512_bf16::kTensorKernels;
+    }
+    if (has_avx512 && absl::StartsWith(at_most, "avx512")) return avx512::kTensorKernels;
+    if (has_avx2 && absl::StartsWith(at_most, "avx")) return avx2::kTensorKernels;
 #endif
     return portable::kTensorKernels;
   }();

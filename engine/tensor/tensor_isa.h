@@ -33,6 +33,9 @@ extern const TensorKernels kTensorKernels;
 namespace avx512 {
 extern const TensorKernels kTensorKernels;
 }
+namespace avx512_bf16 {
+extern const TensorKernels kTensorKernels;
+}
 #endif
 
 // Those of the best instruction set that this CPU has; the same for the whole life of the process.

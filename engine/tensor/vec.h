@@ -97,7 +97,55 @@ constexpr std::size_t kTileRows = 3;
 constexpr std::size_t kTilePanels = 3;
 #endif
 
+// Pairs: every element holds two bf16, the first in the lower half. A bf16 is the upper half of a float.
+//   MultiplyPairs: sum + a.first * b.first + a.second * b.second, in f32
+//   StorePairs: rounds kWidth floats to bf16, to nearest, and stores them as kWidth / 2 pairs; a NaN stays
+//   one
+#if defined(__AVX512BF16__)
+inline Vec MultiplyPairs(Vec a, Vec b, Vec sum) { return _mm512_dpbf16_ps(sum, (__m512bh)a, (__m512bh)b); }
+inline void StorePairs(float* p, Vec v) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), (__m256i)_mm512_cvtneps_pbh(v));
+}
+#else
+#if defined(__AVX512F__)
+inline Vec Second(Vec v) {
+  return _mm512_castsi512_ps(
+      _mm512_and_si512(_mm512_castps_si512(v), _mm512_set1_epi32(static_cast<int>(0xffff0000))));
+}
+inline Vec First(Vec v) { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(v), 16)); }
+#elif defined(__AVX2__)
+inline Vec Second(Vec v) {
+  return _mm256_and_ps(v, _mm256_castsi256_ps(_mm256_set1_epi32(static_cast<int>(0xffff0000))));
+}
+inline Vec First(Vec v) { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(v), 16)); }
+#else
+inline Vec Second(Vec v) { return (Vec)((IntVec)v & static_cast<int>(0xffff0000)); }
+inline Vec First(Vec v) { return (Vec)((IntVec)v << 16); }
+#endif
+inline Vec MultiplyPairs(Vec a, Vec b, Vec sum) {
+  return Fma(Second(a), Second(b), Fma(First(a), First(b), sum));
+}
+inline void StorePairs(float* p, Vec v) {
+  unsigned bits[kWidth];
+  unsigned short halves[kWidth];
+  __builtin_memcpy(bits, &v, sizeof v);
+  for (std::size_t i = 0; i < kWidth; ++i) {
+    const bool is_nan = (bits[i] & 0x7fffffff) > 0x7f800000;
+    const unsigned rounded = is_nan ? bits[i] | 0x400000 : bits[i] + 0x7fff + ((bits[i] >> 16) & 1);
+    halves[i] = static_cast<unsigned short>(rounded >> 16);
+  }
+  __builtin_memcpy(p, halves, sizeof halves);
+}
+#endif
+
 // The first n floats as a vector, the rest zero; and back. n may exceed the width.
+#if defined(__AVX512F__)
+inline __mmask16 FirstLanes(std::size_t n) {
+  return static_cast<__mmask16>(n >= kWidth ? 0xffff : (1u << n) - 1);
+}
+inline Vec LoadPart(const float* p, std::size_t n) { return _mm512_maskz_loadu_ps(FirstLanes(n), p); }
+inline void StorePart(float* p, Vec v, std::size_t n) { _mm512_mask_storeu_ps(p, FirstLanes(n), v); }
+#else
 inline Vec LoadPart(const float* p, std::size_t n) {
   if (n >= kWidth) return Load(p);
   float part[kWidth] = {};
@@ -110,6 +158,7 @@ inline void StorePart(float* p, Vec v, std::size_t n) {
   Store(part, v);
   for (std::size_t i = 0; i < n; ++i) p[i] = part[i];
 }
+#endif
 
 // 2^v for v in [-125, 125], relative error 3e-7 and that of v's own rounding: v = k + r with |r| <= 1/2; 2^r
 // by its minimax polynomial of degree 5, times 2^k. Pairs of terms shorten the chain of dependent operations.

@@ -9,7 +9,9 @@ namespace {
 // Keeps a value in a register that the compiler knows nothing about.
 inline void Opaque(Vec& v) { asm volatile("" : "+x"(v)); }
 
-double MultiplyAdd(std::size_t rounds) {
+// FLOP of `rounds` rounds of independent chains of `operation`, `each` FLOP per element.
+template <typename Operation>
+double Chains(std::size_t rounds, double each, Operation operation) {
   constexpr std::size_t kChains = 12;  // more than latency times units in flight
   Vec sum[kChains];
   for (Vec& s : sum) s = Fill(1);
@@ -19,10 +21,17 @@ double MultiplyAdd(std::size_t rounds) {
   Opaque(b);
   for (std::size_t i = 0; i < rounds; ++i) {
 #pragma GCC unroll 12
-    for (std::size_t c = 0; c < kChains; ++c) sum[c] = Fma(a, sum[c], b);
+    for (std::size_t c = 0; c < kChains; ++c) sum[c] = operation(a, b, sum[c]);
   }
   for (Vec& s : sum) Opaque(s);
-  return 2.0 * kChains * kWidth * static_cast<double>(rounds);
+  return each * kChains * kWidth * static_cast<double>(rounds);
+}
+
+double MultiplyAdd(std::size_t rounds) {
+  return Chains(rounds, 2, [](Vec a, Vec b, Vec sum) { return Fma(a, b, sum); });
+}
+double MultiplyBf16Pairs(std::size_t rounds) {
+  return Chains(rounds, 4, [](Vec a, Vec b, Vec sum) { return MultiplyPairs(a, b, sum); });
 }
 
 void Read(const float* values, std::size_t count) {
@@ -62,6 +71,6 @@ void LstmGates(const float* x, const float* u, float* h, float* s, std::size_t u
 
 }  // namespace
 
-const BenchFunctions kBenchFunctions = {MultiplyAdd, Read, GruGates, LstmGates};
+const BenchFunctions kBenchFunctions = {MultiplyAdd, MultiplyBf16Pairs, Read, GruGates, LstmGates};
 
 }  // namespace tidegate::TIDEGATE_ISA

@@ -19,6 +19,7 @@
 #include "engine/cells/recurrent_weights.h"
 #include "engine/layers/layer_stack.h"
 #include "engine/tensor/elementwise.h"
+#include "engine/tensor/precision.h"
 #include "tests/bench/framework_peers.h"
 #include "tests/bench/onednn_peers.h"
 #include "tests/bench/roofline.h"
@@ -48,8 +49,16 @@ class Problem {
       s_.emplace_back(shape.batch * shape.units);
       inputs = shape.units;
     }
-    stack_ = std::make_unique<const LayerStack>(std::vector<LayerSpec>(shape.layers, spec), shape.inputs,
-                                                LayerStack::Chains::kSingle, all);
+    const std::vector<LayerSpec> specs(shape.layers, spec);
+    const auto make = [&](Precision precision, const Tensors& tensors) {
+      return std::make_unique<const LayerStack>(specs, shape.inputs, LayerStack::Chains::kSingle, tensors,
+                                                precision);
+    };
+    stack_ = make(Precision::kF32, all);
+    for (auto& [name, tensor] : all) {
+      for (float& v : tensor.values) v = RoundToBf16(v);
+    }
+    bf16_stack_ = make(Precision::kBf16, all);
     const std::size_t stride = (stack_->state_floats() + 15) / 16 * 16;
     table_.resize(shape.batch * stride + 16);
     float* first = table_.data();
@@ -60,10 +69,8 @@ class Problem {
     }
   }
 
-  void Ours() {
-    scratch_.Reset();
-    stack_->Step(rows_.data(), states_.data(), shape_.batch, scratch_);
-  }
+  void Ours() { Step(*stack_); }
+  void OursInBf16() { Step(*bf16_stack_); }
 
   // A peer that steps one layer at a time, made by `make`.
   template <typename Make>
@@ -82,11 +89,16 @@ class Problem {
   }
 
  private:
+  void Step(const LayerStack& stack) {
+    scratch_.Reset();
+    stack.Step(rows_.data(), states_.data(), shape_.batch, scratch_);
+  }
+
   StepShape shape_;
   std::vector<float> x_, table_;
   std::vector<RecurrentWeights> weights_;
   std::vector<std::vector<float>> h_, s_;  // of the peers, by layer
-  std::unique_ptr<const LayerStack> stack_;
+  std::unique_ptr<const LayerStack> stack_, bf16_stack_;
   std::vector<const float*> rows_;
   std::vector<float*> states_;
   Scratch scratch_;
@@ -122,8 +134,10 @@ class Bench {
  public:
   void Run(const StepShape& shape) {
     Problem problem(shape, random_);
-    const std::vector<double> seconds = CompareSeconds(
-        {[&] { problem.Ours(); }, problem.Peer(MakeMatmulPeer), problem.Peer(MakeRnnPeer)}, 9, 0.01);
+    const std::vector<double> seconds =
+        CompareSeconds({[&] { problem.Ours(); }, problem.Peer(MakeMatmulPeer), problem.Peer(MakeRnnPeer),
+                        [&] { problem.OursInBf16(); }},
+                       9, 0.01);
     const double to_ns = 1e9 / static_cast<double>(shape.batch);
     const double ours = seconds[0] * to_ns, roofline = RooflineNs(shape);
     std::printf("%-4s %zu %4zu %3zu %5zu %10.1f  roofline %10.1f %5.2f", shape.lstm ? "LSTM" : "GRU",
@@ -137,6 +151,7 @@ class Bench {
     report("matmul", seconds[1] * to_ns);
     report("RNN", seconds[2] * to_ns);
     for (const auto& [name, ns] : frameworks_.Measure(shape)) report(name, ns);
+    ReportBf16(shape, seconds[3] * to_ns, ours);
     std::printf("\n");
     std::fflush(stdout);
   }
@@ -147,6 +162,15 @@ class Bench {
   }
 
  private:
+  void ReportBf16(StepShape shape, double ns, double f32_ns) {
+    shape.bf16 = true;
+    const double roofline = RooflineNs(shape);
+    std::printf("  bf16 %10.1f roofline %10.1f %5.2f f32/bf16 %5.2f", ns, roofline, ns / roofline,
+                f32_ns / ns);
+    ratios_["4 bf16 / its roofline"].Add(shape.batch, ns / roofline);
+    ratios_["5 f32 / bf16, H " + std::to_string(shape.units)].Add(shape.batch, f32_ns / ns);
+  }
+
   std::mt19937 random_{1};
   FrameworkPeers frameworks_;
   std::map<std::string, Ratios> ratios_;
@@ -157,9 +181,12 @@ class Bench {
 
 int main() {
   omp_set_num_threads(1);
-  std::printf("%s, FMA peak %.0f GFLOP/s, reads %.0f / %.0f / %.0f GB/s at 32 KiB / 256 KiB / 4 MiB\n",
-              tidegate::InstructionSet(), tidegate::FmaPeakGflops(), tidegate::ReadGbytesPerSecond(32 << 10),
-              tidegate::ReadGbytesPerSecond(256 << 10), tidegate::ReadGbytesPerSecond(4 << 20));
+  std::printf(
+      "%s, FMA peak %.0f GFLOP/s, of bf16 pairs %.0f, reads %.0f / %.0f / %.0f GB/s at 32 KiB / 256 KiB / 4 "
+      "MiB\n",
+      tidegate::InstructionSet(), tidegate::FmaPeakGflops(), tidegate::PairPeakGflops(),
+      tidegate::ReadGbytesPerSecond(32 << 10), tidegate::ReadGbytesPerSecond(256 << 10),
+      tidegate::ReadGbytesPerSecond(4 << 20));
   std::printf("cell L    H   I     B  ns per stream-step, then of each peer its ns and its ratio\n");
   tidegate::Bench bench;
   for (const std::size_t layers : {1, 2}) {

@@ -9,13 +9,24 @@
 
 namespace tidegate {
 
+namespace {
+
+double Gflops(double (*run)(std::size_t rounds)) {
+  constexpr std::size_t kRounds = 200'000;
+  double flops = 0;
+  const double seconds = BestSeconds(9, [&] { flops = run(kRounds); });
+  return flops / seconds / 1e9;
+}
+
+}  // namespace
+
 double FmaPeakGflops() {
-  static const double peak = [] {
-    constexpr std::size_t kRounds = 200'000;
-    double flops = 0;
-    const double seconds = BestSeconds(9, [&] { flops = ChosenBenchFunctions().multiply_add(kRounds); });
-    return flops / seconds / 1e9;
-  }();
+  static const double peak = Gflops(ChosenBenchFunctions().multiply_add);
+  return peak;
+}
+
+double PairPeakGflops() {
+  static const double peak = Gflops(ChosenBenchFunctions().multiply_pairs);
   return peak;
 }
 
@@ -44,9 +55,11 @@ double RooflineNs(const StepShape& shape) {
   }
   const auto layers = static_cast<double>(shape.layers);
   const auto batch = static_cast<double>(shape.batch);
-  const double arithmetic = 2 * weights / FmaPeakGflops() + unit_ns * h * layers;
+  const double peak = shape.bf16 ? PairPeakGflops() : FmaPeakGflops();
+  const double arithmetic = 2 * weights / peak + unit_ns * h * layers;
   const double state = (shape.lstm ? 2 : 1) * h * layers;
-  const double bytes = 4 * (weights + batch * (2 * state + static_cast<double>(shape.inputs)));
+  const double bytes =
+      (shape.bf16 ? 2 : 4) * weights + 4 * batch * (2 * state + static_cast<double>(shape.inputs));
   const double memory = bytes / ReadGbytesPerSecond(static_cast<std::size_t>(bytes)) / batch;
   return std::max(arithmetic, memory);
 }

@@ -103,13 +103,33 @@ LayerProblem MakeProblem(const LayerFamily& family, std::size_t inputs, std::siz
   return problem;
 }
 
-LayerProblem RandomProblem(const LayerFamily& family, unsigned seed) {
+LayerProblem RandomProblem(const LayerFamily& family, const Sizes& largest, unsigned seed) {
   std::mt19937_64 random(seed);
-  const auto size = [&random](std::size_t least, std::size_t most) {
-    return least + random() % (most - least + 1);
+  const auto size = [&random](std::size_t most) { return 1 + random() % most; };
+  const auto magnitude = [&random](std::size_t most) {
+    std::uniform_real_distribution<double> exponent(0, std::log(static_cast<double>(most) + 1));
+    return std::min(most, static_cast<std::size_t>(std::exp(exponent(random))));
   };
-  const std::size_t inputs = size(1, 7), units = size(2, 19), batch = size(1, 5), steps = size(1, 11);
+  // A projection takes a layer of two units or more.
+  const std::size_t inputs = size(largest.inputs), units = std::max<std::size_t>(2, magnitude(largest.units));
+  const std::size_t batch = magnitude(largest.batch), steps = size(largest.steps);
   return MakeProblem(family, inputs, units, batch, steps, seed + 1);
+}
+
+LayerProblem OneStream(const LayerProblem& problem, std::size_t stream) {
+  LayerProblem one = problem;
+  one.batch = 1;
+  const auto take = [&](const Matrix& from) {
+    Matrix rows(problem.steps, from.cols);
+    for (std::size_t t = 0; t < problem.steps; ++t)
+      std::copy_n(from.row(t * problem.batch + stream), from.cols, rows.row(t));
+    return rows;
+  };
+  one.x = take(problem.x);
+  one.slope = take(problem.slope);
+  one.state = Matrix(1, problem.state.cols);
+  std::copy_n(problem.state.row(stream), problem.state.cols, one.state.data());
+  return one;
 }
 
 Matrix StepOutputs(const LayerProblem& problem, Matrix* last_state) {

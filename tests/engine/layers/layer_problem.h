@@ -34,14 +34,18 @@ struct LayerProblem {
 // Weights +-1/sqrt(H), inputs +-3, states and slopes +-1, drawn from `seed`.
 LayerProblem MakeProblem(const LayerFamily& family, std::size_t inputs, std::size_t units, std::size_t batch,
                          std::size_t steps, unsigned seed);
-// Sizes from 1 up, drawn from `seed` too.
-LayerProblem RandomProblem(const LayerFamily& family, unsigned seed);
+// Sizes from 1 to the largest drawn from `seed` too; units and batch as often small as large.
+struct Sizes {
+  std::size_t inputs, units, batch, steps;
+};
+LayerProblem RandomProblem(const LayerFamily& family, const Sizes& largest, unsigned seed);
 
 std::size_t StateFloats(const LayerSpec& spec, std::size_t inputs);
 
 // Outputs [T*B, O].
 Matrix StepOutputs(const LayerProblem& problem, Matrix* last_state = nullptr);
 Matrix SequenceOutputs(const LayerProblem& problem, Matrix* last_state = nullptr);
+LayerProblem OneStream(const LayerProblem& problem, std::size_t stream);
 std::vector<double> ReferenceOutputs(const LayerProblem& problem);
 
 // All that the loss depends on in one order: the parameters by name, x, and the states of a recurrent layer.

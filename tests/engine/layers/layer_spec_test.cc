@@ -28,6 +28,13 @@ TEST(LayerSpecTest, CountsOfParametersAreTheTextbooks) {
                 2 * (3 * h * (h + inputs + 1) + 3 * h));
       EXPECT_EQ(Count({.kind = LayerKind::kLstm, .units = h, .peepholes = true}, inputs),
                 4 * h * (h + inputs + 2) + 3 * h);
+      EXPECT_EQ(Count({.kind = LayerKind::kGruResetBefore, .units = h}, inputs),
+                3 * h * (h + inputs + 1) + 3 * h);
+      EXPECT_EQ(Count({.kind = LayerKind::kGluGru, .units = h}, inputs), 4 * h * (h + inputs + 2));
+      // A gain and a bias for each sum that is normalised, in place of the biases of the products.
+      EXPECT_EQ(Count({.kind = LayerKind::kGruLayerNorm, .units = h}, inputs), 3 * h * (h + inputs + 4));
+      EXPECT_EQ(Count({.kind = LayerKind::kLstmLayerNorm, .units = h}, inputs),
+                4 * h * (h + inputs + 4) + 2 * h);
       EXPECT_EQ(Count({.kind = LayerKind::kConv1d, .units = h, .kernel = 5}, inputs), h * (5 * inputs + 1));
     }
   }

@@ -41,6 +41,32 @@ TEST(SafetensorsTest, WhatIsWrittenIsReadBack) {
   EXPECT_EQ(WriteSafetensors(*read), bytes);
 }
 
+TEST(SafetensorsTest, LesserPrecisionsAreReadBackTheSame) {
+  for (const Precision precision : {Precision::kBf16, Precision::kInt8}) {
+    Tensors tensors = {{"head.bias", {{2}, {0.1f, 0.2f}}},
+                       {"layers.0.weight", {{3, 1, 2}, {1.5f, -0.7f, 100, 3e-5f, 0, 0}}},
+                       {"layers.0.weight_ih", {{0, 4}, {}}}};
+    ASSERT_TRUE(Reduce(precision, tensors).ok());
+    const auto read = ParseSafetensors(WriteSafetensors(tensors, precision));
+    ASSERT_TRUE(read.ok()) << read.status();
+    ASSERT_EQ(read->size(), tensors.size());
+    for (const auto& [name, tensor] : tensors) {
+      EXPECT_EQ(read->at(name).shape, tensor.shape) << name;
+      EXPECT_EQ(read->at(name).values, tensor.values) << name;
+    }
+  }
+}
+
+TEST(SafetensorsTest, BytesWantTheirScales) {
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"I8","shape":[2,4],"data_offsets":[0,8]}})", 8)),
+              HasSubstr("'w': is I8 and has no tensor of scales"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"I8","shape":[2,2],"data_offsets":[0,4]},)"
+                         R"("w.scale":{"dtype":"F32","shape":[1],"data_offsets":[4,8]}})",
+                         8)),
+              HasSubstr("scales"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"I8","shape":[],"data_offsets":[0,1]}})", 1)), HasSubstr("scales"));
+}
+
 TEST(SafetensorsTest, AFileMadeByHandIsRead) {
   const auto read = ParseSafetensors(File(kGood, 8));
   ASSERT_TRUE(read.ok()) << read.status();
@@ -60,7 +86,7 @@ TEST(SafetensorsTest, DeparturesFromTheFormatAreNamed) {
   EXPECT_THAT(Error(File(kGood, 12)), HasSubstr("cover 8 of 12"));
   EXPECT_THAT(Error(File(kGood, 4)), HasSubstr("outside the file"));
   EXPECT_THAT(Error(File(R"({"w":{"dtype":"F64","shape":[1],"data_offsets":[0,8]}})", 8)),
-              HasSubstr("only F32"));
+              HasSubstr("F32, BF16 and I8 are read"));
   EXPECT_THAT(Error(File(R"({"w":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}})", 8)),
               HasSubstr("takes 12 bytes"));
   EXPECT_THAT(Error(File(R"({"w":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}})", 8)),
