@@ -24,7 +24,16 @@ class GruCell : public Layer {
   std::size_t state_floats() const override { return kernel_.units(); }
   void Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
             Scratch& scratch) const override {
-    kernel_.Step(x, states, batch, scratch);
+    kernel_.Step({.x = x}, states, batch, scratch);
+    std::copy_n(states, batch, y);
+  }
+  std::size_t sum_floats() const override { return kernel_.sum_floats(); }
+  void InputSums(const float* const* x, float* sums, std::size_t rows, Scratch& scratch) const override {
+    kernel_.InputSums(x, sums, rows, scratch);
+  }
+  void StepFromSums(const float* sums, float* const* states, const float** y, std::size_t batch,
+                    Scratch& scratch) const override {
+    kernel_.Step({.sums = sums}, states, batch, scratch);
     std::copy_n(states, batch, y);
   }
 

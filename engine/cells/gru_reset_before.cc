@@ -29,14 +29,19 @@ GruResetBeforeCell::GruResetBeforeCell(const Tensors& tensors)
 
 void GruResetBeforeCell::Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
                               Scratch& scratch) const {
+  float* const a = scratch.Take<float>(batch * sum_floats());
+  input_.Apply(x, a, batch);
+  StepFromSums(a, states, y, batch, scratch);
+}
+
+void GruResetBeforeCell::StepFromSums(const float* a, float* const* states, const float** y,
+                                      std::size_t batch, Scratch& scratch) const {
   const std::size_t units = outputs();
-  float* const a = scratch.Take<float>(batch * 3 * units);
   float* const gate = scratch.Take<float>(batch * 2 * units);
   float* const reset = scratch.Take<float>(batch * units);
   float* const n = scratch.Take<float>(batch * units);
   const float** const reset_rows = scratch.Take<const float*>(batch);
   std::copy_n(states, batch, y);
-  input_.Apply(x, a, batch);
   gates_.Apply(y, gate, batch);
   for (std::size_t b = 0; b < batch; ++b) {
     for (std::size_t j = 0; j < 2 * units; ++j) gate[b * 2 * units + j] += a[b * 3 * units + j];

@@ -24,6 +24,12 @@ class GruResetBeforeCell : public Layer {
   std::size_t state_floats() const override { return candidate_.outputs(); }
   void Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
             Scratch& scratch) const override;
+  std::size_t sum_floats() const override { return input_.outputs(); }
+  void InputSums(const float* const* x, float* sums, std::size_t rows, Scratch&) const override {
+    input_.Apply(x, sums, rows);
+  }
+  void StepFromSums(const float* sums, float* const* states, const float** y, std::size_t batch,
+                    Scratch& scratch) const override;
 
  private:
   PackedLinear input_;      // W, b of all gates

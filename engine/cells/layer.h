@@ -20,6 +20,15 @@ class Layer {
   // either changes. The bits of a stream depend neither on its batch nor on its place in it.
   virtual void Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
                     Scratch& scratch) const = 0;
+
+  // For windows, whose inputs are all there at once: a step in two parts, the same bits. 0: it has but one.
+  virtual std::size_t sum_floats() const { return 0; }
+  // sums [rows, sum_floats()]: what a step makes of its inputs alone, for any number of rows.
+  virtual void InputSums(const float* const* /*x*/, float* /*sums*/, std::size_t /*rows*/,
+                         Scratch& /*scratch*/) const {}
+  // The rest of Step.
+  virtual void StepFromSums(const float* /*sums*/, float* const* /*states*/, const float** /*y*/,
+                            std::size_t /*batch*/, Scratch& /*scratch*/) const {}
 };
 
 }  // namespace tidegate

@@ -25,16 +25,16 @@ LstmCell::LstmCell(const Tensors& tensors, Precision precision) : kernel_(MakeKe
                                                      weight.shape[1]);
 }
 
-void LstmCell::Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
-                    Scratch& scratch) const {
+void LstmCell::Advance(const StepKernel::Inputs& inputs, float* const* states, const float** y,
+                       std::size_t batch, Scratch& scratch) const {
   if (projection_ == nullptr) {
-    kernel_.Step(x, states, batch, scratch);
+    kernel_.Step(inputs, states, batch, scratch);
   } else {
     const std::size_t width = outputs();
     float* const hidden = scratch.Take<float>(batch * kernel_.padded_units());
     const float** const rows = scratch.Take<const float*>(batch);
     float* const projected = scratch.Take<float>(batch * width);
-    kernel_.StepBeside(x, states, hidden, batch, scratch);
+    kernel_.StepBeside(inputs, states, hidden, batch, scratch);
     for (std::size_t b = 0; b < batch; ++b) rows[b] = hidden + b * kernel_.padded_units();
     projection_->Apply(rows, projected, batch);
     for (std::size_t b = 0; b < batch; ++b) std::copy_n(projected + b * width, width, states[b]);

@@ -25,9 +25,22 @@ class LstmCell : public Layer {
   std::size_t outputs() const override { return projection_ ? projection_->outputs() : kernel_.units(); }
   std::size_t state_floats() const override { return outputs() + kernel_.units(); }
   void Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
-            Scratch& scratch) const override;
+            Scratch& scratch) const override {
+    Advance({.x = x}, states, y, batch, scratch);
+  }
+  std::size_t sum_floats() const override { return kernel_.sum_floats(); }
+  void InputSums(const float* const* x, float* sums, std::size_t rows, Scratch& scratch) const override {
+    kernel_.InputSums(x, sums, rows, scratch);
+  }
+  void StepFromSums(const float* sums, float* const* states, const float** y, std::size_t batch,
+                    Scratch& scratch) const override {
+    Advance({.sums = sums}, states, y, batch, scratch);
+  }
 
  private:
+  void Advance(const StepKernel::Inputs& inputs, float* const* states, const float** y, std::size_t batch,
+               Scratch& scratch) const;
+
   StepKernel kernel_;
   std::unique_ptr<const PackedLinear> projection_;  // null: none
 };

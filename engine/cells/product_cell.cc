@@ -26,13 +26,18 @@ ProductCell::ProductCell(std::unique_ptr<GateRule> rule, const Tensors& tensors)
 
 void ProductCell::Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
                        Scratch& scratch) const {
-  const std::size_t units = rule_->units(), floats = rule_->gates() * units;
-  float* const a = scratch.Take<float>(batch * floats);
+  float* const a = scratch.Take<float>(batch * sum_floats());
+  input_.Apply(x, a, batch);
+  StepFromSums(a, states, y, batch, scratch);
+}
+
+void ProductCell::StepFromSums(const float* a, float* const* states, const float** y, std::size_t batch,
+                               Scratch& scratch) const {
+  const std::size_t units = rule_->units(), floats = sum_floats();
   float* const u = scratch.Take<float>(batch * floats);
   float* const tape = scratch.Take<float>(rule_->tape_floats());
   float* const next = scratch.Take<float>(2 * units);
   std::copy_n(states, batch, y);
-  input_.Apply(x, a, batch);
   hidden_.Apply(y, u, batch);
   for (std::size_t b = 0; b < batch; ++b) {
     float* const h = states[b];

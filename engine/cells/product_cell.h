@@ -38,6 +38,12 @@ class ProductCell : public Layer {
   std::size_t state_floats() const override { return rule_->units() * (rule_->has_cell() ? 2 : 1); }
   void Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
             Scratch& scratch) const override;
+  std::size_t sum_floats() const override { return input_.outputs(); }
+  void InputSums(const float* const* x, float* sums, std::size_t rows, Scratch&) const override {
+    input_.Apply(x, sums, rows);
+  }
+  void StepFromSums(const float* sums, float* const* states, const float** y, std::size_t batch,
+                    Scratch& scratch) const override;
 
  private:
   std::unique_ptr<GateRule> rule_;

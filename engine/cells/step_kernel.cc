@@ -93,60 +93,80 @@ StepKernel::Operands StepKernel::TakeOperands(std::size_t rows, Scratch& scratch
           scratch.Take<float>(rows * stride), stride};
 }
 
-void StepKernel::RoundOperands(const float* const* x, float* const* states, std::size_t rows,
-                               std::size_t rows_ahead, const Operands& operands) const {
+// Sets the task's x and h to what the products take of `x` and of its states.
+void StepKernel::SetOperands(const float* const* x, const Operands& operands, StepTask& task) const {
+  task.x = x;
+  task.h = task.states;
+  if (!pairs()) return;
   const auto round = [&](const float* const* from, std::size_t floats, float* to, const float** to_rows) {
     Functions().to_pairs({.from = from,
                           .to = to,
                           .to_rows = to_rows,
-                          .rows = rows,
-                          .rows_ahead = rows_ahead,
+                          .rows = task.rows,
+                          .rows_ahead = task.rows_ahead,
                           .floats = floats,
                           .stride = operands.stride});
+    return to_rows;
   };
-  round(x, inputs_, operands.words, operands.x);
-  round(states, width_, operands.words + RoundUp(inputs_, Functions().width) / 2, operands.h);
+  if (task.part != StepPart::kRest) task.x = round(x, inputs_, operands.words, operands.x);
+  if (task.part != StepPart::kInputs) {
+    float* const words = operands.words + RoundUp(inputs_, Functions().width) / 2;
+    task.h = round(task.states, width_, words, operands.h);
+  }
 }
 
-void StepKernel::StepBeside(const float* const* x, float* const* states, float* hidden, std::size_t batch,
-                            Scratch& scratch) const {
+void StepKernel::Run(StepPart part, const Rows& rows, std::size_t batch, Scratch& scratch) const {
   const StepForms& forms = pairs() ? Functions().pairs : Functions().floats;
   const auto step = gating_ == Gating::kGru    ? forms.gru
                     : gating_ == Gating::kLstm ? forms.lstm
                                                : forms.peephole_lstm;
-  const std::size_t padded = padded_units();
-  const std::size_t state_floats = width_ + (gating_ == Gating::kGru ? 0 : units_);
+  const auto from = [](auto* p, std::size_t first) { return p == nullptr ? nullptr : p + first; };
   const Operands operands = pairs() ? TakeOperands(std::min(batch, kChunk), scratch) : Operands{};
   for (std::size_t first = 0; first < batch; first += kChunk) {
-    const std::size_t rows = std::min(kChunk, batch - first);
-    if (pairs()) RoundOperands(x + first, states + first, rows, batch - first, operands);
-    step({.panels = panels_.data(),
-          .x = pairs() ? operands.x : x + first,
-          .h = pairs() ? operands.h : states + first,
-          .states = states + first,
-          .hidden = hidden == nullptr ? nullptr : hidden + first * padded,
-          .rows = rows,
-          .rows_ahead = batch - first,
-          .state_floats = state_floats,
-          .input_terms = Terms(inputs_),
-          .hidden_terms = Terms(width_),
-          .units = units_,
-          .width = width_,
-          .backward = scratch.backward});
+    StepTask task{.panels = panels_.data(),
+                  .x = nullptr,
+                  .h = nullptr,
+                  .states = from(rows.states, first),
+                  .sums = from(rows.sums, first * sum_floats()),
+                  .hidden = from(rows.hidden, first * padded_units()),
+                  .part = part,
+                  .rows = std::min(kChunk, batch - first),
+                  .rows_ahead = part == StepPart::kInputs ? 0 : batch - first,
+                  .state_floats = width_ + (gating_ == Gating::kGru ? 0 : units_),
+                  .input_terms = Terms(inputs_),
+                  .hidden_terms = Terms(width_),
+                  .units = units_,
+                  .width = width_,
+                  .backward = scratch.backward};
+    SetOperands(from(rows.x, first), operands, task);
+    step(task);
     scratch.backward = !scratch.backward;
   }
 }
 
-void StepKernel::Step(const float* const* x, float* const* states, std::size_t batch,
-                      Scratch& scratch) const {
+void StepKernel::InputSums(const float* const* x, float* sums, std::size_t rows, Scratch& scratch) const {
+  Run(StepPart::kInputs, {.x = x, .sums = sums}, rows, scratch);
+}
+
+void StepKernel::StepBeside(const Inputs& inputs, float* const* states, float* hidden, std::size_t batch,
+                            Scratch& scratch) const {
+  // The kernel reads the sums of this part and does not write them.
+  Run(inputs.sums == nullptr ? StepPart::kWhole : StepPart::kRest,
+      {.x = inputs.x, .states = states, .sums = const_cast<float*>(inputs.sums), .hidden = hidden}, batch,
+      scratch);
+}
+
+void StepKernel::Step(const Inputs& inputs, float* const* states, std::size_t batch, Scratch& scratch) const {
   const std::size_t padded = padded_units();
   if (pairs() || padded <= Functions().panels_together(std::min(batch, kChunk)) * Functions().width) {
-    return StepBeside(x, states, nullptr, batch, scratch);  // no unit still reads an h that is replaced
+    return StepBeside(inputs, states, nullptr, batch, scratch);  // no unit still reads an h that is replaced
   }
   float* const hidden = scratch.Take<float>(std::min(batch, kChunk) * padded);
   for (std::size_t first = 0; first < batch; first += kChunk) {
     const std::size_t rows = std::min(kChunk, batch - first);
-    StepBeside(x + first, states + first, hidden, rows, scratch);
+    const Inputs part = {inputs.x == nullptr ? nullptr : inputs.x + first,
+                         inputs.sums == nullptr ? nullptr : inputs.sums + first * sum_floats()};
+    StepBeside(part, states + first, hidden, rows, scratch);
     for (std::size_t r = 0; r < rows; ++r) {
       std::memcpy(states[first + r], hidden + r * padded, units_ * sizeof(float));
     }

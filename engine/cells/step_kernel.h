@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/cells/recurrent_weights.h"
+#include "engine/cells/step_kernel_isa.h"
 #include "engine/tensor/precision.h"
 #include "engine/tensor/scratch.h"
 
@@ -34,17 +35,36 @@ class StepKernel {
   std::size_t inputs() const { return inputs_; }
   std::size_t units() const { return units_; }
 
-  // x: B pointers to rows of I floats. states: B pointers to distinct states, h [H] and for an LSTM s [H]
-  // behind it; changed in place. Requires P = H.
-  void Step(const float* const* x, float* const* states, std::size_t batch, Scratch& scratch) const;
+  // What the streams of a batch read: B pointers to rows of I floats, or what InputSums made of them.
+  struct Inputs {
+    const float* const* x = nullptr;
+    const float* sums = nullptr;  // [B, sum_floats()]
+  };
+
+  // states: B pointers to distinct states, h [H] and for an LSTM s [H] behind it; changed in place. Requires
+  // P = H.
+  void Step(const Inputs& inputs, float* const* states, std::size_t batch, Scratch& scratch) const;
 
   // The same for any P: the states are h [P], then s [H]. h stays as it is; its successors before a
   // projection, o * tanh(s'), go to `hidden`, rows of padded_units() floats of which the first H count.
-  void StepBeside(const float* const* x, float* const* states, float* hidden, std::size_t batch,
+  void StepBeside(const Inputs& inputs, float* const* states, float* hidden, std::size_t batch,
                   Scratch& scratch) const;
   std::size_t padded_units() const;  // H rounded up to whole vectors
 
+  // sums [rows, sum_floats()]: bias and inputs of every gate, the first part of a step. A step from them
+  // gives the bits of the whole one.
+  void InputSums(const float* const* x, float* sums, std::size_t rows, Scratch& scratch) const;
+  std::size_t sum_floats() const { return 4 * padded_units(); }
+
  private:
+  struct Rows {  // of a batch, as in StepTask
+    const float* const* x = nullptr;
+    float* const* states = nullptr;
+    float* sums = nullptr;
+    float* hidden = nullptr;
+  };
+  void Run(StepPart part, const Rows& rows, std::size_t batch, Scratch& scratch) const;
+
   bool pairs() const { return precision_ != Precision::kF32; }
   // Operands of a run of inputs or hidden units: floats, or pairs of bf16.
   std::size_t Terms(std::size_t values) const { return pairs() ? (values + 1) / 2 : values; }
@@ -56,8 +76,7 @@ class StepKernel {
     std::size_t stride;
   };
   Operands TakeOperands(std::size_t rows, Scratch& scratch) const;
-  void RoundOperands(const float* const* x, float* const* states, std::size_t rows, std::size_t rows_ahead,
-                     const Operands& operands) const;
+  void SetOperands(const float* const* x, const Operands& operands, StepTask& task) const;
 
   Gating gating_;
   Precision precision_;

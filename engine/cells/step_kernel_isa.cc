@@ -104,30 +104,45 @@ __attribute__((always_inline)) inline void Accumulate(Vec (&sum)[kRows][kPanels]
 }
 
 // New hidden states of kRows streams for kPanels panels from `panel` on.
-template <std::size_t kRows, std::size_t kPanels, typename Cell, typename Term>
+template <std::size_t kRows, std::size_t kPanels, typename Cell, typename Term, StepPart kPart>
 void Tile(const StepTask& task, std::size_t row, std::size_t panel) {
   constexpr std::size_t kFirst = 4 + Cell::kPeepholes;  // vectors before the weights
   const std::size_t stride = (kFirst + (task.input_terms + task.hidden_terms) * Cell::kGates) * kWidth;
   const float* const weights = task.panels + panel * stride;
+  const std::size_t padded = (task.units + kWidth - 1) / kWidth * kWidth;
   const float* x[kRows];
   const float* h[kRows];
+  float* sums[kRows];  // of the first panel
   Vec sum[kRows][kPanels][4];
 #pragma GCC unroll 8
   for (std::size_t r = 0; r < kRows; ++r) {
-    x[r] = task.x[row + r];
-    h[r] = task.h[row + r];
+    if constexpr (kPart != StepPart::kRest) x[r] = task.x[row + r];
+    if constexpr (kPart != StepPart::kInputs) h[r] = task.h[row + r];
+    if constexpr (kPart != StepPart::kWhole) sums[r] = task.sums + 4 * ((row + r) * padded + panel * kWidth);
 #pragma GCC unroll 8
     for (std::size_t p = 0; p < kPanels; ++p) {
 #pragma GCC unroll 8
-      for (std::size_t g = 0; g < 4; ++g) sum[r][p][g] = Load(weights + p * stride + g * kWidth);
+      for (std::size_t g = 0; g < 4; ++g) {
+        const float* const first = kPart == StepPart::kRest ? sums[r] + p * 4 * kWidth : weights + p * stride;
+        sum[r][p][g] = Load(first + g * kWidth);
+      }
     }
   }
   const float* const input_weights = weights + kFirst * kWidth;
   const float* const hidden_weights = input_weights + task.input_terms * Cell::kGates * kWidth;
-  Accumulate<kRows, kPanels, Cell, Term>(sum, x, input_weights, stride, task.input_terms, Cell::kInputSum);
+  if constexpr (kPart != StepPart::kRest) {
+    Accumulate<kRows, kPanels, Cell, Term>(sum, x, input_weights, stride, task.input_terms, Cell::kInputSum);
+  }
+  if constexpr (kPart == StepPart::kInputs) {
+#pragma GCC unroll 8
+    for (std::size_t r = 0; r < kRows; ++r) {
+#pragma GCC unroll 16
+      for (std::size_t i = 0; i < 4 * kPanels; ++i) Store(sums[r] + i * kWidth, sum[r][i / 4][i % 4]);
+    }
+    return;
+  }
   Accumulate<kRows, kPanels, Cell, Term>(sum, h, hidden_weights, stride, task.hidden_terms, Cell::kHiddenSum);
 
-  const std::size_t padded = (task.units + kWidth - 1) / kWidth * kWidth;
 #pragma GCC unroll 8
   for (std::size_t p = 0; p < kPanels; ++p) {
     const std::size_t unit = (panel + p) * kWidth;
@@ -155,21 +170,21 @@ void FetchStates(const StepTask& task, std::size_t first, std::size_t rows) {
 
 // All rows for kPanels panels: tiles of full height, then one that is lower. The first panels of a step fetch
 // the states of later rows, which may lie anywhere in a large table.
-template <std::size_t kPanels, typename Cell, typename Term, std::size_t kRows>
+template <std::size_t kPanels, typename Cell, typename Term, StepPart kPart, std::size_t kRows>
 void Rows(const StepTask& task, std::size_t panel, std::size_t row, std::size_t fetch) {
   for (; row + kRows <= task.rows; row += kRows) {
     if (row < fetch) FetchStates(task, row + kFetchAhead, kRows);
-    Tile<kRows, kPanels, Cell, Term>(task, row, panel);
+    Tile<kRows, kPanels, Cell, Term, kPart>(task, row, panel);
   }
-  if constexpr (kRows > 1) Rows<kPanels, Cell, Term, kRows - 1>(task, panel, row, fetch);
+  if constexpr (kRows > 1) Rows<kPanels, Cell, Term, kPart, kRows - 1>(task, panel, row, fetch);
 }
 
 // Panels that one tile takes: few rows leave registers for several at once, which hides the latency of the
 // multiply-adds.
 std::size_t PanelsTogether(std::size_t rows) { return rows == 1 ? kTilePanels : rows == 2 ? 2 : 1; }
 
-template <typename Cell, typename Term>
-void Step(const StepTask& task) {
+template <typename Cell, typename Term, StepPart kPart>
+void Steps(const StepTask& task) {
   const std::size_t panels = (task.units + kWidth - 1) / kWidth;
   const std::size_t together = PanelsTogether(task.rows);
   std::size_t fetch = task.rows_ahead > kFetchAhead ? task.rows_ahead - kFetchAhead : 0;
@@ -179,19 +194,31 @@ void Step(const StepTask& task) {
     const std::size_t panel = task.backward ? panels - done - count : done;
     switch (count) {
       case 4:
-        Rows<4, Cell, Term, 1>(task, panel, 0, fetch);
+        Rows<4, Cell, Term, kPart, 1>(task, panel, 0, fetch);
         break;
       case 3:
-        Rows<3, Cell, Term, 1>(task, panel, 0, fetch);
+        Rows<3, Cell, Term, kPart, 1>(task, panel, 0, fetch);
         break;
       case 2:
-        Rows<2, Cell, Term, 2>(task, panel, 0, fetch);
+        Rows<2, Cell, Term, kPart, 2>(task, panel, 0, fetch);
         break;
       default:
-        Rows<1, Cell, Term, kTileRows>(task, panel, 0, fetch);
+        Rows<1, Cell, Term, kPart, kTileRows>(task, panel, 0, fetch);
     }
     done += count;
     fetch = 0;
+  }
+}
+
+template <typename Cell, typename Term>
+void Step(const StepTask& task) {
+  switch (task.part) {
+    case StepPart::kWhole:
+      return Steps<Cell, Term, StepPart::kWhole>(task);
+    case StepPart::kInputs:
+      return Steps<Cell, Term, StepPart::kInputs>(task);
+    case StepPart::kRest:
+      return Steps<Cell, Term, StepPart::kRest>(task);
   }
 }
 

@@ -4,14 +4,22 @@
 
 namespace tidegate {
 
+enum class StepPart {
+  kWhole,
+  kInputs,
+  kRest
+};  // kInputs: bias and inputs, into `sums`; kRest: from there on
+
 // One chunk of streams for StepKernel, for one instruction set; step_kernel_isa.cc is compiled once for each.
 struct StepTask {
   const float* panels;    // packed weights, see step_kernel.h
   const float* const* x;  // [rows] operands: rows of `input_terms` floats, or pairs (vec.h)
   const float* const* h;  // [rows] operands: rows of `hidden_terms`; of floats: the states themselves
   float* const* states;   // [rows]
+  float* sums;            // [rows, 4 * units rounded up to whole vectors]; of kInputs and kRest
   float* hidden;          // [rows, units rounded up to whole vectors]: new hidden states;
                           // null: into the states, which no other panel reads
+  StepPart part;
   std::size_t rows;
   std::size_t rows_ahead;    // rows of this and all later chunks: what may be fetched early
   std::size_t state_floats;  // of one stream

@@ -34,22 +34,28 @@ class Problem {
   Problem(const StepShape& shape, std::mt19937& random)
       : shape_(shape), x_(shape.batch * shape.inputs, 0.5f) {
     const LayerSpec spec = {.kind = shape.lstm ? LayerKind::kLstm : LayerKind::kGru, .units = shape.units};
+    std::vector<LayerSpec> specs(shape.layers, spec);
+    if (shape.filters > 0) {
+      specs.insert(
+          specs.begin(),
+          {.kind = LayerKind::kConv1d, .units = shape.filters, .kernel = StepShape::kKernel, .relu = true});
+    }
     std::size_t inputs = shape.inputs;
     Tensors all;
-    for (std::size_t layer = 0; layer < shape.layers; ++layer) {
-      Tensors tensors = ZeroParameters(spec, inputs);
+    for (std::size_t layer = 0; layer < specs.size(); ++layer) {
+      Tensors tensors = ZeroParameters(specs[layer], inputs);
       const float bound = 1 / std::sqrt(static_cast<float>(shape.units));
       std::uniform_real_distribution<float> uniform(-bound, bound);
       for (auto& [name, tensor] : tensors) {
         for (float& v : tensor.values) v = uniform(random);
         all[std::to_string(layer) + "." + name] = tensor;
       }
+      inputs = OutputsOf(specs[layer]);
+      if (!IsRecurrent(specs[layer].kind)) continue;
       weights_.emplace_back(tensors);
       h_.emplace_back(shape.batch * shape.units);
       s_.emplace_back(shape.batch * shape.units);
-      inputs = shape.units;
     }
-    const std::vector<LayerSpec> specs(shape.layers, spec);
     const auto make = [&](Precision precision, const Tensors& tensors) {
       return std::make_unique<const LayerStack>(specs, shape.inputs, LayerStack::Chains::kSingle, tensors,
                                                 precision);
@@ -156,6 +162,23 @@ class Bench {
     std::fflush(stdout);
   }
 
+  // The whole network against its roofline and the frameworks; oneDNN has no such step.
+  void RunConvolved(const StepShape& shape) {
+    Problem problem(shape, random_);
+    const double ours =
+        CompareSeconds({[&] { problem.Ours(); }}, 9, 0.01)[0] * 1e9 / static_cast<double>(shape.batch);
+    const double roofline = RooflineNs(shape);
+    std::printf("CNN-%-4s %4zu %3zu %5zu %10.1f  roofline %10.1f %5.2f", shape.lstm ? "LSTM" : "GRU",
+                shape.units, shape.inputs, shape.batch, ours, roofline, ours / roofline);
+    ratios_["6 CNN: ours / roofline"].Add(shape.batch, ours / roofline);
+    for (const auto& [name, ns] : frameworks_.Measure(shape)) {
+      std::printf("  %s %10.1f %6.2f", name.c_str(), ns, ns / ours);
+      ratios_["7 CNN: " + name + " / ours"].Add(shape.batch, ns / ours);
+    }
+    std::printf("\n");
+    std::fflush(stdout);
+  }
+
   void Summary() const {
     std::printf("\ngeometric means over the grid (least-most)\n");
     for (const auto& [name, ratios] : ratios_) ratios.Print(name.substr(2));
@@ -197,6 +220,14 @@ int main() {
             bench.Run({.lstm = lstm, .layers = layers, .inputs = inputs, .units = units, .batch = batch});
           }
         }
+      }
+    }
+  }
+  for (const bool lstm : {false, true}) {
+    for (const std::size_t inputs : {1, 8}) {
+      for (const std::size_t batch : {1, 4, 16, 64, 256, 1024}) {
+        bench.RunConvolved(
+            {.lstm = lstm, .layers = 1, .inputs = inputs, .units = 64, .batch = batch, .filters = 16});
       }
     }
   }

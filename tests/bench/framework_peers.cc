@@ -55,8 +55,8 @@ std::vector<std::pair<std::string, double>> FrameworkPeers::Measure(const StepSh
   std::vector<std::pair<std::string, double>> measured;
   for (const Interpreter& interpreter : interpreters_) {
     if (interpreter.frameworks.empty()) continue;
-    std::fprintf(interpreter.to, "%s %zu %zu %zu %zu\n", shape.lstm ? "lstm" : "gru", shape.inputs,
-                 shape.units, shape.layers, shape.batch);
+    std::fprintf(interpreter.to, "%s %zu %zu %zu %zu %zu\n", shape.lstm ? "lstm" : "gru", shape.inputs,
+                 shape.units, shape.layers, shape.batch, shape.filters);
     std::fflush(interpreter.to);
     std::istringstream numbers(ReadLine(interpreter.from));
     for (const std::string& name : interpreter.frameworks) {

@@ -2,7 +2,8 @@
 """Times one recurrent step (T = 1) in PyTorch and ONNX Runtime, whichever can be imported, one thread, f32.
 
 Started by cell_step_bench (framework_peers.h), once for each interpreter in TIDEGATE_BENCH_PYTHON. First prints the
-names of the frameworks it has; then answers each line "gru|lstm INPUTS UNITS LAYERS BATCH" on stdin with the nanoseconds
+names of the frameworks it has; then answers each line "gru|lstm INPUTS UNITS LAYERS BATCH
+FILTERS" on stdin with the nanoseconds
 of one step of one stream in each of them, the state carried from step to step, the best of its forms:
   torch        nn.GRU / nn.LSTM and their cells, eager and TorchScript
   onnxruntime  the GRU / LSTM operator and a graph of MatMuls, with bound inputs and outputs; the time of a call that
@@ -12,6 +13,7 @@ import sys
 import time
 
 SECONDS = 0.02  # of one measurement; the median of 5
+KERNEL = 5  # readings under each filter of a convolution below the recurrent layers, which keeps the last of them
 
 
 def measure(call):
@@ -41,8 +43,10 @@ class Torch:
         torch.set_grad_enabled(False)
         self.torch = torch
 
-    def ns(self, kind, inputs, units, layers, batch):
+    def ns(self, kind, inputs, units, layers, batch, filters):
         torch = self.torch
+        if filters > 0:
+            return measure(self.convolved(kind, inputs, units, layers, batch, filters)) * 1e9 / batch
         network = {"gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[kind](inputs, units, layers).eval()
         x = torch.randn(1, batch, inputs)
         h = torch.zeros(layers, batch, units)
@@ -65,6 +69,21 @@ class Torch:
 
         def step():
             state[0] = network(x, state[0])[1]
+
+        return step
+
+    def convolved(self, kind, inputs, units, layers, batch, filters):
+        torch = self.torch
+        front, x = torch.nn.Conv1d(inputs, filters, KERNEL).eval(), torch.randn(batch, inputs, 1)
+        cell = {"gru": torch.nn.GRUCell, "lstm": torch.nn.LSTMCell}[kind]
+        cells = [cell(filters if i == 0 else units, units).eval() for i in range(layers)]
+        y = torch.zeros(batch, filters)
+        above, past = self.cells(cells, y, units, kind), [torch.randn(batch, inputs, KERNEL)]
+
+        def step():
+            past[0] = torch.cat((past[0][:, :, 1:], x), 2)
+            y.copy_(torch.relu(front(past[0]))[:, :, 0])
+            above()
 
         return step
 
@@ -115,13 +134,35 @@ class OnnxRuntime:
     def random(self, *shape):
         return self.np.random.default_rng(1).uniform(-0.1, 0.1, shape).astype(self.np.float32)
 
-    def ns(self, kind, inputs, units, layers, batch):
-        forms = [self.operator, self.matmuls]
-        return min(measure(f(kind, inputs, units, layers, batch)) - self.nothing for f in forms) * 1e9 / batch
+    def ns(self, *shape):
+        batch = shape[4]
+        return min(measure(f(*shape)) - self.nothing for f in [self.operator, self.matmuls]) * 1e9 / batch
 
-    def operator(self, kind, inputs, units, layers, batch):
+    def convolution(self, inputs, filters, batch, nodes, weights, feeds, carried):
+        """The filters over the last readings, as one product; the name of its output [B, filters]."""
+        make = self.onnx.helper.make_node
+        feeds["past"] = self.random(batch, KERNEL * inputs)
+        carried["now"] = "past"
+        weights["k"], weights["kb"] = self.random(KERNEL * inputs, filters), self.random(filters)
+        for name, value in {"from": inputs, "to": KERNEL * inputs, "axis": 1}.items():
+            weights[name] = self.np.array([value])
+        nodes += [
+            make("Slice", ["past", "from", "to", "axis"], ["kept"]),
+            make("Concat", ["kept", "x"], ["now"], axis=1),
+            make("Gemm", ["now", "k", "kb"], ["sums"]),
+            make("Relu", ["sums"], ["filtered"]),
+        ]
+        return "filtered"
+
+    def operator(self, kind, inputs, units, layers, batch, filters):
         make, gates = self.onnx.helper.make_node, 3 if kind == "gru" else 4
         nodes, weights, feeds, carried, width, y = [], {}, {"x": self.random(1, batch, inputs)}, {}, inputs, "x"
+        if filters > 0:
+            feeds["x"] = self.random(batch, inputs)
+            weights["first"] = self.np.array([0])
+            rows = self.convolution(inputs, filters, batch, nodes, weights, feeds, carried)
+            nodes.append(make("Unsqueeze", [rows, "first"], ["y"]))
+            width, y = filters, "y"
         for i in range(layers):
             weights[f"w{i}"] = self.random(1, gates * units, width)
             weights[f"r{i}"] = self.random(1, gates * units, units)
@@ -138,10 +179,12 @@ class OnnxRuntime:
             width, y = units, f"g{i}"
         return self.bound(self.graph(nodes, weights, list(feeds), list(carried)), feeds, carried)
 
-    def matmuls(self, kind, inputs, units, layers, batch):
+    def matmuls(self, kind, inputs, units, layers, batch, filters):
         gates = 3 if kind == "gru" else 4
         nodes, weights, feeds, carried = [], {}, {"x": self.random(batch, inputs)}, {}
         width, y = inputs, "x"
+        if filters > 0:
+            width, y = filters, self.convolution(inputs, filters, batch, nodes, weights, feeds, carried)
 
         def add(op, names, count=1, **more):
             out = [f"v{len(nodes)}_{k}" for k in range(count)]

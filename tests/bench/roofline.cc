@@ -49,6 +49,13 @@ double RooflineNs(const StepShape& shape) {
   const auto h = static_cast<double>(shape.units);
   double weights = 0;  // floats
   double inputs = static_cast<double>(shape.inputs);
+  double past = 0;  // floats of a stream
+  if (shape.filters > 0) {
+    const auto filters = static_cast<double>(shape.filters);
+    weights = filters * StepShape::kKernel * inputs;
+    past = (StepShape::kKernel - 1) * inputs;
+    inputs = filters;
+  }
   for (std::size_t layer = 0; layer < shape.layers; ++layer) {
     weights += gates * h * (inputs + h);
     inputs = h;
@@ -57,7 +64,7 @@ double RooflineNs(const StepShape& shape) {
   const auto batch = static_cast<double>(shape.batch);
   const double peak = shape.bf16 ? PairPeakGflops() : FmaPeakGflops();
   const double arithmetic = 2 * weights / peak + unit_ns * h * layers;
-  const double state = (shape.lstm ? 2 : 1) * h * layers;
+  const double state = (shape.lstm ? 2 : 1) * h * layers + past;
   const double bytes =
       (shape.bf16 ? 2 : 4) * weights + 4 * batch * (2 * state + static_cast<double>(shape.inputs));
   const double memory = bytes / ReadGbytesPerSecond(static_cast<std::size_t>(bytes)) / batch;

@@ -20,8 +20,8 @@ namespace {
 constexpr std::size_t kStreams = 1024;
 constexpr std::size_t kInputs = 3;
 constexpr std::size_t kWindow = 3;  // readings of a bidirectional layer's window
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr std::size_t kStride = 61;  // sanitizers are slow: some of the sizes
+#if defined(TIDEGATE_SLOW)
+constexpr std::size_t kStride = 61;  // sanitizers and emulators are slow: some of the sizes
 #else
 constexpr std::size_t kStride = 1;
 #endif

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <random>
 
 #include "engine/layers/make_layer.h"
@@ -118,6 +119,14 @@ LayerProblem RandomProblem(const LayerFamily& family, const Sizes& largest, unsi
   const std::size_t inputs = size(largest.inputs), units = std::max(least, magnitude(largest.units));
   const std::size_t batch = magnitude(largest.batch), steps = size(largest.steps);
   return MakeProblem(family, inputs, units, batch, steps, seed + 1);
+}
+
+LayerProblem Rounded(LayerProblem problem, Precision precision) {
+  Tensors named;
+  for (const auto& [name, tensor] : problem.parameters) named["layers.0." + name] = tensor;
+  if (!Reduce(precision, named).ok()) std::abort();
+  problem.parameters = Below("layers.0.", named);
+  return problem;
 }
 
 LayerProblem OneStream(const LayerProblem& problem, std::size_t stream) {

@@ -7,6 +7,7 @@
 
 #include "engine/layers/layer_spec.h"
 #include "engine/tensor/matrix.h"
+#include "engine/tensor/precision.h"
 #include "engine/tensor/tensors.h"
 
 // One problem to set any kind of layer, and one way to have it answered by the step form, by the sequence
@@ -45,6 +46,7 @@ std::size_t StateFloats(const LayerSpec& spec, std::size_t inputs);
 // Outputs [T*B, O].
 Matrix StepOutputs(const LayerProblem& problem, Matrix* last_state = nullptr);
 Matrix SequenceOutputs(const LayerProblem& problem, Matrix* last_state = nullptr);
+LayerProblem Rounded(LayerProblem problem, Precision precision);  // its weights
 LayerProblem OneStream(const LayerProblem& problem, std::size_t stream);
 std::vector<double> ReferenceOutputs(const LayerProblem& problem);
 

@@ -83,15 +83,6 @@ class RoundedStep {
   const float* state_;
 };
 
-// Weights rounded as those of a model's layer.
-LayerProblem Rounded(LayerProblem problem, Precision precision) {
-  Tensors named;
-  for (const auto& [name, tensor] : problem.parameters) named["layers.0." + name] = tensor;
-  EXPECT_TRUE(Reduce(precision, named).ok());
-  problem.parameters = Below("layers.0.", named);
-  return problem;
-}
-
 std::vector<LayerFamily> Families() {  // those that multiply in the weights' precision
   std::vector<LayerFamily> families = LayerFamilies();
   std::erase_if(families, [](const LayerFamily& f) {

@@ -15,8 +15,8 @@
 namespace tidegate {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kSlow = true;  // sanitizers are
+#if defined(TIDEGATE_SLOW)
+constexpr bool kSlow = true;  // sanitizers and emulators are
 #else
 constexpr bool kSlow = false;
 #endif
