@@ -66,6 +66,23 @@ TEST_F(CommandLineTest, AServerThatDoesNotAnswerIsSaidSoon) {
   EXPECT_THAT(push.err, HasSubstr("no server answers at 127.0.0.1:1 within 5s"));
 }
 
+TEST_F(CommandLineTest, InspectConvertsToLesserWeightsAndSaysWhatThatCosts) {
+  WriteTinyModel(folder_.path());
+  const std::string version = (folder_.path() / "tiny" / "1").string();
+  for (const std::string precision : {"bf16", "int8"}) {
+    const std::string output = (folder_.path() / precision).string();
+    const Process::Result convert =
+        RunTidegate({"inspect", version, "--convert", precision, "--output", output});
+    EXPECT_EQ(convert.exit_code, 0) << convert.err;
+    EXPECT_THAT(convert.out, AllOf(HasSubstr("golden forecasts"), HasSubstr("MAE against")));
+    EXPECT_THAT(RunTidegate({"inspect", output}).out, HasSubstr("weights in     " + precision));
+    EXPECT_THAT(RunTidegate({"inspect", version, "--convert", precision, "--output", output}).err,
+                HasSubstr("name another folder"));
+  }
+  EXPECT_NE(RunTidegate({"inspect", version, "--convert", "fp8", "--output", "x"}).exit_code, 0);
+  EXPECT_NE(RunTidegate({"inspect", version, "--convert", "bf16"}).exit_code, 0);
+}
+
 TEST_F(CommandLineTest, InspectRefusesADamagedModel) {
   WriteTinyModel(folder_.path());
   const std::filesystem::path version = folder_.path() / "tiny" / "1";
