@@ -11,7 +11,7 @@ namespace tidegate {
 const TensorKernels& ChosenKernels() {
   static const TensorKernels& chosen = []() -> const TensorKernels& {
     const char* const set = std::getenv("TIDEGATE_MAX_ISA");
-    const absl::string_view at_most = set == nullptr ? "avx512_bf16" : set;
+    [[maybe_unused]] const absl::string_view at_most = set == nullptr ? "avx512_bf16" : set;
 #if defined(__x86_64__)
     const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
                             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");

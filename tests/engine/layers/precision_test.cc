@@ -126,7 +126,12 @@ TEST_P(PrecisionTest, StepAgreesWithTheSumsOfRoundedOperands) {
 }
 
 TEST_P(PrecisionTest, AStreamsBitsDoNotDependOnItsBatch) {
-  constexpr std::size_t kStreams = 300;
+  constexpr std::size_t kStreams = 200;
+#if defined(TIDEGATE_SLOW)
+  constexpr std::size_t kStride = 13;  // sanitizers and emulators are slow
+#else
+  constexpr std::size_t kStride = 1;
+#endif
   const auto& [family, precision] = GetParam();
   const LayerProblem problem = Rounded(MakeProblem(family, 3, 33, kStreams, 1, 1), precision);
   const auto layer = MakeLayer(problem.spec, problem.parameters, precision);
@@ -149,7 +154,7 @@ TEST_P(PrecisionTest, AStreamsBitsDoNotDependOnItsBatch) {
   std::vector<std::size_t> order(kStreams);
   std::iota(order.begin(), order.end(), 0);
   std::mt19937 random(1);
-  for (std::size_t batch = 1; batch <= kStreams; ++batch) {
+  for (std::size_t batch = 1; batch <= kStreams; batch += kStride) {
     std::ranges::shuffle(order, random);
     const std::vector<std::size_t> streams(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(batch));
     const Matrix together = run(streams);
