@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "server/shard/stream_handles.h"
 #include "server/shard/work.h"
@@ -18,6 +20,7 @@ struct Exchange : Work {
   v1::PushRequest request;
   v1::PushResponse response;
   StreamHandles message_handles;  // of a call with one message
+  std::vector<std::uint8_t> wanted_levels;
 };
 
 }  // namespace tidegate

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "server/rpc/limits.h"
 
 namespace tidegate {
@@ -12,6 +13,23 @@ namespace {
 template <typename Field>
 auto View(const Field& field) {
   return std::span(field.data(), static_cast<std::size_t>(field.size()));
+}
+
+absl::Status CheckWanted(const v1::PushRequest& request, const ModelSpec& spec) {
+  if (request.horizon() > spec.horizon) {
+    return absl::InvalidArgumentError(absl::StrCat("horizon: ", request.horizon(), " steps; model '",
+                                                   spec.name, "' forecasts ", spec.horizon));
+  }
+  auto from = spec.quantiles.begin();  // rising, so the next is further on
+  for (const float level : request.quantile()) {
+    from = std::find(from, spec.quantiles.end(), level);
+    if (from++ == spec.quantiles.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("quantile: ", level, "; model '", spec.name,
+                                                     "' forecasts ", absl::StrJoin(spec.quantiles, ", "),
+                                                     ": send some of these, rising"));
+    }
+  }
+  return absl::OkStatus();
 }
 
 // `n` entries of unspecified value.
@@ -25,13 +43,21 @@ auto Room(Field* field, std::size_t n) {
 
 }  // namespace
 
-std::size_t AnswerBytes(const ModelSpec& spec) {
-  // outcome and reason take a byte each; anomaly_score, steps and quality four.
-  return spec.outputs() * sizeof(float) + 14;
+std::size_t WantedFloats(const v1::PushRequest& request, const ModelSpec& spec) {
+  if (request.acknowledge_only()) return 0;
+  const std::size_t levels = request.quantile_size() == 0 ? spec.quantiles.size()
+                                                          : static_cast<std::size_t>(request.quantile_size());
+  return levels * (request.horizon() == 0 ? spec.horizon : request.horizon());
 }
 
-std::size_t MaxMessageReadings(const ModelSpec& spec) {
-  return std::clamp<std::size_t>(limits::kAnswerBytes / AnswerBytes(spec), 1, limits::kMessageReadings);
+std::size_t AnswerBytes(std::size_t wanted_floats) {
+  // outcome and reason take a byte each; anomaly_score, steps and quality four.
+  return wanted_floats * sizeof(float) + 14;
+}
+
+std::size_t MaxMessageReadings(std::size_t wanted_floats) {
+  return std::clamp<std::size_t>(limits::kAnswerBytes / AnswerBytes(wanted_floats), 1,
+                                 limits::kMessageReadings);
 }
 
 absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec, std::size_t handles_named) {
@@ -39,9 +65,10 @@ absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec,
   const auto values = static_cast<std::size_t>(request.value_size());
   const auto handles = static_cast<std::size_t>(request.handle_size());
   const auto ids = static_cast<std::size_t>(request.stream_id_size());
-  if (const std::size_t most = MaxMessageReadings(spec); readings > most) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(readings, " readings in a message; the most for model '", spec.name, "' are ", most));
+  if (auto s = CheckWanted(request, spec); !s.ok()) return s;
+  if (const std::size_t most = MaxMessageReadings(WantedFloats(request, spec)); readings > most) {
+    return absl::InvalidArgumentError(absl::StrCat(readings, " readings in a message; the most for model '",
+                                                   spec.name, "', with the forecasts asked for, are ", most));
   }
   if (values != readings * spec.features.size()) {
     return absl::InvalidArgumentError(absl::StrCat(
@@ -78,17 +105,30 @@ void PrepareExchange(const ModelSpec& spec, Exchange& exchange) {
   const std::size_t n = exchange.timestamp_ns.size();
   exchange.outcome = Room(response.mutable_outcome(), n);
   exchange.reason = Room(response.mutable_reason(), n);
-  exchange.forecast = Room(response.mutable_forecast(), n * spec.outputs());
+  exchange.forecast = Room(response.mutable_forecast(), n * WantedFloats(request, spec));
   exchange.anomaly_score = Room(response.mutable_anomaly_score(), n);
   exchange.steps = Room(response.mutable_steps(), n);
   exchange.quality = Room(response.mutable_quality(), n);
-  response.set_horizon(static_cast<std::uint32_t>(spec.horizon));
-  response.mutable_quantile()->Assign(spec.quantiles.begin(), spec.quantiles.end());
+  exchange.wanted_levels.clear();
+  response.clear_quantile();
+  for (std::size_t q = 0; q < spec.quantiles.size(); ++q) {
+    const float level = spec.quantiles[q];
+    const auto& wanted = request.quantile();
+    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), level) == wanted.end()) continue;
+    exchange.wanted_levels.push_back(static_cast<std::uint8_t>(q));
+    if (!request.acknowledge_only()) response.add_quantile(level);
+  }
+  exchange.levels = exchange.wanted_levels;
+  response.set_horizon(static_cast<std::uint32_t>(WantedFloats(request, spec) / exchange.levels.size()));
   response.set_interval(spec.interval_ns);
 }
 
 void CompleteResponse(Exchange& exchange) {
   if (!exchange.any_reason) exchange.response.clear_reason();
+  if (!exchange.request.acknowledge_only()) return;
+  exchange.response.clear_anomaly_score();
+  exchange.response.clear_steps();
+  exchange.response.clear_quality();
 }
 
 }  // namespace tidegate

@@ -10,15 +10,18 @@
 namespace tidegate {
 
 // What must hold of a request as a whole; faults of single readings are outcomes. handles_named: by earlier
-// messages of the call. InvalidArgument: columns whose lengths disagree, too many readings.
-// ResourceExhausted: too many handles.
+// messages of the call. InvalidArgument: columns whose lengths disagree, too many readings, steps or levels
+// that the model does not forecast. ResourceExhausted: too many handles.
 absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec, std::size_t handles_named);
 
-// Readings that one message for this model may have.
-std::size_t MaxMessageReadings(const ModelSpec& spec);
+// Floats of each forecast that the request wants.
+std::size_t WantedFloats(const v1::PushRequest& request, const ModelSpec& spec);
+
+// Readings that one message may have whose forecasts are so long.
+std::size_t MaxMessageReadings(std::size_t wanted_floats);
 
 // Bytes of the answer to one reading, at most.
-std::size_t AnswerBytes(const ModelSpec& spec);
+std::size_t AnswerBytes(std::size_t wanted_floats);
 
 // Points the columns of the exchange's work at its checked request, and makes room for the answer in its
 // response.

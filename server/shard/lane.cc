@@ -168,7 +168,7 @@ void Lane::AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const floa
   Work& work = *first.work;
   work.outcome[first.i] = static_cast<int>(outcome);
   work.reason[first.i] = static_cast<int>(Reason::kNone);
-  std::ranges::copy(forecast, work.forecast_row(first.i).begin());
+  work.PutForecast(first.i, forecast, model_->spec().quantiles.size());
   work.anomaly_score[first.i] = header.anomaly_score;
   work.steps[first.i] = header.steps;
   work.quality[first.i] = header.quality;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -25,12 +26,13 @@ struct Work {
   std::span<const std::int64_t> timestamp_ns;  // [N]
   std::span<const float> value;                // [N, F]
   std::int64_t latest_ns = 0;                  // see Decide
+  std::span<const std::uint8_t> levels;        // [Q] which of the model's quantiles are wanted, rising
   Clock::time_point received;
 
   // The answer, one entry or row per reading; all of it is written by the shard.
   std::span<int> outcome;            // [N] numbers of Outcome
   std::span<int> reason;             // [N] numbers of Reason
-  std::span<float> forecast;         // [N, horizon, Q]
+  std::span<float> forecast;         // [N, H, Q], H: the first steps of the model's horizon
   std::span<float> anomaly_score;    // [N]
   std::span<std::uint32_t> steps;    // [N]
   std::span<std::uint32_t> quality;  // [N]
@@ -48,6 +50,17 @@ struct Work {
   std::span<float> forecast_row(std::size_t i) const {
     const std::size_t width = forecast.size() / size();
     return forecast.subspan(i * width, width);
+  }
+  // What is wanted of a model's forecast `whole` [horizon, quantiles].
+  void PutForecast(std::size_t i, std::span<const float> whole, std::size_t quantiles) const {
+    const std::span<float> row = forecast_row(i);
+    if (levels.size() == quantiles) {
+      std::copy_n(whole.begin(), row.size(), row.begin());
+      return;
+    }
+    for (std::size_t k = 0; k < row.size(); ++k) {
+      row[k] = whole[k / levels.size() * quantiles + levels[k % levels.size()]];
+    }
   }
 };
 

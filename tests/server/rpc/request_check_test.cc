@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
+#include <vector>
 
 #include "server/rpc/limits.h"
 #include "tests/support/tiny_model.h"
@@ -46,18 +48,39 @@ TEST(RequestCheckTest, ColumnsThatDisagreeAreNamedWithTheirLengths) {
   EXPECT_THAT(error(Columns(3, 6, 2, 0)), HasSubstr("with 2 handles"));
   EXPECT_THAT(error(Columns(3, 6, 0, 2)), HasSubstr("no handles and 2 stream ids"));
   EXPECT_THAT(error(Columns(0, 0, 1, 0)), HasSubstr("with 1 handles"));
-  EXPECT_THAT(error(Columns(4097, 8194, 4097, 0)), HasSubstr("the most for model 'tiny' are 4096"));
+  EXPECT_THAT(error(Columns(4097, 8194, 4097, 0)),
+              HasSubstr("the most for model 'tiny', with the forecasts asked for, are 4096"));
 }
 
 TEST(RequestCheckTest, AModelWithLongForecastsTakesFewerReadings) {
   ModelSpec spec = TinySpec();
   spec.horizon = 1000;
-  const std::size_t most = MaxMessageReadings(spec);
+  const std::size_t most = MaxMessageReadings(spec.outputs());
   EXPECT_LT(most, 300u);
-  EXPECT_LE(most * AnswerBytes(spec), limits::kAnswerBytes);
+  EXPECT_LE(most * AnswerBytes(spec.outputs()), limits::kAnswerBytes);
   const int n = static_cast<int>(most);
   EXPECT_TRUE(CheckRequest(Columns(n, 2 * n, n, 0), spec, 0).ok());
-  EXPECT_FALSE(CheckRequest(Columns(n + 1, 2 * n + 2, n + 1, 0), spec, 0).ok());
+  v1::PushRequest more = Columns(n + 1, 2 * n + 2, n + 1, 0);
+  EXPECT_FALSE(CheckRequest(more, spec, 0).ok());
+  more.set_horizon(10);
+  EXPECT_TRUE(CheckRequest(more, spec, 0).ok());
+}
+
+TEST(RequestCheckTest, OnlyStepsAndLevelsOfTheModelAreForecast) {
+  const ModelSpec spec = TinySpec();  // 3 steps; 0.1, 0.5, 0.9
+  const auto error = [&](std::uint32_t horizon, const std::vector<float>& levels) {
+    v1::PushRequest request = Columns(1, 2, 1, 0);
+    request.set_horizon(horizon);
+    request.mutable_quantile()->Assign(levels.begin(), levels.end());
+    return std::string(CheckRequest(request, spec, 0).message());
+  };
+  EXPECT_EQ(error(0, {}), "");
+  EXPECT_EQ(error(3, {0.1f, 0.9f}), "");
+  EXPECT_THAT(error(4, {}), HasSubstr("horizon: 4 steps; model 'tiny' forecasts 3"));
+  EXPECT_THAT(error(1, {0.2f}), HasSubstr("quantile: 0.2; model 'tiny' forecasts 0.1, 0.5, 0.9"));
+  EXPECT_THAT(error(1, {0.5f, 0.1f}), HasSubstr("quantile: 0.1"));
+  EXPECT_THAT(error(1, {0.5f, 0.5f}), HasSubstr("quantile: 0.5"));
+  EXPECT_THAT(error(1, {std::nanf("")}), HasSubstr("quantile: nan"));
 }
 
 TEST(RequestCheckTest, ACallNamesABoundedNumberOfStreams) {
@@ -79,7 +102,7 @@ TEST(RequestCheckTest, TheAnswerOfPreparedRoomIsWithinItsBound) {
   EXPECT_EQ(exchange.response.interval(), spec.interval_ns);
   std::fill(exchange.outcome.begin(), exchange.outcome.end(), 8);
   std::fill(exchange.reason.begin(), exchange.reason.end(), 6);
-  EXPECT_LE(exchange.response.ByteSizeLong(), 50 * AnswerBytes(spec) + 100);
+  EXPECT_LE(exchange.response.ByteSizeLong(), 50 * AnswerBytes(spec.outputs()) + 100);
   CompleteResponse(exchange);
   EXPECT_EQ(exchange.response.reason_size(), 0);
 }

@@ -38,6 +38,32 @@ TEST_F(RpcServerTest, PushAnswersWithTheForecastOfTheModel) {
   EXPECT_EQ(response.interval(), kSecond);
 }
 
+TEST_F(RpcServerTest, AnswersHoldTheStepsAndLevelsAskedFor) {
+  v1::PushResponse whole, part, none;
+  ASSERT_TRUE(Push(Readings({"a", "b"}, 1), whole).ok());
+  v1::PushRequest request = Readings({"a", "b"}, 1);  // again, so that the forecasts are the same
+  request.set_horizon(2);
+  request.add_quantile(0.1f);
+  request.add_quantile(0.9f);
+  ASSERT_TRUE(Push(request, part).ok());
+  EXPECT_EQ(part.horizon(), 2u);
+  EXPECT_THAT(part.quantile(), ElementsAre(0.1f, 0.9f));
+  ASSERT_EQ(part.forecast_size(), 8);
+  for (int reading = 0; reading < 2; ++reading) {
+    for (int h = 0; h < 2; ++h) {
+      for (int q = 0; q < 2; ++q) {
+        EXPECT_EQ(part.forecast((reading * 2 + h) * 2 + q), whole.forecast((reading * 3 + h) * 3 + 2 * q));
+      }
+    }
+  }
+  request.set_acknowledge_only(true);
+  ASSERT_TRUE(Push(request, none).ok());
+  EXPECT_THAT(none.outcome(), Each(v1::OUTCOME_DUPLICATE));
+  EXPECT_EQ(none.forecast_size() + none.steps_size() + none.quality_size() + none.anomaly_score_size(), 0);
+  EXPECT_EQ(none.quantile_size(), 0);
+  EXPECT_EQ(none.horizon(), 0u);
+}
+
 TEST_F(RpcServerTest, OneBadReadingIsAnsweredBesideItsNeighbours) {
   v1::PushRequest request = Readings({"a", "", "b"}, 1);
   request.set_value(4, INFINITY);

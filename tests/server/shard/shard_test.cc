@@ -118,6 +118,8 @@ class Request {
     work.timestamp_ns = timestamps_;
     work.value = values_;
     work.latest_ns = kLatest;
+    for (std::size_t q = 0; q < spec.quantiles.size(); ++q) levels_.push_back(static_cast<std::uint8_t>(q));
+    work.levels = levels_;
     work.received = Work::Clock::now();
     work.outcome = outcome_;
     work.reason = reason_;
@@ -152,6 +154,7 @@ class Request {
   std::vector<std::int64_t> timestamps_;
   std::vector<float> values_;
   std::vector<int> outcome_, reason_;
+  std::vector<std::uint8_t> levels_;
   std::vector<float> forecast_, anomaly_score_;
   std::vector<std::uint32_t> steps_, quality_;
 };
