@@ -144,9 +144,11 @@ void AddProcessMetrics(std::vector<MetricFamily>& families) {
 ModelMetrics::ModelMetrics() : step_duration(kStepBounds), batch_size(kBatchBounds) {}
 
 ShardMetrics::ShardMetrics(std::size_t model_count)
-    : request_durations{Histogram(kRequestBounds), Histogram(kRequestBounds)},
-      queue_wait(kRequestBounds),
-      models(model_count) {}
+    : queue_wait(kRequestBounds), models(model_count) {
+  for (std::size_t method = 0; method < kMethodNames.size(); ++method) {
+    request_durations.emplace_back(kRequestBounds);
+  }
+}
 
 Metrics::Metrics(BuildInfo build, std::vector<ModelInfo> models, std::size_t shard_count)
     : build_(std::move(build)), models_(std::move(models)) {

@@ -57,8 +57,9 @@ inline constexpr MetricDeclaration kCpu{"process_cpu_seconds_total",
 inline constexpr MetricDeclaration kOpenFds{"process_open_fds", "File descriptors that are open.", Gauge};
 }  // namespace metric
 
-enum class Method { kPush, kStream };
-inline constexpr std::array<const char*, 2> kMethodNames = {"Push", "Stream"};
+enum class Method { kPush, kStream, kForecast, kGetCursor, kGetStream, kListStreams, kResetStream };
+inline constexpr std::array<const char*, 7> kMethodNames = {
+    "Push", "Stream", "Forecast", "GetCursor", "GetStream", "ListStreams", "ResetStream"};
 
 inline constexpr std::size_t kStatusCodes = 17;  // of gRPC, 0-16
 inline constexpr std::size_t kOutcomes = 9;      // numbers of tidegate.v1.Outcome, 0-8
@@ -81,7 +82,7 @@ struct ShardMetrics {
     return requests[static_cast<std::size_t>(method)][static_cast<std::size_t>(code)];
   }
 
-  std::array<Histogram, kMethodNames.size()> request_durations;
+  std::deque<Histogram> request_durations;  // by method
   Histogram queue_wait;
   std::array<std::array<Counter, kStatusCodes>, kMethodNames.size()> requests;
   std::deque<ModelMetrics> models;  // in the order of the models served

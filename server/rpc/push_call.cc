@@ -37,7 +37,7 @@ void PushCall::Refuse(const absl::Status& status) {
 }
 
 void PushCall::Answer() {
-  loop_.CountAnswer(Method::kPush, *exchange_);
+  loop_.CountAnswer(Method::kPush, exchange_->received);
   writer_.Finish(Serialize(exchange_->response), grpc::Status::OK, &finish_);
   loop_.admission().Release(exchange_);
 }

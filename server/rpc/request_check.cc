@@ -15,23 +15,6 @@ auto View(const Field& field) {
   return std::span(field.data(), static_cast<std::size_t>(field.size()));
 }
 
-absl::Status CheckWanted(const v1::PushRequest& request, const ModelSpec& spec) {
-  if (request.horizon() > spec.horizon) {
-    return absl::InvalidArgumentError(absl::StrCat("horizon: ", request.horizon(), " steps; model '",
-                                                   spec.name, "' forecasts ", spec.horizon));
-  }
-  auto from = spec.quantiles.begin();  // rising, so the next is further on
-  for (const float level : request.quantile()) {
-    from = std::find(from, spec.quantiles.end(), level);
-    if (from++ == spec.quantiles.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("quantile: ", level, "; model '", spec.name,
-                                                     "' forecasts ", absl::StrJoin(spec.quantiles, ", "),
-                                                     ": send some of these, rising"));
-    }
-  }
-  return absl::OkStatus();
-}
-
 // `n` entries of unspecified value.
 template <typename Field>
 auto Room(Field* field, std::size_t n) {
@@ -42,6 +25,32 @@ auto Room(Field* field, std::size_t n) {
 }
 
 }  // namespace
+
+absl::Status CheckWanted(std::uint32_t horizon, const Levels& levels, const ModelSpec& spec) {
+  if (horizon > spec.horizon) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("horizon: ", horizon, " steps; model '", spec.name, "' forecasts ", spec.horizon));
+  }
+  auto from = spec.quantiles.begin();  // rising, so the next is further on
+  for (const float level : levels) {
+    from = std::find(from, spec.quantiles.end(), level);
+    if (from++ == spec.quantiles.end()) {
+      return absl::InvalidArgumentError(absl::StrCat("quantile: ", level, "; model '", spec.name,
+                                                     "' forecasts ", absl::StrJoin(spec.quantiles, ", "),
+                                                     ": send some of these, rising"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void FindLevels(const Levels& levels, const ModelSpec& spec, std::vector<std::uint8_t>& indices) {
+  indices.clear();
+  for (std::size_t q = 0; q < spec.quantiles.size(); ++q) {
+    if (levels.empty() || std::find(levels.begin(), levels.end(), spec.quantiles[q]) != levels.end()) {
+      indices.push_back(static_cast<std::uint8_t>(q));
+    }
+  }
+}
 
 std::size_t WantedFloats(const v1::PushRequest& request, const ModelSpec& spec) {
   if (request.acknowledge_only()) return 0;
@@ -65,7 +74,7 @@ absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec,
   const auto values = static_cast<std::size_t>(request.value_size());
   const auto handles = static_cast<std::size_t>(request.handle_size());
   const auto ids = static_cast<std::size_t>(request.stream_id_size());
-  if (auto s = CheckWanted(request, spec); !s.ok()) return s;
+  if (auto s = CheckWanted(request.horizon(), request.quantile(), spec); !s.ok()) return s;
   if (const std::size_t most = MaxMessageReadings(WantedFloats(request, spec)); readings > most) {
     return absl::InvalidArgumentError(absl::StrCat(readings, " readings in a message; the most for model '",
                                                    spec.name, "', with the forecasts asked for, are ", most));
@@ -109,14 +118,10 @@ void PrepareExchange(const ModelSpec& spec, Exchange& exchange) {
   exchange.anomaly_score = Room(response.mutable_anomaly_score(), n);
   exchange.steps = Room(response.mutable_steps(), n);
   exchange.quality = Room(response.mutable_quality(), n);
-  exchange.wanted_levels.clear();
+  FindLevels(request.quantile(), spec, exchange.wanted_levels);
   response.clear_quantile();
-  for (std::size_t q = 0; q < spec.quantiles.size(); ++q) {
-    const float level = spec.quantiles[q];
-    const auto& wanted = request.quantile();
-    if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), level) == wanted.end()) continue;
-    exchange.wanted_levels.push_back(static_cast<std::uint8_t>(q));
-    if (!request.acknowledge_only()) response.add_quantile(level);
+  if (!request.acknowledge_only()) {
+    for (const std::uint8_t level : exchange.wanted_levels) response.add_quantile(spec.quantiles[level]);
   }
   exchange.levels = exchange.wanted_levels;
   response.set_horizon(static_cast<std::uint32_t>(WantedFloats(request, spec) / exchange.levels.size()));

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "engine/model/spec.h"
@@ -13,6 +15,13 @@ namespace tidegate {
 // messages of the call. InvalidArgument: columns whose lengths disagree, too many readings, steps or levels
 // that the model does not forecast. ResourceExhausted: too many handles.
 absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec, std::size_t handles_named);
+
+// What a client may want of a forecast: the first steps, 0 for all, and levels among the model's, none for
+// all. InvalidArgument: the model forecasts no such step or level, or the levels do not rise.
+using Levels = google::protobuf::RepeatedField<float>;
+absl::Status CheckWanted(std::uint32_t horizon, const Levels& levels, const ModelSpec& spec);
+// The indices of the levels wanted. Requires CheckWanted.
+void FindLevels(const Levels& levels, const ModelSpec& spec, std::vector<std::uint8_t>& indices);
 
 // Floats of each forecast that the request wants.
 std::size_t WantedFloats(const v1::PushRequest& request, const ModelSpec& spec);

@@ -10,6 +10,7 @@
 #include "server/rpc/health_call.h"
 #include "server/rpc/push_call.h"
 #include "server/rpc/stream_call.h"
+#include "server/rpc/unary_call.h"
 
 namespace tidegate {
 namespace {
@@ -37,7 +38,8 @@ ServingLoop::ServingLoop(const Options& options, const Repository& repository, S
                          grpc::ServerBuilder& builder)
     : metrics_(metrics),
       shard_(Models(repository), options.max_streams, metrics),
-      admission_(repository, shard_, options.max_future) {
+      admission_(repository, shard_, options.max_future),
+      streams_(repository, shard_) {
   builder.RegisterService(&forecaster_);
   builder.RegisterService(&health_);
   queue_ = builder.AddCompletionQueue();
@@ -68,9 +70,27 @@ HealthStatus ServingLoop::Health(const std::string& service) const {
   return serving_ ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
 
+void ServingLoop::ServeQuestions() {
+  using v1::ForecastRequest, v1::ForecastResponse, v1::GetCursorRequest, v1::GetCursorResponse;
+  using v1::GetStreamRequest, v1::StreamInfo, v1::ListStreamsRequest, v1::ListStreamsResponse;
+  using v1::ResetStreamRequest, v1::ResetStreamResponse;
+  using Service = ForecasterService;
+  new UnaryCall<ForecastRequest, ForecastResponse>(
+      *this, {Method::kForecast, &Service::RequestForecast, &StreamService::Forecast});
+  new UnaryCall<GetCursorRequest, GetCursorResponse>(
+      *this, {Method::kGetCursor, &Service::RequestGetCursor, &StreamService::GetCursor});
+  new UnaryCall<GetStreamRequest, StreamInfo>(
+      *this, {Method::kGetStream, &Service::RequestGetStream, &StreamService::GetStream});
+  new UnaryCall<ListStreamsRequest, ListStreamsResponse>(
+      *this, {Method::kListStreams, &Service::RequestListStreams, &StreamService::ListStreams});
+  new UnaryCall<ResetStreamRequest, ResetStreamResponse>(
+      *this, {Method::kResetStream, &Service::RequestResetStream, &StreamService::ResetStream});
+}
+
 void ServingLoop::Run() {
   new PushCall(*this);
   new StreamCall(*this);
+  ServeQuestions();
   new HealthCheckCall(*this);
   new HealthWatchCall(*this);
   void* tag = nullptr;
@@ -136,8 +156,8 @@ void ServingLoop::AnswerSome() {
   for (Call* call : answered_) call->Answer();
 }
 
-void ServingLoop::CountAnswer(Method method, const Exchange& exchange) {
-  const std::chrono::duration<double> seconds = Work::Clock::now() - exchange.received;
+void ServingLoop::CountAnswer(Method method, Work::Clock::time_point received) {
+  const std::chrono::duration<double> seconds = Work::Clock::now() - received;
   metrics_.request_duration(method).Observe(seconds.count());
   CountRequest(method, absl::StatusCode::kOk);
 }

@@ -19,6 +19,7 @@
 #include "server/models/repository.h"
 #include "server/rpc/admission.h"
 #include "server/rpc/call.h"
+#include "server/rpc/stream_service.h"
 #include "server/shard/shard.h"
 #include "tidegate/v1/forecaster.grpc.pb.h"
 
@@ -59,14 +60,18 @@ class ServingLoop {
   // What follows is for the calls, in this loop's thread.
 
   // Requests arrive as bytes, so that bad ones can be told apart from the end of a call.
+  using QuestionService = v1::Forecaster::WithAsyncMethod_Forecast<v1::Forecaster::WithAsyncMethod_GetCursor<
+      v1::Forecaster::WithAsyncMethod_GetStream<v1::Forecaster::WithAsyncMethod_ListStreams<
+          v1::Forecaster::WithAsyncMethod_ResetStream<v1::Forecaster::Service>>>>>;
   using ForecasterService =
-      v1::Forecaster::WithRawMethod_Push<v1::Forecaster::WithRawMethod_Stream<v1::Forecaster::Service>>;
+      v1::Forecaster::WithRawMethod_Push<v1::Forecaster::WithRawMethod_Stream<QuestionService>>;
   ForecasterService& forecaster() { return forecaster_; }
   using HealthService = grpc::health::v1::Health::WithAsyncMethod_Check<
       grpc::health::v1::Health::WithAsyncMethod_Watch<grpc::health::v1::Health::Service>>;
   HealthService& health() { return health_; }
   grpc::ServerCompletionQueue& queue() { return *queue_; }
   Admission& admission() { return admission_; }
+  StreamService& streams() { return streams_; }
   bool draining() const { return draining_; }
   HealthStatus Health(const std::string& service) const;
   void Opened(Call* call) { calls_.insert(call); }
@@ -75,12 +80,13 @@ class ServingLoop {
   void CountRequest(Method method, absl::StatusCode code) {
     metrics_.request(method, static_cast<int>(code)).Add(1);
   }
-  void CountAnswer(Method method, const Exchange& exchange);
+  void CountAnswer(Method method, Work::Clock::time_point received);
 
  private:
   enum class Gathered { kDry, kMore, kEnded };
 
   void Run();
+  void ServeQuestions();  // those of StreamService
   void Handle(void* tag, bool ok);
   Gathered Gather();
   void AnswerSome();
@@ -92,6 +98,7 @@ class ServingLoop {
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   Shard shard_;
   Admission admission_;
+  StreamService streams_;
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;
   std::atomic<bool> serving_{true};  // for Health

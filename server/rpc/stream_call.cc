@@ -100,7 +100,7 @@ void StreamCall::DropAnswers() {
 // for.
 void StreamCall::WriteAnswer() {
   Exchange& exchange = *exchanges_.front();
-  loop_.CountAnswer(Method::kStream, exchange);
+  loop_.CountAnswer(Method::kStream, exchange.received);
   const grpc::ByteBuffer bytes = Serialize(exchange.response);
   PopExchange();
   grpc::WriteOptions options;

@@ -159,6 +159,19 @@ void Lane::RunRetries(std::vector<Work*>& done) {
   }
 }
 
+void Lane::Forecast(std::uint32_t slot, std::span<float> forecast) {
+  float* const state = table_.floats(key(slot)).data();
+  model_->Decode({&state, 1}, forecast, workspace_);
+  Finish(*model_, table_.floats(key(slot)), table_.header(key(slot)).timestamp_ns, forecast);
+}
+
+void Lane::Reset(std::uint32_t slot) {
+  table_.header(key(slot)) = {};
+  if (slot >= queues_.size()) return;  // nothing has ever waited
+  queues_[slot].decided = false;
+  queues_[slot].bridges = 0;
+}
+
 // Answers the stream's first reading from its header and `forecast`; the stream gets another turn if more
 // wait.
 void Lane::AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const float> forecast,

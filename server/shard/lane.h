@@ -39,6 +39,12 @@ class Lane {
   // streams were in the batch: 0 if none needed the network.
   std::size_t StepBatch(std::vector<Work*>& done);
 
+  // The forecast [horizon, Q] of a stream that has taken a step, from its present state.
+  void Forecast(std::uint32_t slot, std::span<float> forecast);
+
+  // A stream's next reading will be its first, also if it waits already.
+  void Reset(std::uint32_t slot);
+
   const Model& model() const { return *model_; }
 
  private:

@@ -1,6 +1,7 @@
 #include "server/shard/shard.h"
 
 #include <algorithm>
+#include <limits>
 
 namespace tidegate {
 namespace {
@@ -76,6 +77,11 @@ void Shard::Run(std::vector<Work*>& done) {
       if (!lane.idle()) readings += lane.StepBatch(done);
     }
   }
+}
+
+void Shard::Forecast(StreamKey key, std::span<float> forecast) {
+  if (header(key).steps > 0) return lanes_[key.model].Forecast(key.slot, forecast);
+  std::ranges::fill(forecast, std::numeric_limits<float>::quiet_NaN());
 }
 
 bool Shard::idle() const {

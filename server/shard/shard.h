@@ -31,6 +31,14 @@ class Shard {
   // Appends the requests that are answered to `done`.
   void Run(std::vector<Work*>& done);
 
+  // What follows sees and changes streams as they are between two batches: readings that wait have not been
+  // taken yet.
+  const StreamTable& table() const { return table_; }
+  const StreamHeader& header(StreamKey key) { return table_.header(key); }
+  // [horizon, Q], from the stream's present state; NaN if it has taken no step.
+  void Forecast(StreamKey key, std::span<float> forecast);
+  void Reset(StreamKey key) { lanes_[key.model].Reset(key.slot); }
+
   // Nothing waits: Run has nothing to do.
   bool idle() const;
 

@@ -13,7 +13,7 @@ StreamTable::StreamTable(std::span<const std::shared_ptr<const Model>> models, s
 std::optional<StreamKey> StreamTable::Find(absl::string_view id) const {
   const auto found = keys_.find(id);
   if (found == keys_.end()) return std::nullopt;
-  return found->second;
+  return *found;
 }
 
 std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t model) {
@@ -24,7 +24,8 @@ std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t
     owner.pages.back()->floats = std::make_unique_for_overwrite<float[]>(kPageStreams * owner.stream_floats);
   }
   const StreamKey key{.model = model, .slot = static_cast<std::uint32_t>(owner.streams++)};
-  const bool added = keys_.emplace(id, key).second;
+  page(key).ids[key.slot % kPageStreams].assign(id.data(), id.size());
+  const bool added = keys_.insert(key).second;
   assert(added);
   static_cast<void>(added);
   return key;

@@ -9,7 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/hash/hash.h"
 #include "absl/strings/string_view.h"
 #include "engine/model/model.h"
 #include "engine/stream/stream.h"
@@ -30,6 +31,8 @@ class StreamTable {
  public:
   // max_streams: over all models.
   StreamTable(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams);
+  StreamTable(const StreamTable&) = delete;  // the keys' hash knows its address
+  StreamTable& operator=(const StreamTable&) = delete;
 
   // Nothing: there is no stream `id`.
   std::optional<StreamKey> Find(absl::string_view id) const;
@@ -44,6 +47,8 @@ class StreamTable {
     return {page(key).floats.get() + (key.slot % kPageStreams) * width, width};
   }
 
+  const std::string& id(StreamKey key) const { return page(key).ids[key.slot % kPageStreams]; }
+
   std::size_t streams(std::uint32_t model) const { return models_[model].streams; }
   std::size_t state_bytes(std::uint32_t model) const {  // of its streams' headers and floats
     return streams(model) * (sizeof(StreamHeader) + models_[model].stream_floats * sizeof(float));
@@ -53,6 +58,7 @@ class StreamTable {
   static constexpr std::size_t kPageStreams = 256;
   struct Page {
     std::array<StreamHeader, kPageStreams> headers;
+    std::array<std::string, kPageStreams> ids;
     std::unique_ptr<float[]> floats;  // [kPageStreams, stream_floats]
   };
   struct PerModel {
@@ -61,11 +67,26 @@ class StreamTable {
     std::vector<std::unique_ptr<Page>> pages;
   };
 
-  Page& page(StreamKey key) { return *models_[key.model].pages[key.slot / kPageStreams]; }
+  Page& page(StreamKey key) const { return *models_[key.model].pages[key.slot / kPageStreams]; }
+
+  // Ids stand in the pages only; the set of keys finds them there.
+  struct IdHash {
+    using is_transparent = void;
+    const StreamTable* table;
+    std::size_t operator()(absl::string_view id) const { return absl::HashOf(id); }
+    std::size_t operator()(StreamKey key) const { return absl::HashOf(absl::string_view(table->id(key))); }
+  };
+  struct IdEqual {
+    using is_transparent = void;
+    const StreamTable* table;
+    bool operator()(StreamKey a, StreamKey b) const { return a == b; }
+    bool operator()(StreamKey a, absl::string_view b) const { return table->id(a) == b; }
+    bool operator()(absl::string_view a, StreamKey b) const { return table->id(b) == a; }
+  };
 
   std::size_t max_streams_;
   std::vector<PerModel> models_;
-  absl::flat_hash_map<std::string, StreamKey> keys_;
+  absl::flat_hash_set<StreamKey, IdHash, IdEqual> keys_{0, IdHash{this}, IdEqual{this}};
 };
 
 }  // namespace tidegate

@@ -1,0 +1,140 @@
+#include "server/rpc/stream_service.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "server/rpc/limits.h"
+#include "server/rpc/request_check.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::int64_t kNoTimestamp = -1;
+constexpr std::size_t kMostPage = 1000, kUsualPage = 100;
+constexpr std::size_t kMostScanned = 20'000;  // streams that one call of ListStreams looks at
+
+std::int64_t CursorOf(const StreamHeader& header) {
+  return header.steps == 0 ? kNoTimestamp : header.timestamp_ns;
+}
+
+// "<model>:<slot>", where a page begins.
+absl::StatusOr<StreamKey> ParseToken(const std::string& token, std::size_t models) {
+  if (token.empty()) return StreamKey{};
+  const std::vector<absl::string_view> parts = absl::StrSplit(token, ':');
+  StreamKey key;
+  if (parts.size() == 2 && absl::SimpleAtoi(parts[0], &key.model) && absl::SimpleAtoi(parts[1], &key.slot) &&
+      key.model < models) {
+    return key;
+  }
+  return absl::InvalidArgumentError(
+      absl::StrCat("page_token: '", absl::CHexEscape(token.substr(0, 64)),
+                   "' is none of this server; send next_page_token of the page before as it came"));
+}
+
+}  // namespace
+
+absl::StatusOr<StreamKey> StreamService::Find(const std::string& id) const {
+  const auto key = shard_.table().Find(id);
+  if (key) return *key;
+  return absl::NotFoundError(absl::StrCat("no stream '", absl::CHexEscape(id.substr(0, 128)),
+                                          "': a stream begins with its first reading"));
+}
+
+void StreamService::Describe(StreamKey key, v1::StreamInfo& info) const {
+  const StreamHeader& header = shard_.header(key);
+  info.set_stream_id(shard_.table().id(key));
+  info.set_model(repository_.models()[key.model].name);
+  info.set_timestamp(CursorOf(header));
+  info.set_steps(header.steps);
+  info.set_quality(header.quality);
+  info.set_anomaly_score(header.anomaly_score);
+}
+
+absl::Status StreamService::Forecast(const v1::ForecastRequest& request, v1::ForecastResponse& response) {
+  const auto key = Find(request.stream_id());
+  if (!key.ok()) return key.status();
+  const ModelSpec& spec = repository_.models()[key->model].model->spec();
+  if (auto s = CheckWanted(request.horizon(), request.quantile(), spec); !s.ok()) return s;
+  const std::size_t horizon = request.horizon() == 0 ? spec.horizon : request.horizon();
+  std::vector<std::uint8_t> levels;
+  FindLevels(request.quantile(), spec, levels);
+
+  std::vector<float> whole(spec.outputs());
+  shard_.Forecast(*key, whole);
+  Describe(*key, *response.mutable_stream());
+  for (std::size_t h = 0; h < horizon; ++h) {
+    for (const std::uint8_t level : levels) response.add_forecast(whole[h * spec.quantiles.size() + level]);
+  }
+  response.set_horizon(static_cast<std::uint32_t>(horizon));
+  for (const std::uint8_t level : levels) response.add_quantile(spec.quantiles[level]);
+  response.set_interval(spec.interval_ns);
+  return absl::OkStatus();
+}
+
+absl::Status StreamService::GetCursor(const v1::GetCursorRequest& request, v1::GetCursorResponse& response) {
+  if (static_cast<std::size_t>(request.stream_id_size()) > limits::kMessageReadings) {
+    return absl::InvalidArgumentError(absl::StrCat("stream_id: ", request.stream_id_size(),
+                                                   " streams in a request; at most ",
+                                                   limits::kMessageReadings));
+  }
+  for (const std::string& id : request.stream_id()) {
+    const auto key = shard_.table().Find(id);
+    const StreamHeader header = key ? shard_.header(*key) : StreamHeader();
+    response.add_timestamp(CursorOf(header));
+    response.add_steps(header.steps);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StreamService::GetStream(const v1::GetStreamRequest& request, v1::StreamInfo& response) {
+  const auto key = Find(request.stream_id());
+  if (!key.ok()) return key.status();
+  Describe(*key, response);
+  return absl::OkStatus();
+}
+
+absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
+                                        v1::ListStreamsResponse& response) {
+  const auto models = static_cast<std::uint32_t>(repository_.models().size());
+  auto next = ParseToken(request.page_token(), models);
+  if (!next.ok()) return next.status();
+  std::uint32_t end = models;  // the model after the last one listed
+  if (!request.model().empty()) {
+    const auto model = repository_.Find(request.model());
+    if (!model.ok()) return model.status();
+    const auto index = static_cast<std::uint32_t>(*model);
+    if (next->model != index) *next = {.model = index, .slot = 0};
+    end = index + 1;
+  }
+  if (request.page_size() > kMostPage) {
+    return absl::InvalidArgumentError(absl::StrCat("page_size: ", request.page_size(), "; expected 1 to ",
+                                                   kMostPage, ", or 0 for ", kUsualPage));
+  }
+  const std::size_t page = request.page_size() == 0 ? kUsualPage : request.page_size();
+  std::size_t scanned = 0;
+  for (; next->model < end; *next = {.model = next->model + 1, .slot = 0}) {
+    for (; next->slot < shard_.table().streams(next->model); ++next->slot, ++scanned) {
+      if (static_cast<std::size_t>(response.stream_size()) == page || scanned == kMostScanned) {
+        response.set_next_page_token(absl::StrCat(next->model, ":", next->slot));
+        return absl::OkStatus();
+      }
+      if (absl::StartsWith(shard_.table().id(*next), request.prefix()))
+        Describe(*next, *response.add_stream());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StreamService::ResetStream(const v1::ResetStreamRequest& request, v1::ResetStreamResponse&) {
+  const auto key = Find(request.stream_id());
+  if (!key.ok()) return key.status();
+  shard_.Reset(*key);
+  return absl::OkStatus();
+}
+
+}  // namespace tidegate

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "absl/status/status.h"
+#include "server/models/repository.h"
+#include "server/shard/shard.h"
+#include "tidegate/v1/forecaster.pb.h"
+
+namespace tidegate {
+
+// The calls of Forecaster that ask about streams or change them without a reading. Each is done at once, by
+// the shard's thread, between two batches. Not thread-safe. Errors: those named in forecaster.proto, and
+// InvalidArgument for what no request may hold.
+class StreamService {
+ public:
+  // Both must outlive this.
+  StreamService(const Repository& repository, Shard& shard) : repository_(repository), shard_(shard) {}
+
+  absl::Status Forecast(const v1::ForecastRequest& request, v1::ForecastResponse& response);
+  absl::Status GetCursor(const v1::GetCursorRequest& request, v1::GetCursorResponse& response);
+  absl::Status GetStream(const v1::GetStreamRequest& request, v1::StreamInfo& response);
+  absl::Status ListStreams(const v1::ListStreamsRequest& request, v1::ListStreamsResponse& response);
+  absl::Status ResetStream(const v1::ResetStreamRequest& request, v1::ResetStreamResponse& response);
+
+ private:
+  absl::StatusOr<StreamKey> Find(const std::string& id) const;
+  void Describe(StreamKey key, v1::StreamInfo& info) const;
+
+  const Repository& repository_;
+  Shard& shard_;
+};
+
+}  // namespace tidegate

@@ -1,0 +1,181 @@
+// The calls about streams, over gRPC.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "tests/server/rpc/rpc_fixture.h"
+
+namespace tidegate {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+class StreamServiceTest : public RpcFixture {
+ protected:
+  template <typename Method, typename Request, typename Response>
+  grpc::Status Call(Method method, const Request& request, Response& response) {
+    grpc::ClientContext context;
+    return ((*stub_).*method)(&context, request, &response);
+  }
+  v1::PushResponse Pushed(const v1::PushRequest& request) {
+    v1::PushResponse response;
+    const grpc::Status status = Push(request, response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
+  v1::StreamInfo Info(const std::string& id) {
+    v1::GetStreamRequest request;
+    v1::StreamInfo info;
+    request.set_stream_id(id);
+    const grpc::Status status = Call(&v1::Forecaster::Stub::GetStream, request, info);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return info;
+  }
+};
+
+TEST_F(StreamServiceTest, AForecastWithoutAReadingHasTheBitsOfTheLastAnswer) {
+  v1::PushResponse last;
+  for (int t = 1; t <= 6; ++t) last = Pushed(Readings({"a"}, t));
+  v1::ForecastRequest request;
+  request.set_stream_id("a");
+  for (int again = 0; again < 2; ++again) {
+    v1::ForecastResponse response;
+    ASSERT_TRUE(Call(&v1::Forecaster::Stub::Forecast, request, response).ok());
+    EXPECT_EQ(std::vector<float>(response.forecast().begin(), response.forecast().end()),
+              std::vector<float>(last.forecast().begin(), last.forecast().end()));
+    EXPECT_EQ(response.horizon(), 3u);
+    EXPECT_THAT(response.quantile(), ElementsAre(0.1f, 0.5f, 0.9f));
+    EXPECT_EQ(response.interval(), kSecond);
+    EXPECT_EQ(response.stream().timestamp(), 6 * kSecond);
+  }
+  request.set_horizon(2);
+  request.add_quantile(0.5f);
+  v1::ForecastResponse part;
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::Forecast, request, part).ok());
+  EXPECT_THAT(part.forecast(), ElementsAre(last.forecast(1), last.forecast(4)));
+
+  // The question has changed nothing: the next answers are those of a stream that was never asked.
+  for (int t = 1; t <= 6; ++t) Pushed(Readings({"b"}, t));
+  v1::PushResponse asked = Pushed(Readings({"a"}, 7)), unasked = Pushed(Readings({"b"}, 7));
+  EXPECT_EQ(asked.SerializeAsString(), unasked.SerializeAsString());
+}
+
+TEST_F(StreamServiceTest, AStreamIsDescribed) {
+  Pushed(Readings({"a", "b"}, 1));
+  Pushed(Readings({"a"}, 3));  // one missing between
+  const v1::StreamInfo info = Info("a");
+  EXPECT_EQ(info.stream_id(), "a");
+  EXPECT_EQ(info.model(), "tiny");
+  EXPECT_EQ(info.timestamp(), 3 * kSecond);
+  EXPECT_EQ(info.steps(), 3u);
+  EXPECT_EQ(info.quality() & v1::QUALITY_BRIDGED, v1::QUALITY_BRIDGED);
+}
+
+TEST_F(StreamServiceTest, CursorsOfKnownAndUnknownStreams) {
+  Pushed(Readings({"a", "b"}, 5));
+  v1::GetCursorRequest request;
+  for (const char* id : {"b", "nobody", "a", ""}) request.add_stream_id(id);
+  v1::GetCursorResponse response;
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::GetCursor, request, response).ok());
+  EXPECT_THAT(response.timestamp(), ElementsAre(5 * kSecond, -1, 5 * kSecond, -1));
+  EXPECT_THAT(response.steps(), ElementsAre(1, 0, 1, 0));
+  for (int i = 0; i < 4096; ++i) request.add_stream_id("a");
+  const grpc::Status status = Call(&v1::Forecaster::Stub::GetCursor, request, response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("at most 4096"));
+}
+
+TEST_F(StreamServiceTest, UnknownStreamsAreNotFoundByName) {
+  v1::ForecastRequest forecast;
+  v1::ForecastResponse forecasted;
+  forecast.set_stream_id("nobody\n");
+  const grpc::Status status = Call(&v1::Forecaster::Stub::Forecast, forecast, forecasted);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
+  EXPECT_THAT(status.error_message(), HasSubstr("no stream 'nobody\\n'"));
+  v1::ResetStreamRequest reset;
+  v1::ResetStreamResponse done;
+  EXPECT_EQ(Call(&v1::Forecaster::Stub::ResetStream, reset, done).error_code(), grpc::StatusCode::NOT_FOUND);
+  Pushed(Readings({"a"}, 1));
+  forecast.set_stream_id("a");
+  forecast.set_horizon(4);
+  EXPECT_EQ(Call(&v1::Forecaster::Stub::Forecast, forecast, forecasted).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(StreamServiceTest, AResetStreamBeginsAnewAndItsNeighbourGoesOn) {
+  const v1::PushResponse first = Pushed(Readings({"a"}, 1));
+  Pushed(Readings({"a", "b"}, 2));
+  v1::ResetStreamRequest request;
+  v1::ResetStreamResponse response;
+  request.set_stream_id("a");
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::ResetStream, request, response).ok());
+  EXPECT_EQ(Info("a").timestamp(), -1);
+  v1::ForecastRequest forecast;
+  v1::ForecastResponse none;
+  forecast.set_stream_id("a");
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::Forecast, forecast, none).ok());
+  ASSERT_EQ(none.forecast_size(), 9);
+  EXPECT_TRUE(std::isnan(none.forecast(0)));
+  const v1::PushResponse again = Pushed(Readings({"a"}, 1));  // no longer late
+  EXPECT_EQ(again.SerializeAsString(), first.SerializeAsString());
+  EXPECT_EQ(Info("b").steps(), 1u);
+}
+
+TEST_F(StreamServiceTest, PagesHoldEveryStreamOnce) {
+  std::vector<std::string> ids;
+  for (int i = 0; i < 300; ++i) ids.push_back(absl::StrCat(i % 2 == 0 ? "even/" : "odd/", i));
+  Pushed(Readings(ids, 1));
+  v1::PushRequest other = Readings({"odd/elsewhere"}, 1);
+  other.set_model("other");
+  Pushed(other);
+  const auto list = [&](v1::ListStreamsRequest request) {
+    std::vector<std::string> found;
+    do {
+      v1::ListStreamsResponse page;
+      const grpc::Status status = Call(&v1::Forecaster::Stub::ListStreams, request, page);
+      EXPECT_TRUE(status.ok()) << status.error_message();
+      EXPECT_LE(page.stream_size(), 100);
+      for (const v1::StreamInfo& info : page.stream()) found.push_back(info.stream_id());
+      request.set_page_token(page.next_page_token());
+    } while (!request.page_token().empty());
+    EXPECT_EQ(std::set<std::string>(found.begin(), found.end()).size(), found.size());
+    return found.size();
+  };
+  v1::ListStreamsRequest request;
+  EXPECT_EQ(list(request), 301u);
+  request.set_page_size(7);
+  EXPECT_EQ(list(request), 301u);
+  request.set_prefix("odd/");
+  EXPECT_EQ(list(request), 151u);
+  request.set_model("tiny");
+  EXPECT_EQ(list(request), 150u);
+  request.set_model("other");
+  EXPECT_EQ(list(request), 1u);
+}
+
+TEST_F(StreamServiceTest, BadPagesAreErrors) {
+  v1::ListStreamsRequest request;
+  v1::ListStreamsResponse page;
+  const auto code = [&] { return Call(&v1::Forecaster::Stub::ListStreams, request, page).error_code(); };
+  for (const char* token : {"x", "0:", "9:0", "0:0:0", "-1:0"}) {
+    request.set_page_token(token);
+    EXPECT_EQ(code(), grpc::StatusCode::INVALID_ARGUMENT) << token;
+  }
+  request.set_page_token("0:4000000000");  // beyond the last: an empty page
+  EXPECT_EQ(code(), grpc::StatusCode::OK);
+  request.clear_page_token();
+  request.set_page_size(1001);
+  EXPECT_EQ(code(), grpc::StatusCode::INVALID_ARGUMENT);
+  request.set_page_size(1);
+  request.set_model("unknown");
+  EXPECT_EQ(code(), grpc::StatusCode::NOT_FOUND);
+}
+
+}  // namespace
+}  // namespace tidegate
