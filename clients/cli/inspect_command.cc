@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <filesystem>
 #include <iostream>
-#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -120,9 +119,11 @@ void Print(const Model& model, const std::string& folder) {
 absl::Status Convert(const std::string& folder, const std::string& precision, const std::string& output) {
   const auto files = ReadModelFiles(folder);
   if (!files.ok()) return files.status();
-  const auto* const asked = std::find_if(std::begin(kPrecisions), std::end(kPrecisions),
-                                         [&](Precision p) { return precision == PrecisionName(p); });
-  const auto converted = ConvertModel(*files, *asked);
+  Precision asked = Precision::kF32;
+  for (const Precision p : kPrecisions) {
+    if (precision == PrecisionName(p)) asked = p;
+  }
+  const auto converted = ConvertModel(*files, asked);
   if (!converted.ok()) return converted.status();
   if (std::filesystem::exists(std::filesystem::path(output) / "model.json")) {
     return absl::AlreadyExistsError(absl::StrCat(output, " holds a model already; name another folder"));

@@ -179,15 +179,19 @@ std::pair<Tensor, Tensor> Units(Tensor tensor) {
 absl::Status ApplyScales(const std::vector<Entry>& entries, Tensors& tensors) {
   for (const Entry& entry : entries) {
     if (entry.type.type != Type::kI8) continue;
-    Tensor& tensor = tensors.at(entry.name);
+    const auto found = tensors.find(entry.name);
+    if (found == tensors.end())
+      return Bad(entry.name, "is I8 and the scales of another tensor; expected F32");
+    Tensor& tensor = found->second;
     const auto scale = tensors.find(entry.name + kScale);
     if (tensor.shape.empty() || scale == tensors.end() ||
         scale->second.shape != std::vector<std::size_t>{tensor.shape[0]}) {
       return Bad(entry.name, "is I8 and has no tensor of scales, one for each row, beside it");
     }
     const std::size_t count = RowLength(tensor);
-    for (std::size_t i = 0; i < tensor.values.size(); ++i)
-      tensor.values[i] *= scale->second.values[i / count];
+    for (std::size_t r = 0; r < tensor.shape[0]; ++r) {
+      for (std::size_t i = 0; i < count; ++i) tensor.values[r * count + i] *= scale->second.values[r];
+    }
     tensors.erase(scale);
   }
   return absl::OkStatus();

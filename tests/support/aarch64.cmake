@@ -16,5 +16,5 @@ set(CMAKE_CXX_FLAGS_INIT
   "-isystem ${TIDEGATE_SYSROOT}/usr/include -isystem ${TIDEGATE_SYSROOT}/usr/include/aarch64-linux-gnu")
 set(CMAKE_EXE_LINKER_FLAGS_INIT "-L${libraries} -Wl,-rpath-link,${libraries} -Wl,-rpath-link,${TIDEGATE_SYSROOT}/lib/aarch64-linux-gnu")
 set(CMAKE_CROSSCOMPILING_EMULATOR
-  # One OpenMP thread: the barrier of oneDNN's threads does not return under qemu-user.
-  qemu-aarch64-static -L /usr/aarch64-linux-gnu -E OMP_NUM_THREADS=1 -E "LD_LIBRARY_PATH=${libraries}:${TIDEGATE_SYSROOT}/lib/aarch64-linux-gnu")
+  # The loader must be of the same build as the C library: with the cross compiler's, threads hang.
+  qemu-aarch64-static -L ${TIDEGATE_SYSROOT} -E "LD_LIBRARY_PATH=${libraries}:${TIDEGATE_SYSROOT}/lib/aarch64-linux-gnu")

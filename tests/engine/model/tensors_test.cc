@@ -65,6 +65,11 @@ TEST(SafetensorsTest, BytesWantTheirScales) {
                          8)),
               HasSubstr("scales"));
   EXPECT_THAT(Error(File(R"({"w":{"dtype":"I8","shape":[],"data_offsets":[0,1]}})", 1)), HasSubstr("scales"));
+  EXPECT_THAT(Error(File(R"({"w":{"dtype":"I8","shape":[2,1],"data_offsets":[0,2]},)"
+                         R"("w.scale":{"dtype":"I8","shape":[2],"data_offsets":[2,4]},)"
+                         R"("w.scale.scale":{"dtype":"F32","shape":[2],"data_offsets":[4,12]}})",
+                         12)),
+              HasSubstr("'w.scale': is I8 and the scales of another tensor"));
 }
 
 TEST(SafetensorsTest, AFileMadeByHandIsRead) {
