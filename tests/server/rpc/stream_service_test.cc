@@ -128,8 +128,8 @@ TEST_F(StreamServiceTest, AResetStreamBeginsAnewAndItsNeighbourGoesOn) {
 }
 
 TEST_F(StreamServiceTest, PagesHoldEveryStreamOnce) {
-  std::vector<std::string> ids;
-  for (int i = 0; i < 300; ++i) ids.push_back(absl::StrCat(i % 2 == 0 ? "even/" : "odd/", i));
+  std::vector<std::string> ids(300);
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = absl::StrCat(i % 2 == 0 ? "even/" : "odd/", i);
   Pushed(Readings(ids, 1));
   v1::PushRequest other = Readings({"odd/elsewhere"}, 1);
   other.set_model("other");
