@@ -143,8 +143,7 @@ void AddProcessMetrics(std::vector<MetricFamily>& families) {
 
 ModelMetrics::ModelMetrics() : step_duration(kStepBounds), batch_size(kBatchBounds) {}
 
-ShardMetrics::ShardMetrics(std::size_t model_count)
-    : queue_wait(kRequestBounds), models(model_count) {
+ShardMetrics::ShardMetrics(std::size_t model_count) : queue_wait(kRequestBounds), models(model_count) {
   for (std::size_t method = 0; method < kMethodNames.size(); ++method) {
     request_durations.emplace_back(kRequestBounds);
   }
