@@ -21,6 +21,9 @@ class Layer {
   virtual void Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
                     Scratch& scratch) const = 0;
 
+  // Whether `state` [S] can be one: a layer that counts in its state says no to what is no count.
+  virtual bool IsState(const float* /*state*/) const { return true; }
+
   // For windows, whose inputs are all there at once: a step in two parts, the same bits. 0: it has but one.
   virtual std::size_t sum_floats() const { return 0; }
   // sums [rows, sum_floats()]: what a step makes of its inputs alone, for any number of rows.

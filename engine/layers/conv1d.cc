@@ -1,6 +1,7 @@
 #include "engine/layers/conv1d.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 namespace tidegate {
@@ -40,6 +41,11 @@ void Conv1dLayer::Remember(const float* x, float* state) const {
   if (counts_ == 0) return;
   const auto stride = static_cast<float>(spec_.stride);
   state[0] = state[0] == stride ? 1 : state[0] + 1;
+}
+
+bool Conv1dLayer::IsState(const float* state) const {
+  const auto stride = static_cast<float>(spec_.stride);
+  return counts_ == 0 || (state[0] >= 0 && state[0] <= stride && state[0] == std::floor(state[0]));
 }
 
 void Conv1dLayer::Step(const float* const* x, float* const* states, const float** y, std::size_t batch,

@@ -32,6 +32,8 @@ class Conv1dLayer : public Layer {
   void Step(const float* const* x, float* const* states, const float** y, std::size_t batch,
             Scratch& scratch) const override;
 
+  bool IsState(const float* state) const override;
+
   // The place of the last reading in its hop: 0 to stride - 1, the stream's first reading being 0. Requires a
   // stride above 1 and a reading.
   std::size_t Phase(const float* state) const { return static_cast<std::size_t>(state[0]) - 1; }

@@ -1,6 +1,7 @@
 #include "engine/layers/layer_stack.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 
 #include "engine/layers/make_layer.h"
@@ -84,6 +85,20 @@ void LayerStack::Step(const float* const* x, float* const* states, std::size_t b
   }
   if (!holds_output_) return;
   for (std::size_t b = 0; b < batch; ++b) std::copy_n(x[b], outputs_, stream[b] + state_floats_ - outputs_);
+}
+
+bool LayerStack::IsState(const float* state) const {
+  if (!std::all_of(state, state + state_floats_, [](float v) { return std::isfinite(v); })) return false;
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    const bool above = strided_ != nullptr && i > strided_index_;
+    const std::size_t chains = above && chains_ == Chains::kInterleaved ? stride_ : 1;
+    for (std::size_t chain = 0; chain < chains; ++chain) {
+      const float* const base = state + (above ? chains_offset_ + chain * chain_floats_ : 0);
+      if (!layers_[i].step->IsState(base + layers_[i].offset)) return false;
+    }
+  }
+  // Above a stride the present chain is found by a count that is there from the first reading on.
+  return strided_ == nullptr || state[layers_[strided_index_].offset] > 0;
 }
 
 void LayerStack::Outputs(float* const* states, const float** y, std::size_t batch) const {

@@ -1,6 +1,7 @@
 #include "engine/model/model.h"
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <utility>
 
@@ -165,6 +166,13 @@ void Model::Step(std::span<const float> inputs, std::span<float* const> states, 
   }
   if (spec_.window == 0) layers_->Step(rows, states.data(), batch, workspace);
   Decode(states, outputs, workspace);
+}
+
+bool Model::IsState(std::span<const float> state) const {
+  if (state.size() != state_floats_) return false;
+  if (!std::all_of(state.begin(), state.end(), [](float v) { return std::isfinite(v); })) return false;
+  if (spec_.window == 0) return layers_->IsState(state.data());
+  return state[0] >= 1 && state[0] <= static_cast<float>(spec_.window) && state[0] == std::floor(state[0]);
 }
 
 void Model::Decode(std::span<float* const> states, std::span<float> outputs, Workspace& workspace) const {

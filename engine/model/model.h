@@ -66,6 +66,9 @@ class Model {
   void Step(std::span<const float> inputs, std::span<float* const> states, std::span<float> outputs,
             Workspace& workspace) const;
 
+  // Whether `state` [state_floats()] can have been made by Step, so that Step can go on from it.
+  bool IsState(std::span<const float> state) const;
+
   // The outputs of B streams from their present states, the same bits as the Step that led there.
   void Decode(std::span<float* const> states, std::span<float> outputs, Workspace& workspace) const;
 

@@ -31,6 +31,7 @@ enum class Reason : std::uint8_t {
   kStreamId = 4,
   kOtherModel = 5,
   kUnknownHandle = 6,
+  kStreamDeleted = 7,
 };
 namespace quality {
 inline constexpr std::uint32_t kCold = 1, kBridged = 2, kRestarted = 4, kImputed = 8;

@@ -57,9 +57,22 @@ inline constexpr MetricDeclaration kCpu{"process_cpu_seconds_total",
 inline constexpr MetricDeclaration kOpenFds{"process_open_fds", "File descriptors that are open.", Gauge};
 }  // namespace metric
 
-enum class Method { kPush, kStream, kForecast, kGetCursor, kGetStream, kListStreams, kResetStream };
-inline constexpr std::array<const char*, 7> kMethodNames = {
-    "Push", "Stream", "Forecast", "GetCursor", "GetStream", "ListStreams", "ResetStream"};
+enum class Method {
+  kPush,
+  kStream,
+  kForecast,
+  kGetCursor,
+  kGetStream,
+  kListStreams,
+  kResetStream,
+  kDeleteStream,
+  kForkStream,
+  kExportStream,
+  kImportStream
+};
+inline constexpr std::array<const char*, 11> kMethodNames = {
+    "Push",        "Stream",       "Forecast",   "GetCursor",    "GetStream",   "ListStreams",
+    "ResetStream", "DeleteStream", "ForkStream", "ExportStream", "ImportStream"};
 
 inline constexpr std::size_t kStatusCodes = 17;  // of gRPC, 0-16
 inline constexpr std::size_t kOutcomes = 9;      // numbers of tidegate.v1.Outcome, 0-8

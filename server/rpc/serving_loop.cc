@@ -85,6 +85,14 @@ void ServingLoop::ServeQuestions() {
       *this, {Method::kListStreams, &Service::RequestListStreams, &StreamService::ListStreams});
   new UnaryCall<ResetStreamRequest, ResetStreamResponse>(
       *this, {Method::kResetStream, &Service::RequestResetStream, &StreamService::ResetStream});
+  new UnaryCall<v1::DeleteStreamRequest, v1::DeleteStreamResponse>(
+      *this, {Method::kDeleteStream, &Service::RequestDeleteStream, &StreamService::DeleteStream});
+  new UnaryCall<v1::ForkStreamRequest, StreamInfo>(
+      *this, {Method::kForkStream, &Service::RequestForkStream, &StreamService::ForkStream});
+  new UnaryCall<v1::ExportStreamRequest, v1::StreamState>(
+      *this, {Method::kExportStream, &Service::RequestExportStream, &StreamService::ExportStream});
+  new UnaryCall<v1::ImportStreamRequest, StreamInfo>(
+      *this, {Method::kImportStream, &Service::RequestImportStream, &StreamService::ImportStream});
 }
 
 void ServingLoop::Run() {

@@ -62,7 +62,9 @@ class ServingLoop {
   // Requests arrive as bytes, so that bad ones can be told apart from the end of a call.
   using QuestionService = v1::Forecaster::WithAsyncMethod_Forecast<v1::Forecaster::WithAsyncMethod_GetCursor<
       v1::Forecaster::WithAsyncMethod_GetStream<v1::Forecaster::WithAsyncMethod_ListStreams<
-          v1::Forecaster::WithAsyncMethod_ResetStream<v1::Forecaster::Service>>>>>;
+          v1::Forecaster::WithAsyncMethod_ResetStream<v1::Forecaster::WithAsyncMethod_DeleteStream<
+              v1::Forecaster::WithAsyncMethod_ForkStream<v1::Forecaster::WithAsyncMethod_ExportStream<
+                  v1::Forecaster::WithAsyncMethod_ImportStream<v1::Forecaster::Service>>>>>>>>>;
   using ForecasterService =
       v1::Forecaster::WithRawMethod_Push<v1::Forecaster::WithRawMethod_Stream<QuestionService>>;
   ForecasterService& forecaster() { return forecaster_; }

@@ -1,6 +1,7 @@
 #include "server/rpc/stream_service.h"
 
 #include <algorithm>
+#include <cmath>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -26,10 +27,10 @@ std::int64_t CursorOf(const StreamHeader& header) {
 absl::StatusOr<StreamKey> ParseToken(const std::string& token, std::size_t models) {
   if (token.empty()) return StreamKey{};
   const std::vector<absl::string_view> parts = absl::StrSplit(token, ':');
-  StreamKey key;
-  if (parts.size() == 2 && absl::SimpleAtoi(parts[0], &key.model) && absl::SimpleAtoi(parts[1], &key.slot) &&
-      key.model < models) {
-    return key;
+  std::uint32_t model = 0, slot = 0;
+  if (parts.size() == 2 && absl::SimpleAtoi(parts[0], &model) && absl::SimpleAtoi(parts[1], &slot) &&
+      model < models) {
+    return StreamKey{.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = slot};
   }
   return absl::InvalidArgumentError(
       absl::StrCat("page_token: '", absl::CHexEscape(token.substr(0, 64)),
@@ -107,9 +108,9 @@ absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
   if (!request.model().empty()) {
     const auto model = repository_.Find(request.model());
     if (!model.ok()) return model.status();
-    const auto index = static_cast<std::uint32_t>(*model);
-    if (next->model != index) *next = {.model = index, .slot = 0};
-    end = index + 1;
+    const auto index = static_cast<std::uint16_t>(*model);
+    if (next->model != index) *next = {.model = index, .generation = 0, .slot = 0};
+    end = index + 1u;
   }
   if (request.page_size() > kMostPage) {
     return absl::InvalidArgumentError(absl::StrCat("page_size: ", request.page_size(), "; expected 1 to ",
@@ -117,14 +118,14 @@ absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
   }
   const std::size_t page = request.page_size() == 0 ? kUsualPage : request.page_size();
   std::size_t scanned = 0;
-  for (; next->model < end; *next = {.model = next->model + 1, .slot = 0}) {
-    for (; next->slot < shard_.table().streams(next->model); ++next->slot, ++scanned) {
+  for (; next->model < end; ++next->model, next->slot = 0) {
+    for (; next->slot < shard_.table().slots(next->model); ++next->slot, ++scanned) {
       if (static_cast<std::size_t>(response.stream_size()) == page || scanned == kMostScanned) {
         response.set_next_page_token(absl::StrCat(next->model, ":", next->slot));
         return absl::OkStatus();
       }
-      if (absl::StartsWith(shard_.table().id(*next), request.prefix()))
-        Describe(*next, *response.add_stream());
+      const std::string& id = shard_.table().id(*next);
+      if (!id.empty() && absl::StartsWith(id, request.prefix())) Describe(*next, *response.add_stream());
     }
   }
   return absl::OkStatus();
@@ -135,6 +136,88 @@ absl::Status StreamService::ResetStream(const v1::ResetStreamRequest& request, v
   if (!key.ok()) return key.status();
   shard_.Reset(*key);
   return absl::OkStatus();
+}
+
+absl::Status StreamService::DeleteStream(const v1::DeleteStreamRequest& request, v1::DeleteStreamResponse&) {
+  const auto key = Find(request.stream_id());
+  if (!key.ok()) return key.status();
+  shard_.Delete(*key);
+  return absl::OkStatus();
+}
+
+absl::Status StreamService::Create(const std::string& id, std::uint32_t model, const StreamHeader& header,
+                                   std::span<const float> floats, v1::StreamInfo& info) {
+  if (!IsStreamId(id)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("stream id '", absl::CHexEscape(id.substr(0, 128)),
+                     "': expected 1 to 128 bytes of UTF-8 without control characters"));
+  }
+  if (shard_.table().Find(id)) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("there is a stream '", id, "' already: delete it first, or name another"));
+  }
+  if (!shard_.Create(id, model, header, floats)) {
+    return absl::ResourceExhaustedError("no room for a further stream on this server");
+  }
+  Describe(*shard_.table().Find(id), info);
+  return absl::OkStatus();
+}
+
+absl::Status StreamService::ForkStream(const v1::ForkStreamRequest& request, v1::StreamInfo& response) {
+  const auto key = Find(request.stream_id());
+  if (!key.ok()) return key.status();
+  return Create(request.new_stream_id(), key->model, shard_.header(*key), shard_.floats(*key), response);
+}
+
+absl::Status StreamService::ExportStream(const v1::ExportStreamRequest& request, v1::StreamState& response) {
+  const auto key = Find(request.stream_id());
+  if (!key.ok()) return key.status();
+  const StreamHeader& header = shard_.header(*key);
+  if (header.steps == 0) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "stream '", request.stream_id(), "' has no state: it has taken no reading since it was reset"));
+  }
+  const ServedModel& served = repository_.models()[key->model];
+  response.set_model(served.name);
+  response.set_weights_sha256(served.model->spec().weights_sha256);
+  response.set_timestamp(header.timestamp_ns);
+  response.set_digest(header.digest);
+  response.set_steps(header.steps);
+  response.set_quality(header.quality);
+  response.set_anomaly_score(header.anomaly_score);
+  const std::span<const float> floats = shard_.floats(*key);
+  response.mutable_state()->Assign(floats.begin(), floats.end());
+  return absl::OkStatus();
+}
+
+absl::Status StreamService::ImportStream(const v1::ImportStreamRequest& request, v1::StreamInfo& response) {
+  const v1::StreamState& state = request.state();
+  const auto index = repository_.Find(state.model());
+  if (!index.ok()) return index.status();
+  const Model& model = *repository_.models()[*index].model;
+  if (state.weights_sha256() != model.spec().weights_sha256) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("state.weights_sha256: '", absl::CHexEscape(state.weights_sha256().substr(0, 64)),
+                     "'; model '", model.spec().name, "' here has weights ", model.spec().weights_sha256,
+                     ": a state goes on only with the weights that made it"));
+  }
+  const std::span<const float> floats(state.state().data(), static_cast<std::size_t>(state.state_size()));
+  const bool sound = floats.size() == StreamFloats(model) &&
+                     model.IsState(floats.first(model.state_floats())) &&
+                     std::none_of(floats.begin(), floats.end(), [](float v) { return std::isinf(v); }) &&
+                     state.steps() > 0 && state.timestamp() >= 0 &&
+                     !(state.anomaly_score() < 0 || state.anomaly_score() > 1);
+  if (!sound) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("state: not what ExportStream gives of a stream of model '", model.spec().name, "' (",
+                     StreamFloats(model), " floats of state): send it as it came"));
+  }
+  const StreamHeader header = {.timestamp_ns = state.timestamp(),
+                               .digest = state.digest(),
+                               .steps = state.steps(),
+                               .quality = state.quality(),
+                               .anomaly_score = state.anomaly_score()};
+  return Create(request.stream_id(), static_cast<std::uint32_t>(*index), header, floats, response);
 }
 
 }  // namespace tidegate

@@ -1,6 +1,11 @@
 #pragma once
 
+#include <cstdint>
+#include <span>
+#include <string>
+
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "server/models/repository.h"
 #include "server/shard/shard.h"
 #include "tidegate/v1/forecaster.pb.h"
@@ -20,10 +25,17 @@ class StreamService {
   absl::Status GetStream(const v1::GetStreamRequest& request, v1::StreamInfo& response);
   absl::Status ListStreams(const v1::ListStreamsRequest& request, v1::ListStreamsResponse& response);
   absl::Status ResetStream(const v1::ResetStreamRequest& request, v1::ResetStreamResponse& response);
+  absl::Status DeleteStream(const v1::DeleteStreamRequest& request, v1::DeleteStreamResponse& response);
+  absl::Status ForkStream(const v1::ForkStreamRequest& request, v1::StreamInfo& response);
+  absl::Status ExportStream(const v1::ExportStreamRequest& request, v1::StreamState& response);
+  absl::Status ImportStream(const v1::ImportStreamRequest& request, v1::StreamInfo& response);
 
  private:
   absl::StatusOr<StreamKey> Find(const std::string& id) const;
   void Describe(StreamKey key, v1::StreamInfo& info) const;
+  // A new stream with a state, described in `info`.
+  absl::Status Create(const std::string& id, std::uint32_t model, const StreamHeader& header,
+                      std::span<const float> floats, v1::StreamInfo& info);
 
   const Repository& repository_;
   Shard& shard_;

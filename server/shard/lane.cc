@@ -165,6 +165,20 @@ void Lane::Forecast(std::uint32_t slot, std::span<float> forecast) {
   Finish(*model_, table_.floats(key(slot)), table_.header(key(slot)).timestamp_ns, forecast);
 }
 
+void Lane::Abandon(std::uint32_t slot, std::vector<Work*>& done) {
+  if (slot >= queues_.size()) return;  // nothing has ever waited
+  while (queues_[slot].first != kNone) {
+    const Pending& first = pending_[queues_[slot].first];
+    Refuse(*first.work, first.i, Outcome::kInvalid, Reason::kStreamDeleted);
+    Pop(slot, done);
+  }
+  queues_[slot].bridges = 0;
+  // Its turns too: the slot's next stream takes its own.
+  turns_.erase(std::remove(turns_.begin() + static_cast<std::ptrdiff_t>(turn_), turns_.end(), slot),
+               turns_.end());
+  std::erase(next_turns_, slot);
+}
+
 void Lane::Reset(std::uint32_t slot) {
   table_.header(key(slot)) = {};
   if (slot >= queues_.size()) return;  // nothing has ever waited

@@ -42,6 +42,9 @@ class Lane {
   // The forecast [horizon, Q] of a stream that has taken a step, from its present state.
   void Forecast(std::uint32_t slot, std::span<float> forecast);
 
+  // Refuses all readings of the stream that wait, as they have lost it.
+  void Abandon(std::uint32_t slot, std::vector<Work*>& done);
+
   // A stream's next reading will be its first, also if it waits already.
   void Reset(std::uint32_t slot);
 
@@ -78,7 +81,9 @@ class Lane {
                    std::vector<Work*>& done);
   void Pop(std::uint32_t slot, std::vector<Work*>& done);
   void Count(Outcome outcome) { metrics_.readings[static_cast<std::size_t>(outcome)].Add(1); }
-  StreamKey key(std::uint32_t slot) const { return {.model = model_index_, .slot = slot}; }
+  StreamKey key(std::uint32_t slot) const {  // of whatever stream has the slot
+    return {.model = static_cast<std::uint16_t>(model_index_), .generation = 0, .slot = slot};
+  }
 
   std::shared_ptr<const Model> model_;
   std::uint32_t model_index_;

@@ -42,6 +42,7 @@ void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {
     return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamId);
   if (state == StreamHandles::State::kNamed && !BindStream(work, i, handle)) return;
   const StreamKey key = handles.key(handle);
+  if (!table_.Holds(key)) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamDeleted);
   if (key.model != work.model) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kOtherModel);
   lane.Enqueue(key.slot, work, i);
 }
@@ -61,8 +62,7 @@ bool Shard::BindStream(Work& work, std::uint32_t i, std::uint32_t handle) {
       lane.Refuse(work, i, Outcome::kOverloaded, Reason::kNone);
       return false;
     }
-    metrics_.models[work.model].streams.Set(static_cast<std::int64_t>(table_.streams(work.model)));
-    metrics_.models[work.model].state_bytes.Set(static_cast<std::int64_t>(table_.state_bytes(work.model)));
+    CountStreams(work.model);
   }
   work.handles->Bind(handle, *key);
   return true;
@@ -77,6 +77,27 @@ void Shard::Run(std::vector<Work*>& done) {
       if (!lane.idle()) readings += lane.StepBatch(done);
     }
   }
+}
+
+void Shard::CountStreams(std::uint32_t model) {
+  metrics_.models[model].streams.Set(static_cast<std::int64_t>(table_.streams(model)));
+  metrics_.models[model].state_bytes.Set(static_cast<std::int64_t>(table_.state_bytes(model)));
+}
+
+void Shard::Delete(StreamKey key) {
+  lanes_[key.model].Abandon(key.slot, empty_);
+  table_.Remove(key);
+  CountStreams(key.model);
+}
+
+bool Shard::Create(absl::string_view id, std::uint32_t model, const StreamHeader& header,
+                   std::span<const float> floats) {
+  const auto key = table_.Create(id, model);
+  if (!key) return false;
+  table_.header(*key) = header;
+  std::ranges::copy(floats, table_.floats(*key).begin());
+  CountStreams(model);
+  return true;
 }
 
 void Shard::Forecast(StreamKey key, std::span<float> forecast) {

@@ -38,6 +38,13 @@ class Shard {
   // [horizon, Q], from the stream's present state; NaN if it has taken no step.
   void Forecast(StreamKey key, std::span<float> forecast);
   void Reset(StreamKey key) { lanes_[key.model].Reset(key.slot); }
+  // Forgets a stream; readings of it that wait are refused, as are those of handles that were opened before.
+  void Delete(StreamKey key);
+  // A new stream `id` with this header and these floats [StreamFloats], which may be another stream's. False:
+  // the table is full. Requires that there is no stream `id`, and that the state is one of the model's.
+  bool Create(absl::string_view id, std::uint32_t model, const StreamHeader& header,
+              std::span<const float> floats);
+  std::span<const float> floats(StreamKey key) { return table_.floats(key); }
 
   // Nothing waits: Run has nothing to do.
   bool idle() const;
@@ -45,6 +52,7 @@ class Shard {
  private:
   // Puts reading i into its stream's queue or refuses it.
   void AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle);
+  void CountStreams(std::uint32_t model);
   // The stream of a handle that had none when it was named, created if need be. False: reading i was refused.
   bool BindStream(Work& work, std::uint32_t i, std::uint32_t handle);
 

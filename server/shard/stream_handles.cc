@@ -6,9 +6,9 @@ namespace tidegate {
 namespace {
 
 // Keys that no stream has.
-constexpr std::uint32_t kNoModel = std::numeric_limits<std::uint32_t>::max();
-constexpr StreamKey kNamedKey{.model = kNoModel, .slot = 0};
-constexpr StreamKey kBadIdKey{.model = kNoModel, .slot = 1};
+constexpr std::uint16_t kNoModel = std::numeric_limits<std::uint16_t>::max();
+constexpr StreamKey kNamedKey{.model = kNoModel, .generation = 0, .slot = 0};
+constexpr StreamKey kBadIdKey{.model = kNoModel, .generation = 0, .slot = 1};
 
 constexpr std::size_t kMaxIdBytes = 128;
 

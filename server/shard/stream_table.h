@@ -17,9 +17,11 @@
 
 namespace tidegate {
 
-// Where a stream lives: the index of the model it is bound to, and its slot among that model's streams.
+// Where a stream lives: the index of the model it is bound to, and its slot among that model's streams. The
+// generation tells it from streams that had the slot before it.
 struct StreamKey {
-  std::uint32_t model = 0;
+  std::uint16_t model = 0;
+  std::uint16_t generation = 0;
   std::uint32_t slot = 0;
   bool operator==(const StreamKey&) const = default;
 };
@@ -41,15 +43,25 @@ class StreamTable {
   // Requires that it does not exist. Nothing: the table is full.
   std::optional<StreamKey> Create(absl::string_view id, std::uint32_t model);
 
+  // Forgets the stream; its slot is for another one.
+  void Remove(StreamKey key);
+
+  // Whether the stream that the key was given for is there. What follows asks for the slot alone.
+  bool Holds(StreamKey key) const {
+    return page(key).generations[key.slot % kPageStreams] == key.generation && !id(key).empty();
+  }
+
   StreamHeader& header(StreamKey key) { return page(key).headers[key.slot % kPageStreams]; }
   std::span<float> floats(StreamKey key) {
     const std::size_t width = models_[key.model].stream_floats;
     return {page(key).floats.get() + (key.slot % kPageStreams) * width, width};
   }
 
+  // Empty: the slot is free.
   const std::string& id(StreamKey key) const { return page(key).ids[key.slot % kPageStreams]; }
 
   std::size_t streams(std::uint32_t model) const { return models_[model].streams; }
+  std::uint32_t slots(std::uint32_t model) const { return models_[model].slots; }  // free ones included
   std::size_t state_bytes(std::uint32_t model) const {  // of its streams' headers and floats
     return streams(model) * (sizeof(StreamHeader) + models_[model].stream_floats * sizeof(float));
   }
@@ -59,12 +71,15 @@ class StreamTable {
   struct Page {
     std::array<StreamHeader, kPageStreams> headers;
     std::array<std::string, kPageStreams> ids;
+    std::array<std::uint16_t, kPageStreams> generations{};
     std::unique_ptr<float[]> floats;  // [kPageStreams, stream_floats]
   };
   struct PerModel {
     std::size_t stream_floats = 0;
     std::size_t streams = 0;
+    std::uint32_t slots = 0;
     std::vector<std::unique_ptr<Page>> pages;
+    std::vector<std::uint32_t> free;  // slots
   };
 
   Page& page(StreamKey key) const { return *models_[key.model].pages[key.slot / kPageStreams]; }

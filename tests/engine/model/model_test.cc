@@ -129,6 +129,37 @@ TEST_P(ModelTest, DecodeRepeatsTheBitsOfTheLastStep) {
   }
 }
 
+// A state from elsewhere: what steps have made is accepted, and what the counts in it must not be is not.
+TEST_P(ModelTest, KnowsItsStates) {
+  const Result run = RunStreams(*model_, 3, 21, 4);
+  for (const auto& state : run.states) EXPECT_TRUE(model_->IsState(state));
+  std::vector<float> state = run.states[0];
+  EXPECT_FALSE(model_->IsState(std::span(state).first(state.size() - 1)));
+  state.back() = NAN;
+  EXPECT_FALSE(model_->IsState(state));
+}
+
+TEST(StateTest, CountsThatLeadBeyondAStateAreRefused) {
+  ModelSpec spec = TinySpec();
+  spec.window = 4;
+  const auto windowed = TinyModel(spec);
+  spec.window = 0;
+  spec.layers = {kSegments, {.units = 7}};
+  spec.interleaved = true;
+  const auto interleaved = TinyModel(spec);
+  for (const auto& model : {windowed, interleaved}) {  // both states begin with a count, to 4
+    std::vector<float> state(model->state_floats());
+    for (const float count : {1.0f, 4.0f}) {
+      state[0] = count;
+      EXPECT_TRUE(model->IsState(state)) << count;
+    }
+    for (const float count : {0.0f, -1.0f, 2.5f, 5.0f, 1e9f}) {
+      state[0] = count;
+      EXPECT_FALSE(model->IsState(state)) << count;
+    }
+  }
+}
+
 TEST_P(ModelTest, QuantilesNeverCross) {
   for (const auto& outputs : RunStreams(*model_, 0, 50, 30).outputs) {
     for (std::size_t h = 0; h < 3; ++h) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
 #include <set>
 #include <string>
 #include <vector>
@@ -125,6 +126,111 @@ TEST_F(StreamServiceTest, AResetStreamBeginsAnewAndItsNeighbourGoesOn) {
   const v1::PushResponse again = Pushed(Readings({"a"}, 1));  // no longer late
   EXPECT_EQ(again.SerializeAsString(), first.SerializeAsString());
   EXPECT_EQ(Info("b").steps(), 1u);
+}
+
+TEST_F(StreamServiceTest, ADeletedStreamIsGoneAndItsIdBeginsAnew) {
+  const v1::PushResponse first = Pushed(Readings({"a"}, 1));
+  Pushed(Readings({"a", "b"}, 2));
+  v1::DeleteStreamRequest request;
+  v1::DeleteStreamResponse response;
+  request.set_stream_id("a");
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::DeleteStream, request, response).ok());
+  EXPECT_EQ(Call(&v1::Forecaster::Stub::DeleteStream, request, response).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  v1::ListStreamsRequest list;
+  v1::ListStreamsResponse page;
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::ListStreams, list, page).ok());
+  ASSERT_EQ(page.stream_size(), 1);
+  EXPECT_EQ(page.stream(0).stream_id(), "b");
+  Pushed(Readings({"c"}, 9));  // takes the slot
+  const v1::PushResponse again = Pushed(Readings({"a"}, 1));
+  EXPECT_EQ(again.SerializeAsString(), first.SerializeAsString());
+  EXPECT_EQ(Info("c").timestamp(), 9 * kSecond);
+}
+
+TEST_F(StreamServiceTest, AHandleOfADeletedStreamReachesNoOther) {
+  grpc::ClientContext context;
+  const auto call = stub_->Stream(&context);
+  v1::PushResponse answer;
+  ASSERT_TRUE(call->Write(Readings({"a"}, 1)));
+  ASSERT_TRUE(call->Read(&answer));
+  v1::DeleteStreamRequest request;
+  v1::DeleteStreamResponse response;
+  request.set_stream_id("a");
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::DeleteStream, request, response).ok());
+  Pushed(Readings({"other"}, 1));  // takes the slot
+  v1::PushRequest next;
+  AddReading(next, 2);
+  next.add_handle(0);
+  ASSERT_TRUE(call->Write(next));
+  ASSERT_TRUE(call->Read(&answer));
+  EXPECT_THAT(answer.outcome(), ElementsAre(v1::OUTCOME_INVALID));
+  EXPECT_THAT(answer.reason(), ElementsAre(v1::REASON_STREAM_DELETED));
+  EXPECT_EQ(Info("other").steps(), 1u);
+  call->WritesDone();
+  EXPECT_TRUE(call->Finish().ok());
+}
+
+TEST_F(StreamServiceTest, AForkGoesOnLikeItsOriginAndHasAStateOfItsOwn) {
+  for (int t = 1; t <= 5; ++t) Pushed(Readings({"a"}, t));
+  v1::ForkStreamRequest request;
+  v1::StreamInfo info;
+  request.set_stream_id("a");
+  request.set_new_stream_id("b");
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::ForkStream, request, info).ok());
+  EXPECT_EQ(info.stream_id(), "b");
+  EXPECT_EQ(info.steps(), 5u);
+  const v1::PushResponse a = Pushed(Readings({"a"}, 6)), b = Pushed(Readings({"b"}, 6));
+  EXPECT_EQ(a.SerializeAsString(), b.SerializeAsString());
+  EXPECT_EQ(Call(&v1::Forecaster::Stub::ForkStream, request, info).error_code(),
+            grpc::StatusCode::ALREADY_EXISTS);
+  request.set_new_stream_id("b\n");
+  EXPECT_EQ(Call(&v1::Forecaster::Stub::ForkStream, request, info).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(StreamServiceTest, AnImportedStreamGoesOnBitForBit) {
+  for (int t = 1; t <= 5; ++t) Pushed(Readings({"a"}, t));
+  v1::ExportStreamRequest from;
+  v1::ImportStreamRequest to;
+  from.set_stream_id("a");
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::ExportStream, from, *to.mutable_state()).ok());
+  to.set_stream_id("b");
+  v1::StreamInfo info;
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::ImportStream, to, info).ok());
+  EXPECT_EQ(info.timestamp(), 5 * kSecond);
+  v1::PushResponse retry = Pushed(Readings({"b"}, 5));  // also a retry of the reading before
+  EXPECT_THAT(retry.outcome(), ElementsAre(v1::OUTCOME_DUPLICATE));
+  const v1::PushResponse a = Pushed(Readings({"a"}, 6)), b = Pushed(Readings({"b"}, 6));
+  EXPECT_EQ(a.SerializeAsString(), b.SerializeAsString());
+}
+
+TEST_F(StreamServiceTest, AStateThatIsNoneIsRefused) {
+  for (int t = 1; t <= 5; ++t) Pushed(Readings({"a"}, t));
+  v1::ExportStreamRequest from;
+  v1::StreamState good;
+  from.set_stream_id("a");
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::ExportStream, from, good).ok());
+  const auto import = [&](const std::function<void(v1::StreamState&)>& change) {
+    v1::ImportStreamRequest to;
+    v1::StreamInfo info;
+    to.set_stream_id("b");
+    *to.mutable_state() = good;
+    change(*to.mutable_state());
+    return Call(&v1::Forecaster::Stub::ImportStream, to, info).error_code();
+  };
+  using Code = grpc::StatusCode;
+  EXPECT_EQ(import([](v1::StreamState& s) { s.add_state(0); }), Code::INVALID_ARGUMENT);
+  EXPECT_EQ(import([](v1::StreamState& s) { s.clear_state(); }), Code::INVALID_ARGUMENT);
+  EXPECT_EQ(import([](v1::StreamState& s) { s.set_state(0, NAN); }), Code::INVALID_ARGUMENT);
+  EXPECT_EQ(import([](v1::StreamState& s) { s.set_state(s.state_size() - 1, INFINITY); }),
+            Code::INVALID_ARGUMENT);
+  EXPECT_EQ(import([](v1::StreamState& s) { s.set_timestamp(-1); }), Code::INVALID_ARGUMENT);
+  EXPECT_EQ(import([](v1::StreamState& s) { s.set_steps(0); }), Code::INVALID_ARGUMENT);
+  EXPECT_EQ(import([](v1::StreamState& s) { s.set_weights_sha256("0"); }), Code::FAILED_PRECONDITION);
+  EXPECT_EQ(import([](v1::StreamState& s) { s.set_model("unknown"); }), Code::NOT_FOUND);
+  EXPECT_EQ(import([](v1::StreamState&) {}), Code::OK);
+  EXPECT_EQ(import([](v1::StreamState&) {}), Code::ALREADY_EXISTS);
 }
 
 TEST_F(StreamServiceTest, PagesHoldEveryStreamOnce) {

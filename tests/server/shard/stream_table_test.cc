@@ -46,6 +46,36 @@ TEST_F(StreamTableTest, StreamsStayInTheirPlacesAndKeepTheirFloats) {
   EXPECT_EQ(table.state_bytes(1), table.streams(1) * (sizeof(StreamHeader) + 4 * StreamFloats(*models_[1])));
 }
 
+TEST_F(StreamTableTest, ASlotIsForAnotherStreamOnceItsOwnIsRemoved) {
+  StreamTable table(models_, 2);
+  const StreamKey a = *table.Create("a", 0);
+  table.Create("b", 0);
+  table.header(a).steps = 7;
+  table.Remove(a);
+  EXPECT_FALSE(table.Find("a"));
+  EXPECT_FALSE(table.Holds(a));
+  EXPECT_EQ(table.streams(0), 1u);
+  const StreamKey c = *table.Create("c", 0);
+  EXPECT_EQ(c.slot, a.slot);
+  EXPECT_TRUE(table.Holds(c));
+  EXPECT_FALSE(table.Holds(a));
+  EXPECT_EQ(table.header(c).steps, 0u);
+  EXPECT_EQ(table.slots(0), 2u);
+}
+
+TEST_F(StreamTableTest, ASlotWhoseGenerationsHaveRunOutStaysEmpty) {
+  StreamTable table(models_, 2);
+  const StreamKey first = *table.Create("s", 0);
+  StreamKey last = first;
+  for (int i = 0; i < 65'536; ++i) {
+    table.Remove(last);
+    EXPECT_FALSE(table.Holds(first));
+    last = *table.Create("s", 0);
+  }
+  EXPECT_NE(last.slot, first.slot);
+  EXPECT_FALSE(table.Holds(first));
+}
+
 TEST_F(StreamTableTest, FullIsFullOverAllModels) {
   StreamTable table(models_, 3);
   EXPECT_TRUE(table.Create("a", 0));
