@@ -119,11 +119,7 @@ void Print(const Model& model, const std::string& folder) {
 absl::Status Convert(const std::string& folder, const std::string& precision, const std::string& output) {
   const auto files = ReadModelFiles(folder);
   if (!files.ok()) return files.status();
-  Precision asked = Precision::kF32;
-  for (const Precision p : kPrecisions) {
-    if (precision == PrecisionName(p)) asked = p;
-  }
-  const auto converted = ConvertModel(*files, asked);
+  const auto converted = ConvertModel(*files, *FindPrecision(precision));  // --convert takes no other name
   if (!converted.ok()) return converted.status();
   if (std::filesystem::exists(std::filesystem::path(output) / "model.json")) {
     return absl::AlreadyExistsError(absl::StrCat(output, " holds a model already; name another folder"));
@@ -163,10 +159,10 @@ void AddInspectCommand(CLI::App& app, Run& run) {
           ->add_option("--convert", *precision,
                        "Write the model with weights in bf16 or int8 to --output, and say what that costs")
           ->check(CLI::IsMember({"bf16", "int8"}));
-  CLI::Option* const folder_option =
+  CLI::Option* const output_option =
       inspect->add_option("--output", *output, "Folder of the converted version, like models/motes/2");
-  convert->needs(folder_option);
-  folder_option->needs(convert);
+  convert->needs(output_option);
+  output_option->needs(convert);
   inspect->callback([&run, folder, json, precision, output] {
     run = [folder, json, precision, output]() -> absl::Status {
       if (!precision->empty()) return Convert(*folder, *precision, *output);

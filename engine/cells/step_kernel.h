@@ -18,8 +18,8 @@ enum class Gating { kGru, kLstm, kPeepholeLstm };
 // place in it. Written for AVX-512, AVX2 and portable vectors, chosen at run time.
 //
 // Weights of less than f32 are multiplied in pairs of bf16, the operands x and h rounded to bf16 as well; the
-// state itself and the sums stay f32. AVX-512 BF16 does two products at once; elsewhere it is slower than
-// f32.
+// state itself and the sums stay f32. AVX-512 BF16 does two products at once; other
+// sets split each pair again.
 //
 // Why not oneDNN: one call of its matmul costs more than the whole step of a small layer, and its RNN
 // primitives are slower still at one time step: tests/bench/cell_step_bench.cc measures both. Const methods

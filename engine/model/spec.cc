@@ -285,12 +285,9 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   spec.bridge_limit = j.at("bridge_limit").get<std::size_t>();
   const auto precision =
       j.value("precision", std::string(PrecisionName(Precision::kF32)));  // older files have none
-  for (const Precision p : kPrecisions) {
-    if (precision == PrecisionName(p)) spec.precision = p;
-  }
-  if (precision != PrecisionName(spec.precision)) {
-    return Bad("precision", absl::StrCat("'", precision, "'; expected f32, bf16 or int8"));
-  }
+  const auto found = FindPrecision(precision);
+  if (!found) return Bad("precision", absl::StrCat("'", precision, "'; expected f32, bf16 or int8"));
+  spec.precision = *found;
   spec.trained_on = j.at("trained_on").get<std::string>();
   const json& v = j.at("validation");
   spec.validation = {v.at("mae").get<double>(), v.at("persistence_mae").get<double>(),

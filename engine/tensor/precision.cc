@@ -40,6 +40,13 @@ const char* PrecisionName(Precision precision) {
   return "";
 }
 
+std::optional<Precision> FindPrecision(absl::string_view name) {
+  for (const Precision precision : {Precision::kF32, Precision::kBf16, Precision::kInt8}) {
+    if (name == PrecisionName(precision)) return precision;
+  }
+  return std::nullopt;
+}
+
 bool IsReduced(absl::string_view name, const Tensor& tensor) {
   return tensor.shape.size() >= 2 && absl::StrContains(name, "weight") &&
          (absl::StartsWith(name, "layers.") || absl::StartsWith(name, "head."));
@@ -76,6 +83,7 @@ absl::Status Reduce(Precision precision, Tensors& tensors) {
 }
 
 absl::Status CheckReduced(Precision precision, const Tensors& tensors) {
+  if (precision == Precision::kF32) return absl::OkStatus();
   Tensors reduced = tensors;
   if (auto s = Reduce(precision, reduced); !s.ok()) return s;
   for (const auto& [name, tensor] : tensors) {

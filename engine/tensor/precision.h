@@ -1,7 +1,7 @@
 #pragma once
 
 #include <cstddef>
-#include <string>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
@@ -17,8 +17,9 @@ enum class Precision {
   kInt8,  // "int8": a byte times a power of two for each row; such values are exact in bf16, so that the same
           // kernels serve them
 };
-inline constexpr Precision kPrecisions[] = {Precision::kF32, Precision::kBf16, Precision::kInt8};
 const char* PrecisionName(Precision precision);
+// Nothing: no precision has this name.
+std::optional<Precision> FindPrecision(absl::string_view name);
 
 // Whether the matrix or filter `tensor` of a model is stored in the model's precision: those of the layers
 // and of the head. Biases, normalisations, embeddings, the linear path and the cycle stay f32.

@@ -43,8 +43,8 @@ void StreamTable::Remove(StreamKey key) {
   header(key) = {};
   std::string().swap(page(key).ids[key.slot % kPageStreams]);
   --owner.streams;
-  // A slot whose generations have run out stays empty, as a key of its first one would hold again.
-  if (++page(key).generations[key.slot % kPageStreams] != 0) owner.free.push_back(key.slot);
+  // A slot whose generations have run out stays empty: a further one would be taken for the first.
+  if (++page(key).generations[key.slot % kPageStreams] != kLastGeneration) owner.free.push_back(key.slot);
 }
 
 }  // namespace tidegate

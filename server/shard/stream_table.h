@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -47,9 +48,7 @@ class StreamTable {
   void Remove(StreamKey key);
 
   // Whether the stream that the key was given for is there. What follows asks for the slot alone.
-  bool Holds(StreamKey key) const {
-    return page(key).generations[key.slot % kPageStreams] == key.generation && !id(key).empty();
-  }
+  bool Holds(StreamKey key) const { return page(key).generations[key.slot % kPageStreams] == key.generation; }
 
   StreamHeader& header(StreamKey key) { return page(key).headers[key.slot % kPageStreams]; }
   std::span<float> floats(StreamKey key) {
@@ -68,6 +67,7 @@ class StreamTable {
 
  private:
   static constexpr std::size_t kPageStreams = 256;
+  static constexpr std::uint16_t kLastGeneration = std::numeric_limits<std::uint16_t>::max();  // no stream's
   struct Page {
     std::array<StreamHeader, kPageStreams> headers;
     std::array<std::string, kPageStreams> ids;

@@ -2,9 +2,8 @@
 """Times one recurrent step (T = 1) in PyTorch and ONNX Runtime, whichever can be imported, one thread, f32.
 
 Started by cell_step_bench (framework_peers.h), once for each interpreter in TIDEGATE_BENCH_PYTHON. First prints the
-names of the frameworks it has; then answers each line "gru|lstm INPUTS UNITS LAYERS BATCH
-FILTERS" on stdin with the nanoseconds
-of one step of one stream in each of them, the state carried from step to step, the best of its forms:
+names of the frameworks it has; then answers each line "gru|lstm INPUTS UNITS LAYERS BATCH FILTERS" on stdin with the
+nanoseconds of one step of one stream in each of them, the state carried from step to step, the best of its forms:
   torch        nn.GRU / nn.LSTM and their cells, eager and TorchScript
   onnxruntime  the GRU / LSTM operator and a graph of MatMuls, with bound inputs and outputs; the time of a call that
                does nothing is taken off, as it is Python's and not the framework's
