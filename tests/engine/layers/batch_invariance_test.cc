@@ -7,6 +7,7 @@
 #include <memory>
 #include <numeric>
 #include <random>
+#include <string>
 #include <thread>
 #include <tuple>
 #include <vector>
@@ -32,16 +33,16 @@ std::vector<std::size_t> Sizes() {
   return sizes;
 }
 
-class BatchInvarianceTest : public testing::TestWithParam<std::tuple<LayerFamily, std::size_t>> {
+class BatchInvarianceTest : public testing::TestWithParam<std::tuple<LayerFamily, std::size_t, Precision>> {
  protected:
   BatchInvarianceTest() {
-    const auto& [family, units] = GetParam();
+    const auto& [family, units, precision] = GetParam();
     steps_ = family.spec.bidirectional ? kWindow : 1;
-    problem_ = MakeProblem(family, kInputs, units, kStreams, steps_, 1);
+    problem_ = Rounded(MakeProblem(family, kInputs, units, kStreams, steps_, 1), precision);
     if (problem_.spec.bidirectional) {
-      window_ = MakeBidirectional(problem_.spec, problem_.parameters);
+      window_ = MakeBidirectional(problem_.spec, problem_.parameters, precision);
     } else {
-      layer_ = MakeLayer(problem_.spec, problem_.parameters);
+      layer_ = MakeLayer(problem_.spec, problem_.parameters, precision);
     }
   }
 
@@ -123,12 +124,19 @@ TEST_P(BatchInvarianceTest, BitsAreTheSameWithEveryNumberOfThreads) {
   }
 }
 
+std::string NameOf(const testing::TestParamInfo<BatchInvarianceTest::ParamType>& shape) {
+  const auto& [family, units, precision] = shape.param;
+  return family.name + "_" + std::to_string(units) + "_" + PrecisionName(precision);
+}
+
 INSTANTIATE_TEST_SUITE_P(Shapes, BatchInvarianceTest,
-                         testing::Combine(testing::ValuesIn(LayerFamilies()), testing::Values(1, 16, 33)),
-                         [](const auto& shape) {
-                           return std::get<0>(shape.param).name + "_" +
-                                  std::to_string(std::get<1>(shape.param));
-                         });
+                         testing::Combine(testing::ValuesIn(LayerFamilies()), testing::Values(1, 16, 33),
+                                          testing::Values(Precision::kF32)),
+                         NameOf);
+INSTANTIATE_TEST_SUITE_P(LesserWeights, BatchInvarianceTest,
+                         testing::Combine(testing::ValuesIn(FusedFamilies()), testing::Values(33),
+                                          testing::Values(Precision::kBf16, Precision::kInt8)),
+                         NameOf);
 
 }  // namespace
 }  // namespace tidegate

@@ -74,6 +74,14 @@ std::vector<LayerFamily> LayerFamilies() {
           {"lstm_bidirectional", {.kind = LayerKind::kLstm, .bidirectional = true}}};
 }
 
+std::vector<LayerFamily> FusedFamilies() {
+  std::vector<LayerFamily> families = LayerFamilies();
+  std::erase_if(families, [](const LayerFamily& f) {
+    return (f.spec.kind != LayerKind::kGru && f.spec.kind != LayerKind::kLstm) || f.spec.bidirectional;
+  });
+  return families;
+}
+
 std::size_t StateFloats(const LayerSpec& spec, std::size_t inputs) {
   return MakeSequenceLayer(spec, inputs)->state_floats();
 }

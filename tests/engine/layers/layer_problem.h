@@ -21,6 +21,7 @@ struct LayerFamily {
   friend std::ostream& operator<<(std::ostream& out, const LayerFamily& f) { return out << f.name; }
 };
 std::vector<LayerFamily> LayerFamilies();  // all that there are
+std::vector<LayerFamily> FusedFamilies();  // those that step forwards in the precision of their weights
 
 // A loss over T steps of B sequences: the sum of slope * output. Time-major.
 struct LayerProblem {

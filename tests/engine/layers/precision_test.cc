@@ -5,9 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <numeric>
-#include <random>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -83,14 +80,6 @@ class RoundedStep {
   const float* state_;
 };
 
-std::vector<LayerFamily> Families() {  // those that multiply in the weights' precision
-  std::vector<LayerFamily> families = LayerFamilies();
-  std::erase_if(families, [](const LayerFamily& f) {
-    return (f.spec.kind != LayerKind::kGru && f.spec.kind != LayerKind::kLstm) || f.spec.bidirectional;
-  });
-  return families;
-}
-
 class PrecisionTest : public testing::TestWithParam<std::tuple<LayerFamily, Precision>> {};
 
 TEST_P(PrecisionTest, StepAgreesWithTheSumsOfRoundedOperands) {
@@ -125,48 +114,8 @@ TEST_P(PrecisionTest, StepAgreesWithTheSumsOfRoundedOperands) {
   }
 }
 
-TEST_P(PrecisionTest, AStreamsBitsDoNotDependOnItsBatch) {
-  constexpr std::size_t kStreams = 200;
-#if defined(TIDEGATE_SLOW)
-  constexpr std::size_t kStride = 13;  // sanitizers and emulators are slow
-#else
-  constexpr std::size_t kStride = 1;
-#endif
-  const auto& [family, precision] = GetParam();
-  const LayerProblem problem = Rounded(MakeProblem(family, 3, 33, kStreams, 1, 1), precision);
-  const auto layer = MakeLayer(problem.spec, problem.parameters, precision);
-  Scratch scratch;
-  const auto run = [&](const std::vector<std::size_t>& streams) {
-    Matrix state(streams.size(), problem.state.cols);
-    std::vector<const float*> x, y(streams.size());
-    std::vector<float*> states;
-    for (std::size_t i = 0; i < streams.size(); ++i) {
-      std::copy_n(problem.state.row(streams[i]), state.cols, state.row(i));
-      states.push_back(state.row(i));
-      x.push_back(problem.x.row(streams[i]));
-    }
-    scratch.Reset();
-    layer->Step(x.data(), states.data(), y.data(), streams.size(), scratch);
-    return state;
-  };
-  Matrix alone(kStreams, problem.state.cols);
-  for (std::size_t s = 0; s < kStreams; ++s) std::ranges::copy(run({s}).values, alone.row(s));
-  std::vector<std::size_t> order(kStreams);
-  std::iota(order.begin(), order.end(), 0);
-  std::mt19937 random(1);
-  for (std::size_t batch = 1; batch <= kStreams; batch += kStride) {
-    std::ranges::shuffle(order, random);
-    const std::vector<std::size_t> streams(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(batch));
-    const Matrix together = run(streams);
-    for (std::size_t i = 0; i < batch; ++i) {
-      ASSERT_EQ(std::memcmp(together.row(i), alone.row(streams[i]), alone.cols * sizeof(float)), 0)
-          << "batch " << batch << ", place " << i;
-    }
-  }
-}
-
 INSTANTIATE_TEST_SUITE_P(Kinds, PrecisionTest,
-                         testing::Combine(testing::ValuesIn(Families()),
+                         testing::Combine(testing::ValuesIn(FusedFamilies()),
                                           testing::Values(Precision::kBf16, Precision::kInt8)),
                          [](const auto& kind) {
                            return std::get<0>(kind.param).name + "_" + PrecisionName(std::get<1>(kind.param));
