@@ -80,7 +80,8 @@ ModelInfo DescribeModel(const ServedModel& served) {
           .cell = absl::StrJoin(spec.layers, ",", cell),
           .units = absl::StrJoin(spec.layers, ",", units),
           .horizon = absl::StrCat(spec.horizon),
-          .sha256 = spec.weights_sha256.substr(0, 12)};
+          .sha256 = spec.weights_sha256.substr(0, 12),
+          .scored_steps = spec.ScoredSteps()};
 }
 
 std::shared_ptr<Metrics> MakeMetrics(const Repository& repository) {

@@ -66,9 +66,23 @@ std::string HeadText(const ModelSpec& spec) {
   return text;
 }
 
+// What a stream's bytes are for.
+std::string StreamText(const Model& model) {
+  const StreamLayout& layout = model.layout();
+  const auto bytes = [](std::size_t floats) { return Grouped(floats * sizeof(float)); };
+  return absl::StrCat(Grouped(StreamBytes(model)), " bytes: ", bytes(layout.last_values),
+                      " of the network's state, ", bytes(layout.last_target - layout.last_values),
+                      " of last values and scale, ", bytes(layout.kept - layout.last_target),
+                      " of accuracy and calibration, ", bytes(layout.floats - layout.kept),
+                      " of forecasts that wait for their readings (steps ", absl::StrJoin(layout.steps, ", "),
+                      "), ", sizeof(StreamHeader), " beside them");
+}
+
 std::string InputsText(const ModelSpec& spec) {
-  if (spec.level_inputs && spec.difference_inputs) return "levels and differences";
-  return spec.level_inputs ? "levels" : "differences";
+  const std::string what = spec.level_inputs && spec.difference_inputs ? "levels and differences"
+                           : spec.level_inputs                         ? "levels"
+                                                                       : "differences";
+  return spec.per_stream ? what + ", in each stream's own scale," : what;
 }
 
 void Print(const Model& model, const std::string& folder) {
@@ -91,7 +105,7 @@ void Print(const Model& model, const std::string& folder) {
   line("warm-up", span(spec.warm_up));
   line("bridges",
        absl::StrCat("up to ", span(spec.bridge_limit), " without a reading; more restart a stream"));
-  line("per stream", absl::StrCat(Grouped(StreamBytes(model)), " bytes of state"));
+  line("per stream", StreamText(model));
   line("trained on", spec.trained_on);
   const ValidationScore& score = spec.validation;
   line("validation",

@@ -34,6 +34,7 @@ struct TrainCommand {
   std::size_t filters = 0;  // of a convolution below them; 0: none
   std::size_t kernel = 5;
   float dropout = 0;
+  std::string normalisation = "fixed";
   std::string inputs = "difference";
   int threads = 0;  // 0: one per core
   TrainOptions options;
@@ -174,6 +175,7 @@ absl::Status RunTrain(TrainCommand command) {
   options.layers = LayersOf(command);
   options.level_inputs = command.inputs != "difference";
   options.difference_inputs = command.inputs != "level";
+  options.per_stream = command.normalisation == "per_stream";
   const std::string rows = command.readings.rows.text.empty() ? "" : ", rows " + command.readings.rows.text;
   options.trained_on =
       absl::StrCat(std::filesystem::path(command.file).filename().string(), rows, ": ",
@@ -229,6 +231,12 @@ void AddTrainCommand(CLI::App& app, Run& run) {
       ->delimiter(',');
   train->add_option("--inputs", command->inputs, "What the network sees of the values")
       ->check(CLI::IsMember({"level", "difference", "both"}));
+
+  train
+      ->add_option("--normalisation", command->normalisation,
+                   "Scale of the values: one for all streams, or each stream's own, for sensors of different "
+                   "ranges")
+      ->check(CLI::IsMember({"fixed", "per_stream"}));
 
   train->option_defaults()->group("The training");
   train->add_option("--epochs", options.epochs, "At most so many passes over the readings");

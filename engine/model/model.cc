@@ -46,6 +46,13 @@ absl::Status CheckTensors(const ModelSpec& spec, const Tensors& tensors) {
   if (auto s = FindTensor(tensors, "residuals.quantiles", {ResidualTable::kLevels}); !s.ok())
     return s.status();
   if (auto s = FindTensor(tensors, "residuals.count", {1}); !s.ok()) return s.status();
+  if (tensors.contains("calibration.ratios")) {
+    const std::size_t rows = spec.ScoredSteps().size() * (spec.quantiles.size() - 1);
+    const auto ratios = FindTensor(tensors, "calibration.ratios", {rows, CalibrationTable::kLevels});
+    if (!ratios.ok()) return ratios.status();
+    if (!std::ranges::all_of((*ratios)->values, [](float v) { return std::isfinite(v); }))
+      return absl::InvalidArgumentError("calibration.ratios: expected finite numbers");
+  }
   if (auto s = FindTensor(tensors, "golden.forecast", {spec.horizon, spec.quantiles.size()}); !s.ok()) {
     return s.status();
   }
@@ -129,6 +136,9 @@ Model::Model(ModelSpec spec, const Tensors& tensors)
   if (spec_.head == HeadKind::kRecursive && spec_.level_inputs) offsets_.level = state_floats_++;
   if (spec_.channels > 0) offsets_.channel = state_floats_++;
   if (spec_.cycle > 0) cycle_ = tensors.at("cycle.table").values;
+  if (const auto ratios = tensors.find("calibration.ratios"); ratios != tensors.end())
+    calibration_ = CalibrationTable(ratios->second.values);
+  layout_ = StreamLayout(spec_, state_floats_);
   for (const auto& [name, tensor] : ZeroParameters(spec_)) parameters_ += tensor.values.size();
 }
 

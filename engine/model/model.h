@@ -7,6 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "engine/model/spec.h"
+#include "engine/stream/calibration_table.h"
+#include "engine/stream/layout.h"
 #include "engine/stream/residual_table.h"
 #include "engine/tensor/scratch.h"
 #include "engine/tensor/tensors.h"
@@ -43,8 +45,10 @@ class Model {
   //   mixing.network [horizon]                              weight of the network beside the linear path
   //   cycle.table [n, F]                                    unit of the features
   //   residuals.quantiles [K], residuals.count [1]          see ResidualTable
-  //   golden.values [T, F], golden.forecast [horizon, Q]    readings one interval apart, the first at time 0,
-  //                                                         and the forecast after them
+  //   calibration.ratios [K*(Q-1), 101]                     see CalibrationTable; K scored steps; may be
+  //   missing golden.values [T, F], golden.forecast [horizon, Q]    readings one interval apart, the first at
+  //   time 0,
+  //                                                         and the forecast after them, before calibration
   // InvalidArgument: a tensor is missing, has another shape, or values that are not of the spec's
   // precision.
   static absl::StatusOr<std::shared_ptr<const Model>> Create(ModelSpec spec, const Tensors& tensors);
@@ -52,7 +56,9 @@ class Model {
 
   const ModelSpec& spec() const { return spec_; }
   const ResidualTable& residuals() const { return residuals_; }
+  const CalibrationTable& calibration() const { return calibration_; }
   std::size_t state_floats() const { return state_floats_; }
+  const StreamLayout& layout() const { return layout_; }  // of a stream's floats, its state the first of them
   std::size_t parameters() const { return parameters_; }  // trained floats
   // [n, F]: what a cyclic model subtracts, by timestamp / interval modulo n. Empty: not cyclic.
   std::span<const float> cycle() const { return cycle_; }
@@ -93,7 +99,9 @@ class Model {
 
   ModelSpec spec_;
   ResidualTable residuals_;
+  CalibrationTable calibration_;
   std::size_t state_floats_ = 0;
+  StreamLayout layout_;
   std::size_t parameters_ = 0;
   Offsets offsets_;
   std::vector<float> cycle_;   // [n, F]

@@ -107,14 +107,15 @@ std::vector<float> ForecastsAlong(const Model& model, std::span<const float> val
   std::vector<float> inputs(spec.inputs());
   std::vector<float> forecasts(readings * spec.outputs());
   Model::Workspace workspace;
-  StartStream(model, header, floats);
+  const StreamRef stream(model, header, floats);
+  StartStream(model, stream);
   float* const state = floats.data();
   for (std::size_t t = 0; t < readings; ++t) {
     const auto time = static_cast<std::int64_t>(t) * spec.interval_ns;
     const std::span<float> outputs = std::span(forecasts).subspan(t * spec.outputs(), spec.outputs());
-    Prepare(model, header, floats, time, values.subspan(t * features, features), inputs);
+    Prepare(model, stream, time, values.subspan(t * features, features), inputs);
     model.Step(inputs, std::span(&state, 1), outputs, workspace);
-    Finish(model, floats, time, outputs);
+    Unscale(model, stream.kept, time, outputs);
   }
   return forecasts;
 }

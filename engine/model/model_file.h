@@ -31,7 +31,7 @@ absl::StatusOr<ModelFiles> ReadModelFiles(const std::filesystem::path& folder);
 absl::StatusOr<std::shared_ptr<const Model>> ReadModel(const std::filesystem::path& folder);
 
 // The forecast [horizon, Q], in the target's unit, of a new stream after `values` [T, F], one interval apart:
-// what a server would answer to the last of them.
+// what a server would answer to the last of them if it did not calibrate the intervals.
 std::vector<float> ForecastAfter(const Model& model, std::span<const float> values);
 
 // The forecasts after each of them [T, horizon, Q].

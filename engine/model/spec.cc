@@ -17,6 +17,7 @@ namespace {
 using nlohmann::json;
 
 constexpr int kFormat = 2;
+constexpr char kFixed[] = "fixed", kPerStream[] = "per_stream";
 
 absl::Status Bad(absl::string_view field, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("model spec: ", field, ": ", what));
@@ -38,7 +39,8 @@ absl::Status CheckFeatures(const ModelSpec& spec) {
       return Bad("features", absl::StrCat("name '", feature.name, "' is empty or stands twice"));
     }
     if (!std::isfinite(feature.mean) || !Positive(feature.deviation) ||
-        !Positive(feature.difference_deviation)) {
+        !Positive(feature.difference_deviation) || !(feature.resolution >= 0) ||
+        std::isinf(feature.resolution)) {
       return Bad("features", absl::StrCat("the scale of '", feature.name, "' is not finite and positive"));
     }
   }
@@ -62,6 +64,12 @@ absl::Status CheckForecast(const ModelSpec& spec) {
   if (spec.step_deviation.size() != spec.horizon) {
     return Bad("step_deviation", absl::StrCat(spec.step_deviation.size(),
                                               " values; expected one for each of ", spec.horizon, " steps"));
+  }
+  std::size_t before_step = 0;
+  for (const std::size_t step : spec.scored_steps) {
+    if (step <= before_step || step > spec.horizon || spec.scored_steps.front() != 1)
+      return Bad("scored_steps", "expected rising steps of the horizon, the first of them 1");
+    before_step = step;
   }
   for (const float deviation : spec.step_deviation) {
     if (!Positive(deviation)) return Bad("step_deviation", "not finite and positive");
@@ -131,6 +139,12 @@ absl::Status CheckHead(const ModelSpec& spec) {
   }
   if (spec.linear_context > 4096) return Bad("linear_context", "expected at most 4096");
   if (spec.linear_context > 0 && !spec.level_inputs) return Bad("linear_context", "wants level inputs");
+  if (spec.per_stream && (spec.cycle > 0 || spec.linear_context > 0 || spec.head == HeadKind::kRecursive)) {
+    return Bad(
+        "normalisation",
+        "per_stream: a scale that moves goes with no cycle, linear path or recursive head, whose numbers "
+        "are in one scale for all streams");
+  }
   return CheckRange("cycle", spec.cycle, 0, 65536);
 }
 
@@ -206,7 +220,8 @@ json ToJson(const ModelSpec& spec) {
     features.push_back({{"name", f.name},
                         {"mean", f.mean},
                         {"deviation", f.deviation},
-                        {"difference_deviation", f.difference_deviation}});
+                        {"difference_deviation", f.difference_deviation},
+                        {"resolution", f.resolution}});
   }
   json layers = json::array();
   for (const LayerSpec& layer : spec.layers) layers.push_back(ToJson(layer));
@@ -220,6 +235,7 @@ json ToJson(const ModelSpec& spec) {
           {"features", features},
           {"target", spec.features.at(spec.target).name},
           {"inputs", inputs},
+          {"normalisation", spec.per_stream ? kPerStream : kFixed},
           {"layers", layers},
           {"window", spec.window},
           {"instance_normalisation", spec.instance_normalisation},
@@ -232,6 +248,7 @@ json ToJson(const ModelSpec& spec) {
           {"horizon", spec.horizon},
           {"quantiles", spec.quantiles},
           {"step_deviation", spec.step_deviation},
+          {"scored_steps", spec.scored_steps},
           {"warm_up", spec.warm_up},
           {"bridge_limit", spec.bridge_limit},
           {"precision", PrecisionName(spec.precision)},
@@ -252,13 +269,19 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   spec.interval_ns = j.at("interval_ns").get<std::int64_t>();
   for (const json& f : j.at("features")) {
     spec.features.push_back({f.at("name").get<std::string>(), f.at("mean").get<float>(),
-                             f.at("deviation").get<float>(), f.at("difference_deviation").get<float>()});
+                             f.at("deviation").get<float>(), f.at("difference_deviation").get<float>(),
+                             f.value("resolution", 0.0f)});
   }
   const auto target = j.at("target").get<std::string>();
   while (spec.target < spec.features.size() && spec.features[spec.target].name != target) ++spec.target;
   const auto inputs = j.at("inputs").get<std::set<std::string>>();
   spec.level_inputs = inputs.contains("level");
   spec.difference_inputs = inputs.contains("difference");
+  const std::string normalisation = j.value("normalisation", std::string(kFixed));
+  spec.per_stream = normalisation == kPerStream;
+  if (!spec.per_stream && normalisation != kFixed) {
+    return Bad("normalisation", absl::StrCat("'", normalisation, "'; expected fixed or per_stream"));
+  }
   for (const json& layer : j.at("layers")) {
     auto read = LayerFromJson(layer);
     if (!read.ok()) return read.status();
@@ -281,6 +304,7 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   spec.horizon = j.at("horizon").get<std::size_t>();
   spec.quantiles = j.at("quantiles").get<std::vector<float>>();
   spec.step_deviation = j.at("step_deviation").get<std::vector<float>>();
+  spec.scored_steps = j.value("scored_steps", std::vector<std::size_t>());
   spec.warm_up = j.at("warm_up").get<std::size_t>();
   spec.bridge_limit = j.at("bridge_limit").get<std::size_t>();
   const auto precision =

@@ -19,6 +19,7 @@ struct Feature {
   float mean = 0;                  // unit of the feature
   float deviation = 1;             // standard deviation of the values, > 0
   float difference_deviation = 1;  // standard deviation of value minus previous value, > 0
+  float resolution = 0;            // least difference of two values that the sensor tells apart; 0: not known
 };
 
 enum class HeadKind {
@@ -46,6 +47,9 @@ struct ModelSpec {
   std::size_t target = 0;         // index into features of what is forecast
   bool level_inputs = false;      // the network sees (value - mean) / deviation
   bool difference_inputs = true;  // the network sees (value - previous) / difference_deviation
+  // Mean and deviations are each stream's own, running (see ScaleInputs), so that sensors of different ranges
+  // share a model; step_deviation then is in the stream's difference deviations times the feature's.
+  bool per_stream = false;
   std::vector<LayerSpec> layers;  // in order from the input, 1-16
 
   // 0: stateful, the state of a stream lives for ever. Otherwise windowed: every forecast is made anew from
@@ -71,9 +75,11 @@ struct ModelSpec {
   std::size_t horizon = 0;       // steps of a forecast, 1-4096
   std::vector<float> quantiles;  // Q, rising, within (0, 1); odd count, the middle one is the point forecast
   std::vector<float>
-      step_deviation;            // [horizon] standard deviation of target(t+h) - target(t): unit of the head
-  std::size_t warm_up = 0;       // steps before a stream's forecasts are trusted
-  std::size_t bridge_limit = 0;  // missing readings a stream steps over; more of them restart it
+      step_deviation;  // [horizon] standard deviation of target(t+h) - target(t): unit of the head
+  std::vector<std::size_t> scored_steps;  // steps of the horizon whose forecasts are scored and calibrated,
+                                          // rising, the first is 1; empty: the first and the last
+  std::size_t warm_up = 0;                // steps before a stream's forecasts are trusted
+  std::size_t bridge_limit = 0;           // missing readings a stream steps over; more of them restart it
   Precision precision = Precision::kF32;  // of the weights, see precision.h
   std::string trained_on;                 // free text: file, rows, streams
   ValidationScore validation;
@@ -87,6 +93,10 @@ struct ModelSpec {
   }
   // Width of the model's input: the layers', then the channel's number.
   std::size_t inputs() const { return layer_inputs() + (channels > 0 ? 1 : 0); }
+  std::vector<std::size_t> ScoredSteps() const {
+    if (!scored_steps.empty()) return scored_steps;
+    return horizon == 1 ? std::vector<std::size_t>{1} : std::vector<std::size_t>{1, horizon};
+  }
   // Floats in one forecast, [horizon, Q].
   std::size_t outputs() const { return horizon * quantiles.size(); }
 };

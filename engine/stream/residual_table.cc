@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <numeric>
 #include <utility>
 
 namespace tidegate {
@@ -24,7 +25,9 @@ ResidualTable ResidualTable::From(std::vector<float> residuals) {
 }
 
 ResidualTable::ResidualTable(std::vector<float> quantiles, std::size_t count)
-    : quantiles_(std::move(quantiles)), count_(count) {}
+    : quantiles_(std::move(quantiles)), count_(count) {
+  mean_ = std::accumulate(quantiles_.begin(), quantiles_.end(), 0.0f) / static_cast<float>(quantiles_.size());
+}
 
 float ResidualTable::Score(float residual) const {
   if (count_ == 0 || std::isnan(residual)) return std::numeric_limits<float>::quiet_NaN();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -26,10 +27,12 @@ class ResidualTable {
 
   std::span<const float> quantiles() const { return quantiles_; }
   std::size_t count() const { return count_; }
+  float mean() const { return mean_; }  // of the quantiles; NaN: knows none
 
  private:
   std::vector<float> quantiles_;  // [kLevels] or empty
   std::size_t count_ = 0;         // n
+  float mean_ = std::numeric_limits<float>::quiet_NaN();
 };
 
 }  // namespace tidegate

@@ -1,6 +1,7 @@
 #include "engine/stream/stream.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -9,7 +10,37 @@ namespace tidegate {
 namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-constexpr float kInputLimit = 8;  // deviations; what the network sees of an outlier
+constexpr float kMost = std::numeric_limits<float>::max();
+constexpr float kInputLimit = 8;      // deviations; what the network sees of an outlier
+constexpr float kScaleMemory = 1000;  // values that per-stream moments look back on
+constexpr float kSizeMemory = 500;    // readings that the size of residuals looks back on
+constexpr float kMostSurprise = 5;    // times the usual size; what one residual counts as in it
+constexpr float kLeastSize =
+    0.05f;  // of the validation's size: a stuck sensor is not to make noise an anomaly
+
+struct Scale {
+  float mean, deviation, difference_deviation;
+};
+
+// Takes a value into the moments [4] of its feature.
+void Follow(float value, float previous, float* moments) {
+  float& count = moments[0];
+  count = std::min(count + 1, kScaleMemory);
+  const float weight = 1 / count;
+  const float over = value - moments[1];
+  moments[1] += weight * over;
+  moments[2] += weight * (over * (value - moments[1]) - moments[2]);
+  const float difference = std::isnan(previous) ? 0 : value - previous;
+  const float difference_weight = 1 / std::max(count - 1, 1.0f);  // the first value has none
+  moments[3] += difference_weight * (difference * difference - moments[3]);
+  for (float* m = moments + 1; m < moments + 4; ++m) *m = std::clamp(*m, -kMost, kMost);
+}
+
+// Never divides by 0: what has not varied yet is 0 deviations away.
+Scale ScaleOf(const float* moments, const Feature& feature) {
+  const float least = std::max(feature.resolution / 4, std::numeric_limits<float>::min());
+  return {moments[1], std::max(std::sqrt(moments[2]), least), std::max(std::sqrt(moments[3]), least)};
+}
 
 // FNV-1a (Fowler, Noll, Vo) over the bits of the values; all NaNs count as one.
 std::uint64_t Digest(std::span<const float> values) {
@@ -22,25 +53,43 @@ std::uint64_t Digest(std::span<const float> values) {
   return hash;
 }
 
-// The floats of a stream that are not the network's.
-std::span<float> LastValues(const Model& model, std::span<float> floats) {
-  return floats.subspan(model.state_floats(), model.spec().features.size());
-}
-float& NextMedian(std::span<float> floats) { return floats.back(); }
-
-}  // namespace
-
-float ClipInput(float scaled) { return std::clamp(scaled, -kInputLimit, kInputLimit); }
-
-void StartStream(const Model& model, StreamHeader& header, std::span<float> floats) {
-  header = {};
-  header.anomaly_score = kNaN;
-  std::fill_n(floats.begin(), model.state_floats(), 0.0f);
-  std::fill(floats.begin() + static_cast<std::ptrdiff_t>(model.state_floats()), floats.end(), kNaN);
+// Of a whole reading; never 0.
+std::uint64_t FullDigest(const Reading& reading) {
+  return (Digest(reading.values) ^ static_cast<std::uint64_t>(reading.timestamp_ns)) * 1099511628211u | 1;
 }
 
-Decision Decide(const ModelSpec& spec, const StreamHeader& header, const Reading& reading,
-                std::int64_t latest_ns) {
+std::span<float> LastValues(const Model& model, StreamRef stream) {
+  return {stream.kept + model.layout().last_values, model.spec().features.size()};
+}
+
+// All that a restart forgets.
+void StartPast(const Model& model, StreamRef stream) {
+  const StreamLayout& layout = model.layout();
+  std::fill_n(stream.kept, layout.last_values, 0.0f);
+  std::fill_n(stream.kept + layout.last_values, layout.moments - layout.last_values, kNaN);
+  std::fill_n(stream.kept + layout.moments, layout.last_target - layout.moments, 0.0f);
+  stream.kept[layout.last_target] = kNaN;
+  ForgetForecasts(model, stream.rings);
+}
+
+// How unusual the target is beside the forecast made for it: as if the stream's residuals were usually as
+// large as the validation's.
+float ScoreAnomaly(const Model& model, StreamRef stream, float target) {
+  const StreamLayout& layout = model.layout();
+  const std::size_t levels = model.spec().quantiles.size();
+  const float residual = std::abs(target - stream.rings[levels / 2]);  // the ring of step 1 has one row
+  if (!std::isfinite(residual) || model.residuals().quantiles().empty()) return kNaN;
+  float& size = stream.kept[layout.residual_size];
+  const float usual = model.residuals().mean();
+  const float least = kLeastSize * usual;
+  const float score =
+      model.residuals().Score(size > least ? residual * (usual / size) : residual / kLeastSize);
+  size += (std::min(residual, kMostSurprise * std::max(size, least)) - size) / kSizeMemory;
+  return score;
+}
+
+Decision DecideByTime(const ModelSpec& spec, const StreamHeader& header, const Reading& reading,
+                      std::int64_t latest_ns) {
   const auto invalid = [](Reason reason) { return Decision{.outcome = Outcome::kInvalid, .reason = reason}; };
   const auto infinite = [](float v) { return std::isinf(v); };
   if (std::any_of(reading.values.begin(), reading.values.end(), infinite))
@@ -50,9 +99,9 @@ Decision Decide(const ModelSpec& spec, const StreamHeader& header, const Reading
   if (header.steps == 0) return {.restart = true, .first = true};
 
   const std::int64_t elapsed = reading.timestamp_ns - header.timestamp_ns;
-  if (elapsed == 0) {
+  if (elapsed == 0 && reading.sequence == 0) {
     const bool same = Digest(reading.values) == header.digest;
-    return {.outcome = same ? Outcome::kDuplicate : Outcome::kConflict};
+    return {.outcome = same ? Outcome::kDuplicate : Outcome::kConflict, .again = same};
   }
   // Rounded to the nearest tick, half up; written so that it cannot overflow.
   const std::int64_t half = spec.interval_ns / 2 + spec.interval_ns % 2;
@@ -64,12 +113,80 @@ Decision Decide(const ModelSpec& spec, const StreamHeader& header, const Reading
   return {.bridges = static_cast<std::uint32_t>(missing)};
 }
 
+// Of a reading whose number was taken before.
+Decision DecideRetry(const StreamHeader& header, const Reading& reading) {
+  const bool last = reading.sequence == header.sequence;
+  if (last && header.refused != Outcome{}) {
+    const bool same = FullDigest(reading) == header.refused_digest;
+    return same ? Decision{.outcome = header.refused, .reason = header.refused_reason}
+                : Decision{.outcome = Outcome::kConflict};
+  }
+  const bool applied = header.steps > 0 && reading.timestamp_ns == header.timestamp_ns &&
+                       Digest(reading.values) == header.digest;
+  if (last && !applied) return {.outcome = Outcome::kConflict};
+  return {.outcome = Outcome::kDuplicate, .again = applied};
+}
+
+}  // namespace
+
+float ClipInput(float scaled) { return std::clamp(scaled, -kInputLimit, kInputLimit); }
+
+void StartStream(const Model& model, StreamRef stream) {
+  stream.header = {};
+  stream.header.anomaly_score = kNaN;
+  StartPast(model, stream);
+  StartCalibration(model, stream.kept);
+}
+
+Decision Decide(const ModelSpec& spec, const StreamHeader& header, const Reading& reading,
+                std::int64_t latest_ns) {
+  if (reading.sequence == 0) return DecideByTime(spec, header, reading, latest_ns);
+  if (reading.sequence <= header.sequence) return DecideRetry(header, reading);
+  const bool gap = reading.sequence - header.sequence > 1;
+  if (gap && !reading.accept_gap) {
+    const bool past = header.steps > 0 || header.sequence > 0;
+    return {.outcome = past ? Outcome::kSequenceGap : Outcome::kUnknownStream};
+  }
+  Decision decision = DecideByTime(spec, header, reading, latest_ns);
+  decision.gap = gap;
+  decision.refuse_number = decision.outcome != Outcome::kApplied;
+  return decision;
+}
+
+void Restart(const Model& model, StreamRef stream, const Decision& decision) {
+  const std::uint64_t sequence = stream.header.sequence;
+  if (decision.first) {
+    StartStream(model, stream);
+  } else {
+    stream.header = {};
+    stream.header.anomaly_score = kNaN;
+    StartPast(model, stream);
+  }
+  stream.header.sequence = sequence;
+}
+
+void Refuse(StreamHeader& header, const Reading& reading, const Decision& decision) {
+  if (!decision.refuse_number) return;
+  header.sequence = reading.sequence;
+  header.refused_digest = FullDigest(reading);
+  header.refused = decision.outcome;
+  header.refused_reason = decision.reason;
+}
+
 std::size_t CycleRow(const ModelSpec& spec, std::int64_t timestamp_ns) {
   return static_cast<std::size_t>(timestamp_ns / spec.interval_ns) % spec.cycle;
 }
 
+float OutputScale(const ModelSpec& spec, const float* moments) {
+  if (!spec.per_stream) return 1;
+  const Feature& target = spec.features[spec.target];
+  const float deviation = std::max(std::sqrt(moments[4 * spec.target + 3]), target.resolution / 4);
+  return deviation / target.difference_deviation;
+}
+
 void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64_t timestamp_ns,
-                 std::span<const float> values, std::span<float> previous, std::span<float> inputs) {
+                 std::span<const float> values, std::span<float> previous, float* moments,
+                 std::span<float> inputs) {
   const std::size_t features = spec.input_features();
   float* const levels = inputs.data();
   float* const differences = inputs.data() + (spec.level_inputs ? features : 0);
@@ -78,12 +195,20 @@ void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64
   for (std::size_t f = 0; f < features; ++f) {
     const Feature& feature = spec.features[f];
     const bool missing = values.empty() || std::isnan(values[f]);
-    const float now = missing ? previous[f] : usual == nullptr ? values[f] : values[f] - usual[f];
+    // A difference of two values may be beyond all floats, and is not to come back as infinity less infinity.
+    const float now = missing            ? previous[f]
+                      : usual == nullptr ? values[f]
+                                         : std::clamp(values[f] - usual[f], -kMost, kMost);
     const bool known = !std::isnan(now);
-    if (spec.level_inputs) levels[f] = known ? ClipInput((now - feature.mean) / feature.deviation) : 0;
+    Scale scale = {feature.mean, feature.deviation, feature.difference_deviation};
+    if (spec.per_stream) {
+      if (!missing) Follow(now, previous[f], moments + 4 * f);
+      scale = ScaleOf(moments + 4 * f, feature);
+    }
+    if (spec.level_inputs) levels[f] = known ? ClipInput((now - scale.mean) / scale.deviation) : 0;
     if (spec.difference_inputs) {
       const bool both = known && !std::isnan(previous[f]);
-      differences[f] = both ? ClipInput((now - previous[f]) / feature.difference_deviation) : 0;
+      differences[f] = both ? ClipInput((now - previous[f]) / scale.difference_deviation) : 0;
     }
     previous[f] = now;
   }
@@ -92,21 +217,32 @@ void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64
   inputs.back() = std::isnan(previous[features]) ? 0 : previous[features];
 }
 
-bool Prepare(const Model& model, StreamHeader& header, std::span<float> floats, std::int64_t timestamp_ns,
-             std::span<const float> values, std::span<float> inputs) {
+bool Prepare(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std::span<const float> values,
+             std::span<float> inputs, std::span<ScoreTotals> totals) {
   const ModelSpec& spec = model.spec();
   const float target = values.empty() ? kNaN : values[spec.target];
-  header.anomaly_score = model.residuals().Score(target - NextMedian(floats));
-  ScaleInputs(spec, model.cycle(), timestamp_ns, values, LastValues(model, floats), inputs);
+  StreamHeader& header = stream.header;
+  header.anomaly_score = ScoreAnomaly(model, stream, target);
+  ScoreReading(model, header.steps, target, stream.kept, stream.rings, totals);
+  ScaleInputs(spec, model.cycle(), timestamp_ns, values, LastValues(model, stream),
+              stream.kept + model.layout().moments, inputs);
   if (header.steps != std::numeric_limits<std::uint32_t>::max()) ++header.steps;
   return std::any_of(values.begin(), values.end(), [](float v) { return std::isnan(v); });
 }
 
-void Finish(const Model& model, std::span<float> floats, std::int64_t timestamp_ns,
-            std::span<float> outputs) {
+bool IsSound(const Model& model, StreamRef stream) {
+  std::uint32_t most = 0;  // of the bits less the sign: infinity and NaN are above all numbers
+  for (std::size_t i = 0; i < model.state_floats(); ++i) {
+    most = std::max(most, std::bit_cast<std::uint32_t>(stream.kept[i]) & 0x7fffffffu);
+  }
+  return most < 0x7f800000u;
+}
+
+void Unscale(const Model& model, const float* kept, std::int64_t timestamp_ns, std::span<float> outputs) {
   const ModelSpec& spec = model.spec();
   const std::size_t levels = spec.quantiles.size();
-  const float last = LastValues(model, floats)[spec.target];  // NaN makes the whole forecast NaN
+  const float last = kept[model.layout().last_values + spec.target];  // NaN makes the whole forecast NaN
+  const float scale = OutputScale(spec, kept + model.layout().moments);
   std::size_t row = model.cycle().empty() ? 0 : CycleRow(spec, timestamp_ns);
   for (std::size_t h = 0; h < spec.horizon; ++h) {
     float base = last;
@@ -114,21 +250,46 @@ void Finish(const Model& model, std::span<float> floats, std::int64_t timestamp_
       row = row + 1 == spec.cycle ? 0 : row + 1;
       base += model.cycle()[row * spec.features.size() + spec.target];
     }
+    const float unit = scale * spec.step_deviation[h];
     for (std::size_t q = 0; q < levels; ++q) {
       float& y = outputs[h * levels + q];
-      y = base + spec.step_deviation[h] * y;
+      y = base + unit * y;
     }
   }
-  NextMedian(floats) = outputs[levels / 2];
+}
+
+void Express(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std::span<float> outputs) {
+  Unscale(model, stream.kept, timestamp_ns, outputs);
+  CalibrateForecast(model, stream.kept, outputs);
+}
+
+void Finish(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std::span<float> outputs) {
+  Express(model, stream, timestamp_ns, outputs);
+  RememberForecast(model, stream.header.steps - 1, outputs, stream.rings);
 }
 
 void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading, const Decision& decision,
             bool imputed) {
   header.timestamp_ns = reading.timestamp_ns;
   header.digest = Digest(reading.values);
-  header.quality =
+  if (reading.sequence != 0) header.sequence = reading.sequence;
+  header.refused = {};
+  header.refused_reason = Reason::kNone;
+  header.refused_digest = 0;
+  header.quality = static_cast<std::uint8_t>(
       (header.steps < spec.warm_up ? quality::kCold : 0) | (decision.bridges > 0 ? quality::kBridged : 0) |
-      (decision.restart && !decision.first ? quality::kRestarted : 0) | (imputed ? quality::kImputed : 0);
+      (decision.restart && !decision.first ? quality::kRestarted : 0) | (imputed ? quality::kImputed : 0) |
+      (decision.gap ? quality::kGap : 0));
+}
+
+bool IsStream(const Model& model, const StreamHeader& header, std::span<const float> floats) {
+  const bool infinite = std::any_of(floats.begin(), floats.end(), [](float v) { return std::isinf(v); });
+  return floats.size() == StreamFloats(model) && !infinite &&
+         model.IsState(floats.first(model.state_floats())) && IsCalibration(model, floats.data()) &&
+         header.steps > 0 && header.timestamp_ns >= 0 &&
+         !(header.anomaly_score < 0 || header.anomaly_score > 1) &&
+         (header.refused == Outcome{} || header.refused == Outcome::kLate ||
+          header.refused == Outcome::kInvalid);
 }
 
 }  // namespace tidegate

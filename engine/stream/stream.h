@@ -5,14 +5,15 @@
 #include <span>
 
 #include "engine/model/model.h"
+#include "engine/stream/calibration.h"
 
 namespace tidegate {
 
 // The stream contract as functions without side effects: the server's shards, training and every offline tool
 // call these, so that all of them mean the same by a reading, a missing value and a forecast.
 //
-// One reading goes: Decide -> (for each bridged step and then the reading: Prepare, Model::Step, Finish).
-// Between Prepare and Finish the caller steps many streams as one batch.
+// One reading goes: Decide -> (for each bridged step and then the reading: Prepare, Model::Step, Finish) ->
+// Commit. Between Prepare and Finish the caller steps many streams as one batch.
 
 // The numbers are those of tidegate.v1.Outcome, Reason and Quality.
 enum class Outcome : std::uint8_t {
@@ -20,6 +21,8 @@ enum class Outcome : std::uint8_t {
   kDuplicate = 2,
   kConflict = 3,
   kLate = 4,
+  kSequenceGap = 5,
+  kUnknownStream = 6,
   kInvalid = 7,
   kOverloaded = 8
 };
@@ -32,74 +35,120 @@ enum class Reason : std::uint8_t {
   kOtherModel = 5,
   kUnknownHandle = 6,
   kStreamDeleted = 7,
+  kPoisonedState = 8,
 };
 namespace quality {
-inline constexpr std::uint32_t kCold = 1, kBridged = 2, kRestarted = 4, kImputed = 8;
+inline constexpr std::uint8_t kCold = 1, kBridged = 2, kRestarted = 4, kImputed = 8, kGap = 16;
 }
 
 // What a stream is beside its floats. All zero: a stream before its first reading.
 struct StreamHeader {
-  std::int64_t timestamp_ns = 0;  // of the last applied reading
-  std::uint64_t digest = 0;       // of its values' bits: tells a retry from a conflict
-  std::uint32_t steps = 0;        // network steps since the start, bridged ones included; saturates
-  std::uint32_t quality = 0;      // bits of the last answer
-  float anomaly_score = 0;        // of the last reading
+  std::int64_t timestamp_ns = 0;     // of the last applied reading
+  std::uint64_t digest = 0;          // of its values' bits: tells a retry from a conflict
+  std::uint64_t sequence = 0;        // the last number that was taken, 0: none
+  std::uint64_t refused_digest = 0;  // of the reading with that number, time included, if it was refused
+  std::uint32_t steps = 0;           // network steps since the start, bridged ones included; saturates
+  float anomaly_score = 0;           // of the last reading
+  std::uint8_t quality = 0;          // bits of the last answer
+  Outcome refused = {};              // kLate or kInvalid: what became of the reading with the last number
+  Reason refused_reason = Reason::kNone;
 };
 
-// Floats of one stream, in this order: the network's state, the last known value of each feature, less the
-// cycle if the model has one [F] (NaN: none yet), the median forecast of the next reading's target [1] (NaN:
-// none).
-inline std::size_t StreamFloats(const Model& model) {
-  return model.state_floats() + model.spec().features.size() + 1;
-}
+// Floats of one stream, see StreamLayout.
+inline std::size_t StreamFloats(const Model& model) { return model.layout().floats; }
 
 // Memory that one stream takes, its id and the table's own bookkeeping left out.
 inline std::size_t StreamBytes(const Model& model) {
   return sizeof(StreamHeader) + StreamFloats(model) * sizeof(float);
 }
 
-// Makes header and floats [StreamFloats] those of a new stream.
-void StartStream(const Model& model, StreamHeader& header, std::span<float> floats);
+// A stream where it lies: the caller's header and floats.
+struct StreamRef {
+  StreamRef(const Model& model, StreamHeader& h, std::span<float> floats)  // [StreamFloats]
+      : header(h), kept(floats.data()), rings(floats.data() + model.layout().kept) {}
+  StreamRef(StreamHeader& h, float* k, float* r) : header(h), kept(k), rings(r) {}
+  StreamHeader& header;
+  float* kept;   // [layout().kept]
+  float* rings;  // [layout().floats - layout().kept]
+};
+
+// Makes the stream a new one.
+void StartStream(const Model& model, StreamRef stream);
 
 struct Reading {
   std::int64_t timestamp_ns;
   std::span<const float> values;  // [F], NaN: missing
+  std::uint64_t sequence = 0;     // the client's number of it among the stream's: 1, 2, ...; 0: not numbered
+  bool accept_gap = false;        // numbers that are missing before it are given up
 };
 
 struct Decision {
   Outcome outcome = Outcome::kApplied;
   Reason reason = Reason::kNone;
-  bool restart = false;       // call StartStream before the steps
-  bool first = false;         // a restart because this is the stream's first reading
-  std::uint32_t bridges = 0;  // steps without values before the reading's own
+  bool again = false;          // kDuplicate: of the last applied reading, so its forecast is answered again
+  bool refuse_number = false;  // kLate, kInvalid: its number is used up, see Refuse
+  bool restart = false;        // call Restart before the steps
+  bool first = false;          // a restart because this is the stream's first reading
+  bool gap = false;            // numbers before it were given up
+  std::uint32_t bridges = 0;   // steps without values before the reading's own
 };
 
 // What `reading` means to a stream. latest_ns: readings later than this are refused (now + allowed skew).
-// k = round((t - t_last) / interval): k = 0 is LATE, 1 the next tick, up to bridge_limit + 1 bridged, above
-// it a restart.
+// By number, n the last one taken:
+//   n or less   a retry. The last applied reading: DUPLICATE with its forecast; the reading refused under n:
+//               its outcome once more; n with another reading: CONFLICT; older: DUPLICATE without a forecast
+//   n + 1       decided by time; LATE and INVALID use the number up
+//   above       SEQUENCE_GAP, of a stream without a past UNKNOWN_STREAM; with accept_gap decided by time
+// By time, k = round((t - t_last) / interval): k = 0 is LATE, 1 the next tick, up to bridge_limit + 1
+// bridged, above it a restart. Without a number, the last time again is a DUPLICATE or a CONFLICT.
 Decision Decide(const ModelSpec& spec, const StreamHeader& header, const Reading& reading,
                 std::int64_t latest_ns);
 
+// Begins the stream anew for a decision that says so. What is known of the sensor itself, the calibration of
+// its intervals and how well it was forecast, stays unless it is the first reading.
+void Restart(const Model& model, StreamRef stream, const Decision& decision);
+
+// Books the number of a reading that is not applied, if the decision says so.
+void Refuse(StreamHeader& header, const Reading& reading, const Decision& decision);
+
 // Fills `inputs` [spec().inputs()] for one step at time `timestamp_ns`: levels then differences, each clipped
-// to
-// +-8, then the channel's number if the model has channels. `values` [F] may hold NaN: such a feature keeps
-// its last known value; empty `values` is a bridged step. Scores the target against the forecast made for it,
-// and remembers the values. Returns true if a value was missing.
-bool Prepare(const Model& model, StreamHeader& header, std::span<float> floats, std::int64_t timestamp_ns,
-             std::span<const float> values, std::span<float> inputs);
+// to +-8, then the channel's number if the model has channels. `values` [F] may hold NaN: such a feature
+// keeps its last known value; empty `values` is a bridged step. Scores the target against the forecasts made
+// for it, and remembers the values. totals: see ScoreReading. Returns true if a value was missing.
+bool Prepare(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std::span<const float> values,
+             std::span<float> inputs, std::span<ScoreTotals> totals = {});
+
+// Whether the network's step left a state that it can go on from: all of it finite.
+bool IsSound(const Model& model, StreamRef stream);
 
 // After Model::Step: turns its row of `outputs` [horizon, Q] into the target's unit in place (NaN if the
-// target was never seen) and remembers the median of step 1. timestamp_ns: of the step.
-void Finish(const Model& model, std::span<float> floats, std::int64_t timestamp_ns, std::span<float> outputs);
+// target was never seen), without the stream's calibration. timestamp_ns: of the step.
+void Unscale(const Model& model, const float* kept, std::int64_t timestamp_ns, std::span<float> outputs);
 
-// After the reading's own step (not a bridged one): books time, digest and quality.
+// Unscale, then the stream's calibration: what is answered. The same again gives the same bits.
+void Express(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std::span<float> outputs);
+
+// Express, then remembers what will be scored.
+void Finish(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std::span<float> outputs);
+
+// After the reading's own step (not a bridged one): books number, time, digest and quality.
 void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading, const Decision& decision,
             bool imputed);
 
+// Whether header and floats [StreamFloats] can be a stream that has taken a reading.
+bool IsStream(const Model& model, const StreamHeader& header, std::span<const float> floats);
+
 // The scaled inputs of one reading; what Prepare and the training share. cycle: as Model::cycle(), or empty.
-// previous [F]: last known values less the cycle, updated.
+// previous [F]: last known values less the cycle, updated. moments: with per-stream normalisation, of each
+// feature how many values there were (up to 1,000), their running mean, their variance, the mean square of
+// their differences [F, 4], updated; else not read.
 void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64_t timestamp_ns,
-                 std::span<const float> values, std::span<float> previous, std::span<float> inputs);
+                 std::span<const float> values, std::span<float> previous, float* moments,
+                 std::span<float> inputs);
+
+// What the network's outputs times step_deviation are to be multiplied with: 1, or with per-stream
+// normalisation the stream's difference deviation by the training's.
+float OutputScale(const ModelSpec& spec, const float* moments);
 
 // Row of a cycle of n steps at a time, 0 to n - 1: round-down of timestamp / interval, modulo n.
 std::size_t CycleRow(const ModelSpec& spec, std::int64_t timestamp_ns);

@@ -66,6 +66,25 @@ struct Moments {
 // A scale to divide by; what never varies is left as it is.
 float ScaleOf(double deviation) { return deviation > 0 ? static_cast<float>(deviation) : 1.0f; }
 
+// The least difference between two different values of the training rows.
+float ResolutionOf(const std::vector<Series>& series, const std::vector<PreparedSeries>& data,
+                   std::size_t f) {
+  std::vector<float> values;
+  for (std::size_t s = 0; s < series.size(); ++s) {
+    for (std::size_t t = 0; t < data[s].split; ++t) {
+      const float value = series[s].values[t * series[s].features + f];
+      if (!std::isnan(value)) values.push_back(value);
+    }
+  }
+  std::ranges::sort(values);
+  float least = 0;
+  for (std::size_t i = 1; i < values.size(); ++i) {
+    const float difference = values[i] - values[i - 1];
+    if (difference > 0 && (least == 0 || difference < least)) least = difference;
+  }
+  return least;
+}
+
 // Scales of feature f from the scored rows before each split. False: its value never varies.
 bool FitFeature(const std::vector<Series>& series, const std::vector<PreparedSeries>& data, std::size_t f,
                 Feature& feature) {
@@ -88,12 +107,13 @@ bool FitFeature(const std::vector<Series>& series, const std::vector<PreparedSer
     }
   }
   feature.mean = static_cast<float>(mean);
+  feature.resolution = ResolutionOf(series, data, f);
   feature.deviation = ScaleOf(centred.RootMeanSquare());
   feature.difference_deviation = ScaleOf(differences.RootMeanSquare());
   return centred.RootMeanSquare() > 0;
 }
 
-// targets [n, horizon] in the target's unit.
+// targets [n, horizon] in the target's unit, by the scale.
 void FillTargets(const Series& series, const ModelSpec& spec, PreparedSeries& prepared) {
   const auto target = [&](std::size_t t) { return series.values[t * series.features + spec.target]; };
   const std::size_t n = series.size();
@@ -105,7 +125,8 @@ void FillTargets(const Series& series, const ModelSpec& spec, PreparedSeries& pr
     if (!series.scored[t]) continue;
     const std::size_t end = t < prepared.split ? prepared.split : n;
     for (std::size_t k = 1; k <= spec.horizon && t + k < end; ++k) {
-      if (series.scored[t + k]) prepared.targets.row(t)[k - 1] = target(t + k) - last;  // NaN where either is
+      if (!series.scored[t + k] || prepared.scale[t] == 0) continue;
+      prepared.targets.row(t)[k - 1] = (target(t + k) - last) / prepared.scale[t];  // NaN where either is
     }
   }
 }
@@ -130,10 +151,12 @@ void ScaleTargets(std::vector<PreparedSeries>& data, ModelSpec& spec) {
 
 void FillInputs(const Series& series, const ModelSpec& spec, PreparedSeries& prepared) {
   prepared.inputs = Matrix(series.size(), spec.inputs());
-  std::vector<float> previous(series.features, kMissing);
+  prepared.scale.resize(series.size());
+  std::vector<float> previous(series.features, kMissing), moments(4 * series.features);
   for (std::size_t t = 0; t < series.size(); ++t) {
     ScaleInputs(spec, {}, 0, std::span(series.values).subspan(t * series.features, series.features), previous,
-                std::span(prepared.inputs.row(t), spec.inputs()));
+                moments.data(), std::span(prepared.inputs.row(t), spec.inputs()));
+    prepared.scale[t] = OutputScale(spec, moments.data());
   }
 }
 
@@ -211,6 +234,7 @@ void FillChunk(const std::vector<PreparedSeries>& data, std::span<const Sequence
   const std::size_t batch = sequences.size(), inputs = data[0].inputs.cols, horizon = data[0].targets.cols;
   chunk.inputs.Resize(steps * batch, inputs);
   chunk.targets.Resize(steps * batch, horizon);
+  chunk.scale.resize(steps * batch);
   for (std::size_t i = 0; i < steps * batch; ++i) {
     const Sequence& sequence = sequences[i % batch];
     const PreparedSeries& series = data[sequence.series];
@@ -220,6 +244,7 @@ void FillChunk(const std::vector<PreparedSeries>& data, std::span<const Sequence
     } else {
       std::fill_n(chunk.inputs.row(i), inputs, 0.0f);
     }
+    chunk.scale[i] = row < sequence.end ? series.scale[row] : 1;
     if (row >= sequence.scored && row < sequence.end) {
       std::copy_n(series.targets.row(row), horizon, chunk.targets.row(i));
     } else {

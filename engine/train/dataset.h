@@ -15,8 +15,10 @@ namespace tidegate {
 // One series as the network sees it. Plain value.
 struct PreparedSeries {
   Matrix inputs;   // [n, I], scaled as in serving
-  Matrix targets;  // [n, horizon]: (target(t+h) - last known target(t)) / step_deviation[h]; NaN: not scored
-  std::size_t split = 0;  // rows before it train, the others validate; no target reaches across
+  Matrix targets;  // [n, horizon]: (target(t+h) - last known target(t)) / (step_deviation[h] scale[t]);
+                   // NaN: not scored
+  std::vector<float> scale;  // [n] see OutputScale
+  std::size_t split = 0;     // rows before it train, the others validate; no target reaches across
 };
 
 // Checks `series`, takes the scales from their training rows into spec.features and spec.step_deviation, and
@@ -46,9 +48,10 @@ std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& dat
 
 // A few steps of some sequences, time-major (row t * B + b).
 struct Chunk {
-  Matrix inputs;          // [T*B, I]; zero after a sequence's end
-  Matrix targets;         // [T*B, horizon]; NaN where not scored
-  std::size_t known = 0;  // targets that are not NaN
+  Matrix inputs;             // [T*B, I]; zero after a sequence's end
+  Matrix targets;            // [T*B, horizon]; NaN where not scored
+  std::vector<float> scale;  // [T*B]
+  std::size_t known = 0;     // targets that are not NaN
 };
 
 // Fills `chunk` with T = `steps` steps of B sequences, from step `first` of each; step 0 is a sequence's

@@ -4,9 +4,54 @@
 #include <cmath>
 #include <span>
 
+#include "engine/stream/calibration_table.h"
 #include "engine/train/pinball.h"
 
 namespace tidegate {
+
+namespace {
+
+// The ratios that CalibrationTable is made of.
+class Ratios {
+ public:
+  explicit Ratios(const ModelSpec& spec)
+      : spec_(spec), steps_(spec.ScoredSteps()), rows_(steps_.size() * (spec.quantiles.size() - 1)) {}
+
+  // step: from 1. target and forecast [Q] in units of `unit`.
+  void Add(std::size_t step, float target, std::span<const float> forecast, float unit) {
+    const auto scored = std::ranges::find(steps_, step);
+    if (scored == steps_.end()) return;
+    const std::size_t middle = forecast.size() / 2;
+    const float half = spec_.features[spec_.target].resolution / 2 / unit;
+    auto* row = rows_.data() + static_cast<std::size_t>(scored - steps_.begin()) * (forecast.size() - 1);
+    for (std::size_t q = 0; q < forecast.size(); ++q) {
+      if (q == middle) continue;
+      const float width = forecast[q] - forecast[middle];
+      const float reach =
+          q < middle ? target + half : target - half;  // the level holds up to `half` beyond it
+      if (width != 0) row->push_back((reach - forecast[middle]) / width);
+      ++row;
+    }
+  }
+
+  // Empty if some row has nothing.
+  std::vector<float> Rows() const {
+    std::vector<float> all;
+    for (const std::vector<float>& row : rows_) {
+      if (row.empty()) return {};
+      const std::vector<float> quantiles = CalibrationTable::Row(row);
+      all.insert(all.end(), quantiles.begin(), quantiles.end());
+    }
+    return all;
+  }
+
+ private:
+  const ModelSpec& spec_;
+  std::vector<std::size_t> steps_;
+  std::vector<std::vector<float>> rows_;
+};
+
+}  // namespace
 
 Validator::Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation)
     : spec_(spec),
@@ -44,6 +89,7 @@ Validator::Report Validator::Score(const Tensors& weights) {
   Report report;
   ValidationScore& score = report.score;
   std::size_t count = 0;
+  Ratios ratios(spec_);
   Run(weights, [&](const Chunk& chunk, const Matrix& outputs) {
     for (std::size_t r = 0; r < chunk.targets.rows; ++r) {
       bool scored = false;
@@ -52,7 +98,8 @@ Validator::Report Validator::Score(const Tensors& weights) {
         if (std::isnan(target)) continue;
         const std::span<const float> forecast(outputs.row(r) + k * spec_.quantiles.size(),
                                               spec_.quantiles.size());
-        const float unit = spec_.step_deviation[k];
+        const float unit = spec_.step_deviation[k] * chunk.scale[r];
+        ratios.Add(k + 1, target, forecast, unit);
         const float residual = unit * std::abs(target - forecast[forecast.size() / 2]);
         if (k == 0) report.residuals.push_back(residual);
         score.mae += residual;
@@ -70,6 +117,7 @@ Validator::Report Validator::Score(const Tensors& weights) {
   score.persistence_mae /= n;
   score.pinball /= n * static_cast<double>(spec_.quantiles.size());
   score.coverage /= n;
+  report.ratios = ratios.Rows();
   return report;
 }
 

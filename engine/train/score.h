@@ -21,6 +21,7 @@ class Validator {
   struct Report {
     ValidationScore score;
     std::vector<float> residuals;  // |target - median forecast one step before|, unit of the target
+    std::vector<float> ratios;     // [K*(Q-1), CalibrationTable::kLevels]; empty with one level
   };
   Report Score(const Tensors& weights);
 

@@ -37,6 +37,7 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.target = options.target;
   spec.level_inputs = options.level_inputs;
   spec.difference_inputs = options.difference_inputs;
+  spec.per_stream = options.per_stream;
   spec.layers = options.layers;
   spec.interleaved = options.interleaved;
   spec.horizon = options.horizon;
@@ -202,11 +203,15 @@ Tensor GoldenValues(const Series& series, std::size_t split, const ModelSpec& sp
   return golden;
 }
 
-Tensors TensorsOf(const ModelSpec& spec, Tensors tensors, std::vector<float> residuals, Tensor golden) {
-  const ResidualTable table = ResidualTable::From(std::move(residuals));
+Tensors TensorsOf(const ModelSpec& spec, Tensors tensors, Validator::Report report, Tensor golden) {
+  const ResidualTable table = ResidualTable::From(std::move(report.residuals));
   tensors["residuals.quantiles"] = {{table.quantiles().size()},
                                     {table.quantiles().begin(), table.quantiles().end()}};
   tensors["residuals.count"] = {{1}, {static_cast<float>(table.count())}};
+  if (!report.ratios.empty()) {
+    const std::size_t rows = report.ratios.size() / CalibrationTable::kLevels;
+    tensors["calibration.ratios"] = {{rows, CalibrationTable::kLevels}, std::move(report.ratios)};
+  }
   tensors["golden.values"] = std::move(golden);
   tensors["golden.forecast"] = {{spec.horizon, spec.quantiles.size()}, std::vector<float>(spec.outputs())};
   return tensors;
@@ -232,7 +237,7 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   spec.validation = report.score;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
 
-  trained.tensors = TensorsOf(spec, *std::move(weights), std::move(report.residuals),
+  trained.tensors = TensorsOf(spec, *std::move(weights), std::move(report),
                               GoldenValues(series.front(), data->front().split, spec));
   const auto model = Model::Create(spec, trained.tensors);  // its golden forecast is still to come
   if (!model.ok()) return model.status();

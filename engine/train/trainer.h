@@ -22,6 +22,7 @@ struct TrainOptions {
   std::size_t target = 0;             // index into features
   bool level_inputs = false;
   bool difference_inputs = true;
+  bool per_stream = false;  // normalisation, see ModelSpec
   std::vector<LayerSpec> layers = {{.kind = LayerKind::kGru, .units = 32}};
   bool interleaved = false;  // see ModelSpec
   std::size_t horizon = 24;  // steps

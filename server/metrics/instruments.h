@@ -23,6 +23,16 @@ class Counter {
   std::atomic<std::uint64_t> value_{0};
 };
 
+// A sum of numbers that are none of them negative.
+class Sum {
+ public:
+  void Add(double v) { value_.store(value() + v, std::memory_order_relaxed); }
+  double value() const { return value_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<double> value_{0};
+};
+
 // A number that rises and falls.
 class Gauge {
  public:

@@ -1,7 +1,9 @@
 #include "server/metrics/metrics.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
+#include <string>
 #include <utility>
 
 #include "prometheus/client_metric.h"
@@ -33,8 +35,14 @@ constexpr std::array<NumberName, 7> kCodeNames = {{{0, "OK"},
                                                    {8, "RESOURCE_EXHAUSTED"},
                                                    {13, "INTERNAL"},
                                                    {14, "UNAVAILABLE"}}};
-constexpr std::array<NumberName, 6> kOutcomeNames = {
-    {{1, "applied"}, {2, "duplicate"}, {3, "conflict"}, {4, "late"}, {7, "invalid"}, {8, "overloaded"}}};
+constexpr std::array<NumberName, 8> kOutcomeNames = {{{1, "applied"},
+                                                      {2, "duplicate"},
+                                                      {3, "conflict"},
+                                                      {4, "late"},
+                                                      {5, "sequence_gap"},
+                                                      {6, "unknown_stream"},
+                                                      {7, "invalid"},
+                                                      {8, "overloaded"}}};
 
 MetricFamily Family(const MetricDeclaration& declaration) {
   return {.name = declaration.name, .help = declaration.help, .type = declaration.type, .metric = {}};
@@ -54,7 +62,7 @@ MetricFamily Single(const MetricDeclaration& declaration, double value, Labels l
 
 // The sum of value(shard) over all shards.
 template <typename Value>
-double Sum(const std::deque<ShardMetrics>& shards, Value value) {
+double SumOf(const std::deque<ShardMetrics>& shards, Value value) {
   double sum = 0;
   for (const ShardMetrics& shard : shards) sum += static_cast<double>(value(shard));
   return sum;
@@ -74,7 +82,8 @@ void AddHistogram(MetricFamily& family, Labels labels, const std::deque<ShardMet
     added.histogram.bucket.push_back({.cumulative_count = below, .upper_bound = bound});
   }
   added.histogram.sample_count = below;
-  added.histogram.sample_sum = Sum(shards, [&](const ShardMetrics& shard) { return histogram(shard).sum(); });
+  added.histogram.sample_sum =
+      SumOf(shards, [&](const ShardMetrics& shard) { return histogram(shard).sum(); });
 }
 
 void AddRequestMetrics(std::vector<MetricFamily>& families, const std::deque<ShardMetrics>& shards) {
@@ -86,7 +95,7 @@ void AddRequestMetrics(std::vector<MetricFamily>& families, const std::deque<Sha
                  [&](const auto& shard) -> const Histogram& { return shard.request_durations[method]; });
     for (const NumberName& code : kCodeNames) {
       AddValue(requests, {label, {"code", code.name}},
-               Sum(shards, [&](const auto& shard) { return shard.requests[method][code.number].value(); }));
+               SumOf(shards, [&](const auto& shard) { return shard.requests[method][code.number].value(); }));
     }
   }
   MetricFamily wait = Family(metric::kQueueWait);
@@ -94,7 +103,36 @@ void AddRequestMetrics(std::vector<MetricFamily>& families, const std::deque<Sha
   families.insert(families.end(), {std::move(durations), std::move(wait), std::move(requests)});
 }
 
-void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<ModelInfo>& models,
+// Families of one model's scores, filled model by model.
+class ScoreFamilies {
+ public:
+  void Add(const ModelInfo& model, std::size_t m, const std::deque<ShardMetrics>& shards) {
+    for (std::size_t k = 0; k < model.scored_steps.size(); ++k) {
+      const Labels labels = {{"model", model.name}, {"step", std::to_string(model.scored_steps[k])}};
+      const auto sum = [&](auto field) {
+        return SumOf(shards, [&](const auto& shard) { return (shard.models[m].scores[k].*field).value(); });
+      };
+      AddValue(scored_, labels, sum(&ScoreMetrics::scored));
+      AddValue(covered_, labels, sum(&ScoreMetrics::covered));
+      AddValue(absolute_error_, labels, sum(&ScoreMetrics::absolute_error));
+      AddValue(naive_error_, labels, sum(&ScoreMetrics::naive_error));
+      AddValue(pinball_, labels, sum(&ScoreMetrics::pinball));
+      AddValue(width_, labels, sum(&ScoreMetrics::width));
+    }
+  }
+  void MoveTo(std::vector<MetricFamily>& families) {
+    for (MetricFamily* family : {&scored_, &covered_, &absolute_error_, &naive_error_, &pinball_, &width_})
+      families.push_back(std::move(*family));
+  }
+
+ private:
+  MetricFamily scored_ = Family(metric::kScored), covered_ = Family(metric::kCovered),
+               absolute_error_ = Family(metric::kAbsoluteError), naive_error_ = Family(metric::kNaiveError),
+               pinball_ = Family(metric::kPinball), width_ = Family(metric::kWidth);
+};
+
+template <typename Model>
+void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Model>& models,
                      const std::deque<ShardMetrics>& shards) {
   MetricFamily steps = Family(metric::kStepDuration);
   MetricFamily batches = Family(metric::kBatchSize);
@@ -102,22 +140,25 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Mode
   MetricFamily streams = Family(metric::kStreams);
   MetricFamily bytes = Family(metric::kStateBytes);
   MetricFamily info = Family(metric::kModelInfo);
+  ScoreFamilies scores;
   for (std::size_t m = 0; m < models.size(); ++m) {
-    const ModelInfo& model = models[m];
+    if (!models[m].served) continue;
+    const ModelInfo& model = models[m].info;
+    scores.Add(model, m, shards);
     const ClientMetric::Label label{"model", model.name};
     AddHistogram(steps, {label}, shards,
                  [&](const auto& shard) -> const Histogram& { return shard.models[m].step_duration; });
     AddHistogram(batches, {label}, shards,
                  [&](const auto& shard) -> const Histogram& { return shard.models[m].batch_size; });
     for (const NumberName& outcome : kOutcomeNames) {
-      AddValue(readings, {label, {"outcome", outcome.name}}, Sum(shards, [&](const auto& shard) {
+      AddValue(readings, {label, {"outcome", outcome.name}}, SumOf(shards, [&](const auto& shard) {
                  return shard.models[m].readings[outcome.number].value();
                }));
     }
     AddValue(streams, {label},
-             Sum(shards, [&](const auto& shard) { return shard.models[m].streams.value(); }));
+             SumOf(shards, [&](const auto& shard) { return shard.models[m].streams.value(); }));
     AddValue(bytes, {label},
-             Sum(shards, [&](const auto& shard) { return shard.models[m].state_bytes.value(); }));
+             SumOf(shards, [&](const auto& shard) { return shard.models[m].state_bytes.value(); }));
     AddValue(info,
              {label,
               {"version", model.version},
@@ -129,6 +170,7 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Mode
   }
   families.insert(families.end(), {std::move(steps), std::move(batches), std::move(readings),
                                    std::move(streams), std::move(bytes), std::move(info)});
+  scores.MoveTo(families);
 }
 
 void AddProcessMetrics(std::vector<MetricFamily>& families) {
@@ -141,7 +183,8 @@ void AddProcessMetrics(std::vector<MetricFamily>& families) {
 
 }  // namespace
 
-ModelMetrics::ModelMetrics() : step_duration(kStepBounds), batch_size(kBatchBounds) {}
+ModelMetrics::ModelMetrics(std::size_t scored_steps)
+    : step_duration(kStepBounds), batch_size(kBatchBounds), scores(scored_steps) {}
 
 ShardMetrics::ShardMetrics(std::size_t model_count) : queue_wait(kRequestBounds), models(model_count) {
   for (std::size_t method = 0; method < kMethodNames.size(); ++method) {
@@ -150,14 +193,43 @@ ShardMetrics::ShardMetrics(std::size_t model_count) : queue_wait(kRequestBounds)
 }
 
 Metrics::Metrics(BuildInfo build, std::vector<ModelInfo> models, std::size_t shard_count)
-    : build_(std::move(build)), models_(std::move(models)) {
-  for (std::size_t i = 0; i < shard_count; ++i) shards_.emplace_back(models_.size());
+    : build_(std::move(build)), shards_(shard_count) {
+  for (const ModelInfo& model : models) AddModel(model);
+}
+
+std::size_t Metrics::AddModel(const ModelInfo& info) {
+  const std::lock_guard lock(mutex_);
+  const auto same = std::ranges::find_if(models_, [&](const Model& m) {
+    return m.info.name == info.name && m.info.scored_steps == info.scored_steps;
+  });
+  const auto index = static_cast<std::size_t>(same - models_.begin());
+  for (Model& model : models_) model.served &= model.info.name != info.name;
+  if (same != models_.end()) {
+    *same = {.info = info};
+    return index;
+  }
+  models_.push_back({.info = info});
+  for (ShardMetrics& shard : shards_) shard.models.emplace_back(info.scored_steps.size());
+  return models_.size() - 1;
+}
+
+void Metrics::RemoveModel(const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  for (Model& model : models_) model.served &= model.info.name != name;
+}
+
+ModelMetrics& Metrics::model(std::size_t shard, std::size_t model) {
+  const std::lock_guard lock(mutex_);
+  return shards_[shard].models[model];
 }
 
 std::vector<MetricFamily> Metrics::Collect() const {
   std::vector<MetricFamily> families;
-  AddRequestMetrics(families, shards_);
-  AddModelMetrics(families, models_, shards_);
+  {
+    const std::lock_guard lock(mutex_);
+    AddRequestMetrics(families, shards_);
+    AddModelMetrics(families, models_, shards_);
+  }
   families.push_back(Single(
       metric::kBuildInfo, 1,
       {{"version", build_.version}, {"instruction_set", build_.instruction_set}, {"onednn", build_.onednn}}));

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <deque>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -43,6 +44,29 @@ inline constexpr MetricDeclaration kRequests{
 inline constexpr MetricDeclaration kStreams{"tidegate_streams", "Streams the server keeps, by model.", Gauge};
 inline constexpr MetricDeclaration kStateBytes{
     "tidegate_state_bytes", "Memory that the states of the streams take, by model.", Gauge};
+inline constexpr MetricDeclaration kScored{
+    "tidegate_scored_forecasts_total",
+    "Forecasts whose reading came, by model and step of the horizon. Only the steps that the model scores.",
+    Counter};
+inline constexpr MetricDeclaration kCovered{
+    "tidegate_covered_forecasts_total",
+    "Scored forecasts whose reading lay between the lowest and the highest quantile, by model and step.",
+    Counter};
+inline constexpr MetricDeclaration kAbsoluteError{
+    "tidegate_forecast_absolute_error_total",
+    "Sum of |reading - median| over the scored forecasts, in the target's unit, by model and step.", Counter};
+inline constexpr MetricDeclaration kNaiveError{"tidegate_naive_absolute_error_total",
+                                               "Sum of |reading - reading before| over the same readings, in "
+                                               "the target's unit, by model and step. The absolute "
+                                               "error by this is MASE.",
+                                               Counter};
+inline constexpr MetricDeclaration kPinball{
+    "tidegate_forecast_pinball_loss_total",
+    "Sum of the pinball loss, mean over the quantiles, in the target's unit, by model and step.", Counter};
+inline constexpr MetricDeclaration kWidth{
+    "tidegate_forecast_interval_width_total",
+    "Sum of highest less lowest quantile over the scored forecasts, in the target's unit, by model and step.",
+    Counter};
 inline constexpr MetricDeclaration kBuildInfo{
     "tidegate_build_info", "Always 1. Version, instruction set of the kernels, version of oneDNN.", Gauge};
 inline constexpr MetricDeclaration kModelInfo{
@@ -77,19 +101,26 @@ inline constexpr std::array<const char*, 11> kMethodNames = {
 inline constexpr std::size_t kStatusCodes = 17;  // of gRPC, 0-16
 inline constexpr std::size_t kOutcomes = 9;      // numbers of tidegate.v1.Outcome, 0-8
 
+// How forecasts for one step ahead did.
+struct ScoreMetrics {
+  Counter scored, covered;
+  Sum absolute_error, naive_error, pinball, width;
+};
+
 // What one shard counts about one model.
 struct ModelMetrics {
-  ModelMetrics();
+  explicit ModelMetrics(std::size_t scored_steps = 2);
   std::array<Counter, kOutcomes> readings;  // by number of the outcome
   Histogram step_duration;
   Histogram batch_size;
   Gauge streams;
   Gauge state_bytes;
+  std::deque<ScoreMetrics> scores;  // by scored step
 };
 
 // What one shard counts. Written by the shard's thread only.
 struct ShardMetrics {
-  explicit ShardMetrics(std::size_t model_count);
+  explicit ShardMetrics(std::size_t model_count = 0);
   Histogram& request_duration(Method method) { return request_durations[static_cast<std::size_t>(method)]; }
   Counter& request(Method method, int code) {
     return requests[static_cast<std::size_t>(method)][static_cast<std::size_t>(code)];
@@ -98,7 +129,7 @@ struct ShardMetrics {
   std::deque<Histogram> request_durations;  // by method
   Histogram queue_wait;
   std::array<std::array<Counter, kStatusCodes>, kMethodNames.size()> requests;
-  std::deque<ModelMetrics> models;  // in the order of the models served
+  std::deque<ModelMetrics> models;  // in the order of Metrics::AddModel
 };
 
 struct BuildInfo {
@@ -114,22 +145,38 @@ struct ModelInfo {
   std::string units;    // of each layer: "64"
   std::string horizon;  // steps
   std::string sha256;   // start of the weights' checksum
+  std::vector<std::size_t> scored_steps = {1, 2};
 };
 
 // All metrics: shards write theirs, a scrape adds them up. Every label set exists from the start, so that
-// rates begin at 0. Collect is safe from any thread and costs the shards nothing.
+// rates begin at 0. Collect is safe from any thread and costs the shards nothing; AddModel and RemoveModel
+// too.
 class Metrics : public prometheus::Collectable {
  public:
   Metrics(BuildInfo build, std::vector<ModelInfo> models, std::size_t shard_count);
 
-  // Lives as long as this.
+  // Lives as long as this; `models` is read through model() only, once there may be other threads.
   ShardMetrics& shard(std::size_t index) { return shards_[index]; }
+
+  // A model is served from now on, instead of any other of its name: counters go on if it scores the same
+  // steps. Returns its number.
+  std::size_t AddModel(const ModelInfo& info);
+  // It is not any more: its metrics are gone from the next scrape on.
+  void RemoveModel(const std::string& name);
+  // What a shard counts about a model, by the model's number. Lives as long as this.
+  ModelMetrics& model(std::size_t shard, std::size_t model);
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
+  struct Model {
+    ModelInfo info;
+    bool served = true;
+  };
+
   BuildInfo build_;
-  std::vector<ModelInfo> models_;
+  mutable std::mutex mutex_;  // of what follows, and of the shape of ShardMetrics::models
+  std::vector<Model> models_;
   std::deque<ShardMetrics> shards_;
 };
 

@@ -60,8 +60,8 @@ std::size_t WantedFloats(const v1::PushRequest& request, const ModelSpec& spec) 
 }
 
 std::size_t AnswerBytes(std::size_t wanted_floats) {
-  // outcome and reason take a byte each; anomaly_score, steps and quality four.
-  return wanted_floats * sizeof(float) + 14;
+  // outcome and reason take a byte each; anomaly_score, steps and quality four, sequence eight.
+  return wanted_floats * sizeof(float) + 22;
 }
 
 std::size_t MaxMessageReadings(std::size_t wanted_floats) {
@@ -95,6 +95,11 @@ absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec,
         absl::StrCat(readings, " readings (timestamp) with no handles and ", ids,
                      " stream ids: send one handle or one stream_id a reading"));
   }
+  if (request.sequence_size() != 0 && static_cast<std::size_t>(request.sequence_size()) != readings) {
+    return absl::InvalidArgumentError(absl::StrCat(readings, " readings (timestamp) with ",
+                                                   request.sequence_size(),
+                                                   " numbers (sequence): send one a reading, or none"));
+  }
   if (handles_named + ids > limits::kCallHandles) {
     return absl::ResourceExhaustedError(
         absl::StrCat(handles_named + ids, " stream ids named on one call, at most ", limits::kCallHandles,
@@ -109,6 +114,8 @@ void PrepareExchange(const ModelSpec& spec, Exchange& exchange) {
   exchange.handle = View(request.handle());
   exchange.timestamp_ns = View(request.timestamp());
   exchange.value = View(request.value());
+  exchange.sequence = View(request.sequence());
+  exchange.accept_gap = request.accept_gap();
 
   v1::PushResponse& response = exchange.response;
   const std::size_t n = exchange.timestamp_ns.size();
@@ -118,6 +125,7 @@ void PrepareExchange(const ModelSpec& spec, Exchange& exchange) {
   exchange.anomaly_score = Room(response.mutable_anomaly_score(), n);
   exchange.steps = Room(response.mutable_steps(), n);
   exchange.quality = Room(response.mutable_quality(), n);
+  exchange.reached = Room(response.mutable_sequence(), exchange.sequence.size());
   FindLevels(request.quantile(), spec, exchange.wanted_levels);
   response.clear_quantile();
   if (!request.acknowledge_only()) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -16,6 +18,7 @@ namespace tidegate {
 namespace {
 
 constexpr std::int64_t kNoTimestamp = -1;
+constexpr std::uint32_t kMostQuality = 31;  // all bits of Quality
 constexpr std::size_t kMostPage = 1000, kUsualPage = 100;
 constexpr std::size_t kMostScanned = 20'000;  // streams that one call of ListStreams looks at
 
@@ -54,6 +57,27 @@ void StreamService::Describe(StreamKey key, v1::StreamInfo& info) const {
   info.set_steps(header.steps);
   info.set_quality(header.quality);
   info.set_anomaly_score(header.anomaly_score);
+  info.set_sequence(header.sequence);
+}
+
+void StreamService::DescribeAccuracy(StreamKey key, v1::StreamInfo& info) const {
+  if (shard_.header(key).steps == 0) return;
+  const StreamLayout& layout = shard_.model(key).layout();
+  const std::span<const float> floats = shard_.floats(key);
+  for (std::size_t k = 0; k < layout.steps.size(); ++k) {
+    TrackedStep tracked;
+    std::memcpy(&tracked, floats.data() + layout.tracked + k * layout.tracked_width, sizeof tracked);
+    if (tracked.scored == 0) continue;
+    const float naive = floats[layout.naive_error];
+    v1::StepAccuracy& step = *info.add_accuracy();
+    step.set_step(static_cast<std::uint32_t>(layout.steps[k]));
+    step.set_scored(static_cast<std::uint32_t>(tracked.scored));
+    step.set_mae(tracked.mae);
+    step.set_mase(naive > 0 ? tracked.mae / naive : std::numeric_limits<float>::quiet_NaN());
+    step.set_pinball(tracked.pinball);
+    step.set_coverage(tracked.coverage);
+    step.set_width(tracked.width);
+  }
 }
 
 absl::Status StreamService::Forecast(const v1::ForecastRequest& request, v1::ForecastResponse& response) {
@@ -88,6 +112,7 @@ absl::Status StreamService::GetCursor(const v1::GetCursorRequest& request, v1::G
     const StreamHeader header = key ? shard_.header(*key) : StreamHeader();
     response.add_timestamp(CursorOf(header));
     response.add_steps(header.steps);
+    response.add_sequence(header.sequence);
   }
   return absl::OkStatus();
 }
@@ -96,6 +121,7 @@ absl::Status StreamService::GetStream(const v1::GetStreamRequest& request, v1::S
   const auto key = Find(request.stream_id());
   if (!key.ok()) return key.status();
   Describe(*key, response);
+  DescribeAccuracy(*key, response);
   return absl::OkStatus();
 }
 
@@ -185,6 +211,12 @@ absl::Status StreamService::ExportStream(const v1::ExportStreamRequest& request,
   response.set_steps(header.steps);
   response.set_quality(header.quality);
   response.set_anomaly_score(header.anomaly_score);
+  response.set_sequence(header.sequence);
+  if (header.refused != tidegate::Outcome{}) {
+    response.set_refused(static_cast<v1::Outcome>(header.refused));
+    response.set_refused_reason(static_cast<v1::Reason>(header.refused_reason));
+    response.set_refused_digest(header.refused_digest);
+  }
   const std::span<const float> floats = shard_.floats(*key);
   response.mutable_state()->Assign(floats.begin(), floats.end());
   return absl::OkStatus();
@@ -202,21 +234,21 @@ absl::Status StreamService::ImportStream(const v1::ImportStreamRequest& request,
                      ": a state goes on only with the weights that made it"));
   }
   const std::span<const float> floats(state.state().data(), static_cast<std::size_t>(state.state_size()));
-  const bool sound = floats.size() == StreamFloats(model) &&
-                     model.IsState(floats.first(model.state_floats())) &&
-                     std::none_of(floats.begin(), floats.end(), [](float v) { return std::isinf(v); }) &&
-                     state.steps() > 0 && state.timestamp() >= 0 &&
-                     !(state.anomaly_score() < 0 || state.anomaly_score() > 1);
-  if (!sound) {
+  const StreamHeader header = {.timestamp_ns = state.timestamp(),
+                               .digest = state.digest(),
+                               .sequence = state.sequence(),
+                               .refused_digest = state.refused_digest(),
+                               .steps = state.steps(),
+                               .anomaly_score = state.anomaly_score(),
+                               .quality = static_cast<std::uint8_t>(state.quality()),
+                               .refused = static_cast<tidegate::Outcome>(state.refused()),
+                               .refused_reason = static_cast<tidegate::Reason>(state.refused_reason())};
+  if (state.quality() > kMostQuality || !v1::Reason_IsValid(state.refused_reason()) ||
+      !IsStream(model, header, floats)) {
     return absl::InvalidArgumentError(
         absl::StrCat("state: not what ExportStream gives of a stream of model '", model.spec().name, "' (",
                      StreamFloats(model), " floats of state): send it as it came"));
   }
-  const StreamHeader header = {.timestamp_ns = state.timestamp(),
-                               .digest = state.digest(),
-                               .steps = state.steps(),
-                               .quality = state.quality(),
-                               .anomaly_score = state.anomaly_score()};
   return Create(request.stream_id(), static_cast<std::uint32_t>(*index), header, floats, response);
 }
 

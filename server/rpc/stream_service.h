@@ -33,6 +33,7 @@ class StreamService {
  private:
   absl::StatusOr<StreamKey> Find(const std::string& id) const;
   void Describe(StreamKey key, v1::StreamInfo& info) const;
+  void DescribeAccuracy(StreamKey key, v1::StreamInfo& info) const;
   // A new stream with a state, described in `info`.
   absl::Status Create(const std::string& id, std::uint32_t model, const StreamHeader& header,
                       std::span<const float> floats, v1::StreamInfo& info);

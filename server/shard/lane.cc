@@ -6,6 +6,7 @@
 namespace tidegate {
 namespace {
 
+constexpr std::size_t kAhead = 12;  // turns whose streams are on their way from memory meanwhile
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 double Seconds(Work::Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -19,8 +20,10 @@ Lane::Lane(std::shared_ptr<const Model> model, std::uint32_t model_index, Stream
       table_(table),
       queue_wait_(queue_wait),
       metrics_(metrics),
+      rows_(*model_, kBatch),
       inputs_(kBatch * model_->spec().inputs()),
-      outputs_(kBatch * model_->spec().outputs()) {}
+      outputs_(kBatch * model_->spec().outputs()),
+      scores_(model_->layout().steps.size()) {}
 
 void Lane::Enqueue(std::uint32_t slot, Work& work, std::uint32_t i) {
   std::uint32_t added = free_;
@@ -43,7 +46,7 @@ void Lane::Enqueue(std::uint32_t slot, Work& work, std::uint32_t i) {
   queue.last = added;
 }
 
-void Lane::Refuse(Work& work, std::size_t i, Outcome outcome, Reason reason) {
+void Lane::Refuse(Work& work, std::size_t i, Outcome outcome, Reason reason, std::uint64_t reached) {
   work.outcome[i] = static_cast<int>(outcome);
   work.reason[i] = static_cast<int>(reason);
   work.any_reason |= reason != Reason::kNone;
@@ -51,6 +54,7 @@ void Lane::Refuse(Work& work, std::size_t i, Outcome outcome, Reason reason) {
   work.anomaly_score[i] = kNaN;
   work.steps[i] = 0;
   work.quality[i] = 0;
+  if (!work.reached.empty()) work.reached[i] = reached;
   --work.left;
   Count(outcome);
 }
@@ -59,10 +63,14 @@ std::size_t Lane::StepBatch(std::vector<Work*>& done) {
   batch_start_ = Work::Clock::now();
   steps_.clear();
   retries_.clear();
+  steps_.swap(bridging_);
+  for (const std::uint32_t row : steps_) AddStep(row);
   std::uint32_t slot = 0;
   while (steps_.size() < kBatch && retries_.size() < kBatch && TakeTurn(slot)) Plan(slot, done);
   if (!steps_.empty()) RunSteps(done);
   if (!retries_.empty()) RunRetries(done);
+  next_turns_.insert(next_turns_.end(), deferred_.begin(), deferred_.end());
+  deferred_.clear();
   return steps_.size() + retries_.size();
 }
 
@@ -75,104 +83,146 @@ bool Lane::TakeTurn(std::uint32_t& slot) {
   }
   if (turn_ == turns_.size()) return false;
   slot = turns_[turn_++];
+  if (turn_ + kAhead < turns_.size()) table_.Prefetch(key(turns_[turn_ + kAhead]));
   return true;
 }
 
 // Answers the stream's first readings as long as they need no network, then puts the next one into the batch.
 void Lane::Plan(std::uint32_t slot, std::vector<Work*>& done) {
-  Queue& queue = queues_[slot];
-  while (queue.first != kNone) {
-    Work& work = *pending_[queue.first].work;
-    const std::uint32_t i = pending_[queue.first].i;
-    const Reading reading = work.reading(i);
-    if (!queue.decided) {
-      if (!work.started) queue_wait_.Observe(Seconds(batch_start_ - work.received));
-      work.started = true;
-      StreamHeader& header = table_.header(key(slot));
-      queue.decision = Decide(model_->spec(), header, reading, work.latest_ns);
-      if (queue.decision.outcome == Outcome::kDuplicate) {
-        retries_.push_back(slot);
-        return;
-      }
-      if (queue.decision.outcome != Outcome::kApplied) {
-        Refuse(work, i, queue.decision.outcome, queue.decision.reason);
-        Pop(slot, done);
-        continue;
-      }
-      if (queue.decision.restart) StartStream(*model_, header, table_.floats(key(slot)));
-      queue.bridges = queue.decision.bridges;
-      queue.decided = true;
+  StreamHeader& header = table_.header(key(slot));
+  while (queues_[slot].first != kNone) {
+    const Pending& first = pending_[queues_[slot].first];
+    Work& work = *first.work;
+    const Reading reading = work.reading(first.i);
+    const Decision decision = Decide(model_->spec(), header, reading, work.latest_ns);
+    if (decision.bridges > 0 && steps_.size() >= kBatch / 2) {
+      deferred_.push_back(slot);
+      return;
     }
-    const bool bridge = queue.bridges > 0;
-    const std::int64_t time = reading.timestamp_ns - queue.bridges * model_->spec().interval_ns;
-    AddStep(slot, bridge, time, bridge ? std::span<const float>() : reading.values);
-    return;
+    if (!work.started) queue_wait_.Observe(Seconds(batch_start_ - work.received));
+    work.started = true;
+    if (decision.outcome == Outcome::kApplied) {
+      const std::uint32_t row = rows_.Take(slot, decision, header, table_.floats(key(slot)));
+      if (decision.restart) Restart(*model_, rows_.stream(row), decision);
+      steps_.push_back(row);
+      return AddStep(row);
+    }
+    if (decision.again) {
+      retries_.push_back(slot);
+      return;
+    }
+    tidegate::Refuse(header, reading, decision);
+    Refuse(work, first.i, decision.outcome, decision.reason, header.sequence);
+    Pop(slot, done);
   }
 }
 
-void Lane::AddStep(std::uint32_t slot, bool bridge, std::int64_t timestamp_ns,
-                   std::span<const float> values) {
+// The next step of a row of steps_, which are in the order of the batch.
+void Lane::AddStep(std::uint32_t r) {
   const std::size_t width = model_->spec().inputs();
-  const std::span<float> inputs(inputs_.data() + steps_.size() * width, width);
-  const bool imputed =
-      Prepare(*model_, table_.header(key(slot)), table_.floats(key(slot)), timestamp_ns, values, inputs);
-  steps_.push_back({.slot = slot, .bridge = bridge, .imputed = imputed, .timestamp_ns = timestamp_ns});
+  const std::span<float> inputs(inputs_.data() + states_.size() * width, width);
+  BatchRows::Row& row = rows_[r];
+  const Pending& first = pending_[queues_[row.slot].first];
+  const Reading reading = first.work->reading(first.i);
+  row.bridging = row.bridges > 0;
+  row.timestamp_ns = reading.timestamp_ns - row.bridges * model_->spec().interval_ns;
+  row.imputed = Prepare(*model_, rows_.stream(r), row.timestamp_ns,
+                        row.bridging ? std::span<const float>() : reading.values, inputs, scores_);
+  states_.push_back(rows_.kept(r));
 }
 
 void Lane::RunSteps(std::vector<Work*>& done) {
   const std::size_t width = model_->spec().outputs();
-  states_.clear();
-  for (const Row& row : steps_) states_.push_back(table_.floats(key(row.slot)).data());
   const auto start = Work::Clock::now();
   model_->Step({inputs_.data(), steps_.size() * model_->spec().inputs()}, states_,
                {outputs_.data(), steps_.size() * width}, workspace_);
   metrics_.step_duration.Observe(Seconds(Work::Clock::now() - start));
   metrics_.batch_size.Observe(static_cast<double>(steps_.size()));
+  for (std::size_t b = 0; b < steps_.size(); ++b)
+    FinishStep(steps_[b], {outputs_.data() + b * width, width}, done);
+  states_.clear();
+  CountScores();
+}
 
-  for (std::size_t r = 0; r < steps_.size(); ++r) {
-    const Row& row = steps_[r];
-    Queue& queue = queues_[row.slot];
-    const std::span<float> forecast(outputs_.data() + r * width, width);
-    Finish(*model_, table_.floats(key(row.slot)), row.timestamp_ns, forecast);
-    if (row.bridge) {
-      --queue.bridges;
-      next_turns_.push_back(row.slot);
-      continue;
-    }
-    const Pending& first = pending_[queue.first];
-    Commit(model_->spec(), table_.header(key(row.slot)), first.work->reading(first.i), queue.decision,
-           row.imputed);
-    AnswerFirst(row.slot, Outcome::kApplied, forecast, done);
+void Lane::FinishStep(std::uint32_t r, std::span<float> forecast, std::vector<Work*>& done) {
+  BatchRows::Row& row = rows_[r];
+  const std::uint32_t slot = row.slot;
+  const Pending& first = pending_[queues_[slot].first];
+  const Reading reading = first.work->reading(first.i);
+  StreamHeader& header = table_.header(key(slot));
+  if (!IsSound(*model_, rows_.stream(r))) {
+    const Decision poisoned = {.outcome = Outcome::kInvalid,
+                               .reason = Reason::kPoisonedState,
+                               .refuse_number = reading.sequence != 0};
+    rows_.Free(r);
+    tidegate::Refuse(header, reading, poisoned);
+    Refuse(*first.work, first.i, poisoned.outcome, poisoned.reason, header.sequence);
+    Pop(slot, done);
+    if (queues_[slot].first != kNone) next_turns_.push_back(slot);
+    return;
   }
+  Finish(*model_, rows_.stream(r), row.timestamp_ns, forecast);
+  if (row.bridging) {
+    --row.bridges;
+    bridging_.push_back(r);
+    return;
+  }
+  tidegate::Commit(model_->spec(), row.header, reading, row.decision, row.imputed);
+  rows_.Commit(r, header, table_.floats(key(slot)));
+  AnswerFirst(slot, Outcome::kApplied, forecast, done);
 }
 
 // The state is still that of the last reading, so decoding it again gives the forecast of the last answer.
 void Lane::RunRetries(std::vector<Work*>& done) {
   const std::size_t width = model_->spec().outputs();
-  states_.clear();
   for (const std::uint32_t slot : retries_) states_.push_back(table_.floats(key(slot)).data());
   model_->Decode(states_, {outputs_.data(), retries_.size() * width}, workspace_);
+  states_.clear();
   for (std::size_t r = 0; r < retries_.size(); ++r) {
     const std::span<float> forecast(outputs_.data() + r * width, width);
-    Finish(*model_, table_.floats(key(retries_[r])), table_.header(key(retries_[r])).timestamp_ns, forecast);
+    StreamHeader& header = table_.header(key(retries_[r]));
+    Express(*model_, {*model_, header, table_.floats(key(retries_[r]))}, header.timestamp_ns, forecast);
     AnswerFirst(retries_[r], Outcome::kDuplicate, forecast, done);
   }
 }
 
+void Lane::CountScores() {
+  for (std::size_t k = 0; k < scores_.size(); ++k) {
+    ScoreMetrics& sum = metrics_.scores[k];
+    sum.scored.Add(static_cast<std::uint64_t>(scores_[k].scored));
+    sum.covered.Add(static_cast<std::uint64_t>(scores_[k].covered));
+    sum.absolute_error.Add(scores_[k].absolute_error);
+    sum.naive_error.Add(scores_[k].naive_error);
+    sum.pinball.Add(scores_[k].pinball);
+    sum.width.Add(scores_[k].width);
+  }
+  std::ranges::fill(scores_, ScoreTotals{});
+}
+
 void Lane::Forecast(std::uint32_t slot, std::span<float> forecast) {
   float* const state = table_.floats(key(slot)).data();
+  StreamHeader& header = table_.header(key(slot));
   model_->Decode({&state, 1}, forecast, workspace_);
-  Finish(*model_, table_.floats(key(slot)), table_.header(key(slot)).timestamp_ns, forecast);
+  Express(*model_, {*model_, header, table_.floats(key(slot))}, header.timestamp_ns, forecast);
+}
+
+// Of a stream in the middle of a reading: as if that reading's turn had not come. True: it was.
+bool Lane::DropBridging(std::uint32_t slot) {
+  const auto row = std::ranges::find_if(bridging_, [&](std::uint32_t r) { return rows_[r].slot == slot; });
+  if (row == bridging_.end()) return false;
+  rows_.Free(*row);
+  bridging_.erase(row);
+  return true;
 }
 
 void Lane::Abandon(std::uint32_t slot, std::vector<Work*>& done) {
   if (slot >= queues_.size()) return;  // nothing has ever waited
+  DropBridging(slot);
   while (queues_[slot].first != kNone) {
     const Pending& first = pending_[queues_[slot].first];
     Refuse(*first.work, first.i, Outcome::kInvalid, Reason::kStreamDeleted);
     Pop(slot, done);
   }
-  queues_[slot].bridges = 0;
   // Its turns too: the slot's next stream takes its own.
   turns_.erase(std::remove(turns_.begin() + static_cast<std::ptrdiff_t>(turn_), turns_.end(), slot),
                turns_.end());
@@ -181,9 +231,7 @@ void Lane::Abandon(std::uint32_t slot, std::vector<Work*>& done) {
 
 void Lane::Reset(std::uint32_t slot) {
   table_.header(key(slot)) = {};
-  if (slot >= queues_.size()) return;  // nothing has ever waited
-  queues_[slot].decided = false;
-  queues_[slot].bridges = 0;
+  if (DropBridging(slot)) next_turns_.push_back(slot);
 }
 
 // Answers the stream's first reading from its header and `forecast`; the stream gets another turn if more
@@ -199,6 +247,7 @@ void Lane::AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const floa
   work.anomaly_score[first.i] = header.anomaly_score;
   work.steps[first.i] = header.steps;
   work.quality[first.i] = header.quality;
+  if (!work.reached.empty()) work.reached[first.i] = header.sequence;
   --work.left;
   Count(outcome);
   Pop(slot, done);
@@ -211,7 +260,6 @@ void Lane::Pop(std::uint32_t slot, std::vector<Work*>& done) {
   Pending& first = pending_[popped];
   if (first.work->left == 0) done.push_back(first.work);
   queue.first = first.next;
-  queue.decided = false;
   first.next = free_;
   free_ = popped;
 }

@@ -10,6 +10,7 @@
 #include "engine/model/model.h"
 #include "engine/stream/stream.h"
 #include "server/metrics/metrics.h"
+#include "server/shard/batch_rows.h"
 #include "server/shard/stream_table.h"
 #include "server/shard/work.h"
 
@@ -18,8 +19,9 @@ namespace tidegate {
 // The readings of one model that wait in a shard, and their way through the network.
 // Streams with waiting readings take turns, first come, first served; a batch is the next kBatch of them, one
 // step of each: the stream's next reading, or a step over a missing one before it. So readings of one stream
-// are answered in order, one per batch, while streams share batches freely. Owned by its shard's thread; not
-// thread-safe. Allocates nothing once its buffers have grown.
+// are answered in order, one per batch, while streams share batches freely. A stream that steps over missing
+// readings goes on in every batch until it is through, but such streams take at most half of a batch. Owned
+// by its shard's thread; not thread-safe. Allocates nothing once its buffers have grown.
 class Lane {
  public:
   static constexpr std::size_t kBatch = 256;  // streams advanced by one call of the network
@@ -30,10 +32,11 @@ class Lane {
   // Reading i of `work` waits for a turn of its stream. Requires that the stream is bound to this model.
   void Enqueue(std::uint32_t slot, Work& work, std::uint32_t i);
 
-  // The answer of a reading that takes no step: no forecast.
-  void Refuse(Work& work, std::size_t i, Outcome outcome, Reason reason);
+  // The answer of a reading that takes no step: no forecast. reached: the last number that its stream has
+  // taken.
+  void Refuse(Work& work, std::size_t i, Outcome outcome, Reason reason, std::uint64_t reached = 0);
 
-  bool idle() const { return next_turns_.empty() && turn_ == turns_.size(); }
+  bool idle() const { return next_turns_.empty() && turn_ == turns_.size() && bridging_.empty(); }
 
   // Takes one batch through the network; work without unanswered readings goes to `done`. Returns how many
   // streams were in the batch: 0 if none needed the network.
@@ -61,21 +64,15 @@ class Lane {
   struct Queue {  // what waits of one stream: indices into pending_
     std::uint32_t first = kNone;
     std::uint32_t last = kNone;
-    std::uint32_t bridges = 0;  // steps without values that are still to come before the first reading's
-    bool decided = false;       // `decision` is the first reading's, and it is kApplied
-    Decision decision;
-  };
-  struct Row {  // of a batch
-    std::uint32_t slot;
-    bool bridge;  // a step over a missing reading
-    bool imputed;
-    std::int64_t timestamp_ns;  // see Prepare
   };
 
   bool TakeTurn(std::uint32_t& slot);
   void Plan(std::uint32_t slot, std::vector<Work*>& done);
-  void AddStep(std::uint32_t slot, bool bridge, std::int64_t timestamp_ns, std::span<const float> values);
+  void AddStep(std::uint32_t row);
   void RunSteps(std::vector<Work*>& done);
+  void FinishStep(std::uint32_t row, std::span<float> forecast, std::vector<Work*>& done);
+  bool DropBridging(std::uint32_t slot);
+  void CountScores();
   void RunRetries(std::vector<Work*>& done);
   void AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const float> forecast,
                    std::vector<Work*>& done);
@@ -100,11 +97,15 @@ class Lane {
 
   // The batch being put together.
   Work::Clock::time_point batch_start_;
-  std::vector<Row> steps_;
-  std::vector<std::uint32_t> retries_;  // slots whose last forecast is asked for again
-  std::vector<float> inputs_;           // [kBatch, inputs]
+  BatchRows rows_;
+  std::vector<std::uint32_t> steps_;     // rows
+  std::vector<std::uint32_t> bridging_;  // rows that go on with the next batch
+  std::vector<std::uint32_t> deferred_;  // slots whose turn comes after this batch
+  std::vector<std::uint32_t> retries_;   // slots whose last forecast is asked for again
+  std::vector<float> inputs_;            // [kBatch, inputs]
   std::vector<float*> states_;
-  std::vector<float> outputs_;  // [kBatch, horizon, Q]
+  std::vector<float> outputs_;       // [kBatch, horizon, Q]
+  std::vector<ScoreTotals> scores_;  // of this batch, by scored step
   Model::Workspace workspace_;
 };
 

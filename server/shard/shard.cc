@@ -22,6 +22,10 @@ Shard::Shard(std::span<const std::shared_ptr<const Model>> models, std::size_t m
 
 void Shard::Admit(Work& work) {
   work.left = work.size();
+  if (work.size() > 0) {
+    work.features = work.value.size() / work.size();
+    work.width = work.forecast.size() / work.size();
+  }
   work.started = false;
   work.any_reason = false;
   const std::size_t first_handle = work.handles->size();
@@ -53,7 +57,8 @@ bool Shard::BindStream(Work& work, std::uint32_t i, std::uint32_t handle) {
   if (!key) {
     // Only a reading that a new stream would take begins one.
     const Decision decision = Decide(lane.model().spec(), StreamHeader(), work.reading(i), work.latest_ns);
-    if (decision.outcome != Outcome::kApplied) {
+    // (A numbered one that is refused uses up its number, so there is something to remember.)
+    if (decision.outcome != Outcome::kApplied && !decision.refuse_number) {
       lane.Refuse(work, i, decision.outcome, decision.reason);
       return false;
     }

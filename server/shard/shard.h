@@ -35,6 +35,7 @@ class Shard {
   // taken yet.
   const StreamTable& table() const { return table_; }
   const StreamHeader& header(StreamKey key) { return table_.header(key); }
+  const Model& model(StreamKey key) const { return lanes_[key.model].model(); }
   // [horizon, Q], from the stream's present state; NaN if it has taken no step.
   void Forecast(StreamKey key, std::span<float> forecast);
   void Reset(StreamKey key) { lanes_[key.model].Reset(key.slot); }

@@ -8,7 +8,7 @@ StreamTable::StreamTable(std::span<const std::shared_ptr<const Model>> models, s
     : max_streams_(max_streams) {
   for (const auto& model : models)
     models_.push_back(
-        {.stream_floats = StreamFloats(*model), .streams = 0, .slots = 0, .pages = {}, .free = {}});
+        {.stream_floats = StreamFloats(*model), .kept = model->layout().kept, .pages = {}, .free = {}});
 }
 
 std::optional<StreamKey> StreamTable::Find(absl::string_view id) const {

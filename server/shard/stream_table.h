@@ -56,6 +56,15 @@ class StreamTable {
     return {page(key).floats.get() + (key.slot % kPageStreams) * width, width};
   }
 
+  // Brings what a step of the stream uses into the cache.
+  void Prefetch(StreamKey key) const {
+    const Page& p = page(key);
+    const std::size_t width = models_[key.model].stream_floats;
+    __builtin_prefetch(&p.headers[key.slot % kPageStreams], 1);
+    const float* const floats = p.floats.get() + (key.slot % kPageStreams) * width;
+    for (std::size_t i = 0; i < models_[key.model].kept; i += 16) __builtin_prefetch(floats + i, 1);
+  }
+
   // Empty: the slot is free.
   const std::string& id(StreamKey key) const { return page(key).ids[key.slot % kPageStreams]; }
 
@@ -76,6 +85,7 @@ class StreamTable {
   };
   struct PerModel {
     std::size_t stream_floats = 0;
+    std::size_t kept = 0;  // of them that every step uses, the first
     std::size_t streams = 0;
     std::uint32_t slots = 0;
     std::vector<std::unique_ptr<Page>> pages;

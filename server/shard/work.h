@@ -25,6 +25,8 @@ struct Work {
   std::span<const std::uint32_t> handle;       // [N]; empty: reading i is of ids[i]
   std::span<const std::int64_t> timestamp_ns;  // [N]
   std::span<const float> value;                // [N, F]
+  std::span<const std::uint64_t> sequence;     // [N]; empty: not numbered
+  bool accept_gap = false;                     // see Reading
   std::int64_t latest_ns = 0;                  // see Decide
   std::span<const std::uint8_t> levels;        // [Q] which of the model's quantiles are wanted, rising
   Clock::time_point received;
@@ -36,21 +38,23 @@ struct Work {
   std::span<float> anomaly_score;    // [N]
   std::span<std::uint32_t> steps;    // [N]
   std::span<std::uint32_t> quality;  // [N]
+  std::span<std::uint64_t> reached;  // [N] the last number that the stream has taken; empty: not numbered
   bool any_reason = false;           // some entry of `reason` is not kNone
 
   // Kept by the shard.
-  std::size_t left = 0;  // readings without an answer
-  bool started = false;  // the first reading's turn has come
+  std::size_t left = 0;      // readings without an answer
+  bool started = false;      // the first reading's turn has come
+  std::size_t features = 0;  // F
+  std::size_t width = 0;     // H * Q
 
   std::size_t size() const { return timestamp_ns.size(); }
   Reading reading(std::size_t i) const {
-    const std::size_t features = value.size() / size();
-    return {.timestamp_ns = timestamp_ns[i], .values = value.subspan(i * features, features)};
+    return {.timestamp_ns = timestamp_ns[i],
+            .values = value.subspan(i * features, features),
+            .sequence = sequence.empty() ? 0 : sequence[i],
+            .accept_gap = accept_gap};
   }
-  std::span<float> forecast_row(std::size_t i) const {
-    const std::size_t width = forecast.size() / size();
-    return forecast.subspan(i * width, width);
-  }
+  std::span<float> forecast_row(std::size_t i) const { return forecast.subspan(i * width, width); }
   // What is wanted of a model's forecast `whole` [horizon, quantiles].
   void PutForecast(std::size_t i, std::span<const float> whole, std::size_t quantiles) const {
     const std::span<float> row = forecast_row(i);

@@ -67,17 +67,18 @@ std::pair<double, double> ServedErrors(const Model& model, const Series& series,
   const std::size_t features = series.features, levels = spec.quantiles.size();
   StreamHeader header;
   std::vector<float> floats(StreamFloats(model)), inputs(spec.inputs()), outputs(spec.outputs());
-  StartStream(model, header, floats);
+  const StreamRef stream(model, header, floats);
+  StartStream(model, stream);
   Model::Workspace workspace;
   double error = 0, persistence = 0, count = 0;
   float last = kNaN;
   for (std::size_t t = 0; t < series.size(); ++t) {
     const std::span<const float> values(&series.values[t * features], features);
     const auto time = static_cast<std::int64_t>(t) * spec.interval_ns;
-    Prepare(model, header, floats, time, values, inputs);
+    Prepare(model, stream, time, values, inputs);
     float* state = floats.data();
     model.Step(inputs, {&state, 1}, outputs, workspace);
-    Finish(model, floats, time, outputs);
+    Unscale(model, stream.kept, time, outputs);
     if (!std::isnan(values[spec.target])) last = values[spec.target];
     for (std::size_t k = 1; t >= split && k <= spec.horizon && t + k < series.size(); ++k) {
       const float target = series.values[(t + k) * features + spec.target];

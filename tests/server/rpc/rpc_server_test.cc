@@ -7,6 +7,7 @@
 #include <cmath>
 #include <thread>
 
+#include "engine/stream/replay.h"
 #include "tests/server/rpc/rpc_fixture.h"
 
 namespace tidegate {
@@ -21,18 +22,20 @@ using RpcServerTest = RpcFixture;
 
 TEST_F(RpcServerTest, PushAnswersWithTheForecastOfTheModel) {
   v1::PushResponse response;
-  std::vector<float> values;
+  ReplayedStream alone(repository_.models()[1].model);
+  std::vector<float> expected;
   for (int t = 0; t < 6; ++t) {
     const v1::PushRequest request = Readings({"a"}, t);
-    values.insert(values.end(), request.value().begin(), request.value().end());
+    const std::span values(request.value().data(), static_cast<std::size_t>(request.value_size()));
+    expected =
+        alone.Push({.timestamp_ns = request.timestamp(0), .values = values}, request.timestamp(0)).forecast;
     const grpc::Status status = Push(request, response);
     ASSERT_TRUE(status.ok()) << status.error_message();
   }
   EXPECT_THAT(response.outcome(), ElementsAre(v1::OUTCOME_APPLIED));
   EXPECT_THAT(response.reason(), ElementsAre());
   EXPECT_THAT(response.steps(), ElementsAre(6));
-  EXPECT_THAT(response.forecast(),
-              Pointwise(testing::FloatEq(), ForecastAfter(*repository_.models()[1].model, values)));
+  EXPECT_THAT(response.forecast(), Pointwise(testing::Eq(), expected));
   EXPECT_EQ(response.horizon(), 3u);
   EXPECT_THAT(response.quantile(), ElementsAre(0.1f, 0.5f, 0.9f));
   EXPECT_EQ(response.interval(), kSecond);

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "engine/stream/replay.h"
 #include "tests/support/tiny_model.h"
 
 namespace tidegate {
@@ -32,6 +33,8 @@ struct Sent {
   std::string stream;
   std::int64_t timestamp_ns;
   std::vector<float> values;
+  std::uint64_t sequence = 0;
+  bool accept_gap = false;
 };
 
 // What one reading was answered; floats as bits, so that NaN equals NaN and -0 differs from 0.
@@ -40,6 +43,7 @@ struct Answer {
   Reason reason;
   std::vector<std::uint32_t> forecast;
   std::uint32_t anomaly_score, steps, quality;
+  std::uint64_t reached;
   bool operator==(const Answer&) const = default;
 };
 
@@ -53,47 +57,19 @@ std::vector<std::uint32_t> Bits(std::span<const float> values) {
 // The second source: one stream, alone, advanced by the functions of the stream contract.
 class Alone {
  public:
-  explicit Alone(std::shared_ptr<const Model> model)
-      : model_(std::move(model)), floats_(StreamFloats(*model_)) {}
+  explicit Alone(std::shared_ptr<const Model> model) : model_(std::move(model)), stream_(model_) {}
 
   Answer Push(const Sent& sent) {
-    const Reading reading = {sent.timestamp_ns, sent.values};
-    const Decision decision = Decide(model_->spec(), header_, reading, kLatest);
-    if (decision.outcome == Outcome::kDuplicate) {
-      Answer again = last_;
-      again.outcome = Outcome::kDuplicate;
-      return again;
-    }
-    std::vector<float> outputs(model_->spec().outputs(), kNaN);
-    if (decision.outcome != Outcome::kApplied) {
-      return {decision.outcome, decision.reason, Bits(outputs), Bits(kNaN), 0, 0};
-    }
-    if (decision.restart) StartStream(*model_, header_, floats_);
-    for (std::uint32_t i = decision.bridges; i > 0; --i) {
-      Step(sent.timestamp_ns - i * model_->spec().interval_ns, {}, outputs);
-    }
-    const bool imputed = Step(sent.timestamp_ns, sent.values, outputs);
-    Commit(model_->spec(), header_, reading, decision, imputed);
-    last_ = {Outcome::kApplied,           Reason::kNone, Bits(outputs),
-             Bits(header_.anomaly_score), header_.steps, header_.quality};
-    return last_;
+    const auto answer =
+        stream_.Push({sent.timestamp_ns, sent.values, sent.sequence, sent.accept_gap}, kLatest);
+    return {answer.outcome, answer.reason,  Bits(answer.forecast), Bits(answer.anomaly_score),
+            answer.steps,   answer.quality, answer.sequence};
   }
+  void Reset() { stream_ = ReplayedStream(model_); }
 
  private:
-  bool Step(std::int64_t time, std::span<const float> values, std::vector<float>& outputs) {
-    std::vector<float> inputs(model_->spec().inputs());
-    const bool imputed = Prepare(*model_, header_, floats_, time, values, inputs);
-    float* const state = floats_.data();
-    model_->Step(inputs, {&state, 1}, outputs, workspace_);
-    Finish(*model_, floats_, time, outputs);
-    return imputed;
-  }
-
   std::shared_ptr<const Model> model_;
-  StreamHeader header_{};
-  std::vector<float> floats_;
-  Answer last_{};
-  Model::Workspace workspace_;
+  ReplayedStream stream_;
 };
 
 // A request with room for its answer; what the rpc layer keeps in messages.
@@ -104,6 +80,8 @@ class Request {
       ids_.push_back(&s.stream);
       timestamps_.push_back(s.timestamp_ns);
       values_.insert(values_.end(), s.values.begin(), s.values.end());
+      sequences_.push_back(s.sequence);
+      work.accept_gap |= s.accept_gap;
     }
     const std::size_t n = sent_.size();
     outcome_.resize(n);
@@ -112,6 +90,9 @@ class Request {
     anomaly_score_.resize(n);
     steps_.resize(n);
     quality_.resize(n);
+    reached_.resize(n);
+    work.sequence = sequences_;
+    work.reached = reached_;
     work.model = model_index;
     work.handles = &handles_;
     work.ids = ids_;
@@ -137,7 +118,8 @@ class Request {
             Bits(work.forecast_row(i)),
             Bits(anomaly_score_[i]),
             steps_[i],
-            quality_[i]};
+            quality_[i],
+            reached_[i]};
   }
   std::vector<Outcome> outcomes() const {
     std::vector<Outcome> outcomes;
@@ -157,6 +139,7 @@ class Request {
   std::vector<std::uint8_t> levels_;
   std::vector<float> forecast_, anomaly_score_;
   std::vector<std::uint32_t> steps_, quality_;
+  std::vector<std::uint64_t> sequences_, reached_;
 };
 
 class ShardTest : public testing::Test {
@@ -197,17 +180,20 @@ class ShardTest : public testing::Test {
   std::vector<Work*> done_;
 };
 
-// Readings of one stream with all that happens to readings: retries, conflicts, lateness, missing ticks and
-// values.
-std::vector<Sent> Life(const std::string& stream, std::size_t n, std::mt19937& random) {
+// Readings of one stream with all that happens to readings: retries, conflicts, lateness, missing ticks,
+// values and numbers.
+std::vector<Sent> Life(const std::string& stream, std::size_t n, bool numbered, std::mt19937& random) {
   std::vector<Sent> sent;
   std::int64_t tick = static_cast<std::int64_t>(random() % 1000);
+  std::uint64_t number = 0;
   std::normal_distribution<float> noise(0, 1);
   for (std::size_t i = 0; i < n; ++i) {
     Sent next = {stream, tick * kSecond, {20 + noise(random), 50 + noise(random)}};
-    switch (random() % 12) {
+    if (numbered) next.sequence = ++number;
+    switch (random() % 14) {
       case 0:
-        if (!sent.empty()) next = sent.back();  // retry
+        if (!sent.empty())
+          next = sent[sent.size() - 1 - random() % std::min<std::size_t>(2, sent.size())];  // retry
         break;
       case 1:
         if (!sent.empty()) next.timestamp_ns = sent.back().timestamp_ns;  // conflict
@@ -224,25 +210,47 @@ std::vector<Sent> Life(const std::string& stream, std::size_t n, std::mt19937& r
       case 5:
         next.timestamp_ns += static_cast<std::int64_t>(random() % 8) * kSecond;  // bridged, or restarted
         break;
+      case 6:
+        if (numbered) next.sequence += 1 + random() % 2;  // a gap
+        break;
       default:
         break;
     }
     tick = std::max(tick, next.timestamp_ns / kSecond) + 1;
+    if (numbered && random() % 4 != 0) number = std::max(number, next.sequence);
     sent.push_back(next);
   }
   return sent;
 }
 
+// Streams of two models, half of them with numbers, each with its own life, mixed at random into messages
+// that wait together; now and then a stream is reset.
 TEST_F(ShardTest, AnswersAreThoseOfEachStreamAloneHoweverRequestsAreMixed) {
   std::mt19937 random(7);
   std::vector<std::deque<Sent>> lives;
   std::map<std::string, Alone> alone;
   for (std::size_t s = 0; s < 400; ++s) {
     const std::string id = absl::StrCat("stream ", s);
-    const auto life = Life(id, 25, random);
+    const auto life = Life(id, 25, s % 4 >= 2, random);
     lives.emplace_back(life.begin(), life.end());
     alone.emplace(id, models_[s % 2]);
   }
+  std::map<Outcome, int> seen;
+  std::size_t checked = 0;
+  const auto check = [&] {  // all that was sent so far
+    RunAll();
+    ASSERT_EQ(done_.size(), requests_.size());
+    for (; checked < requests_.size(); ++checked) {
+      const Request& request = requests_[checked];
+      for (std::size_t i = 0; i < request.sent().size(); ++i) {
+        Sent sent = request.sent()[i];
+        sent.accept_gap = request.work.accept_gap;
+        const Answer expected = alone.at(sent.stream).Push(sent);
+        ASSERT_EQ(request.answer(i), expected) << sent.stream << ", number " << sent.sequence;
+        ++seen[expected.outcome];
+      }
+    }
+  };
   const auto left = [&] {
     return std::ranges::any_of(lives, [](const auto& life) { return !life.empty(); });
   };
@@ -258,22 +266,21 @@ TEST_F(ShardTest, AnswersAreThoseOfEachStreamAloneHoweverRequestsAreMixed) {
       }
     }
     if (message.empty()) continue;
+    message.front().accept_gap = random() % 3 == 0;  // of the whole message
     shard_.Admit(Add(std::move(message), model).work);
     if (random() % 3 == 0) shard_.Run(done_);
-  }
-  RunAll();
-  ASSERT_EQ(done_.size(), requests_.size());
-  std::map<Outcome, int> seen;
-  for (const Request& request : requests_) {
-    for (std::size_t i = 0; i < request.sent().size(); ++i) {
-      const Answer expected = alone.at(request.sent()[i].stream).Push(request.sent()[i]);
-      ASSERT_EQ(request.answer(i), expected) << request.sent()[i].stream;
-      ++seen[expected.outcome];
+    if (random() % 4 != 0) continue;
+    check();
+    const std::string id = absl::StrCat("stream ", random() % lives.size());
+    if (const auto key = shard_.table().Find(id)) {
+      shard_.Reset(*key);
+      alone.at(id).Reset();
     }
   }
-  for (const Outcome outcome :
-       {Outcome::kApplied, Outcome::kDuplicate, Outcome::kConflict, Outcome::kLate, Outcome::kInvalid}) {
-    EXPECT_GT(seen[outcome], 50) << static_cast<int>(outcome);
+  check();
+  for (const Outcome outcome : {Outcome::kApplied, Outcome::kDuplicate, Outcome::kConflict, Outcome::kLate,
+                                Outcome::kSequenceGap, Outcome::kUnknownStream, Outcome::kInvalid}) {
+    EXPECT_GT(seen[outcome], 20) << static_cast<int>(outcome);
     EXPECT_EQ(metrics_.models[0].readings[static_cast<std::size_t>(outcome)].value() +
                   metrics_.models[1].readings[static_cast<std::size_t>(outcome)].value(),
               static_cast<std::uint64_t>(seen[outcome]));

@@ -1,0 +1,182 @@
+#include "engine/stream/calibration.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "engine/stream/layout.h"
+
+namespace tidegate {
+namespace {
+
+constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+// Of a position's move, for step 1; for step h by the root of h less, as its hits come h readings late and in
+// runs: a position that went as far with every one of them would swing between no width and far too much.
+constexpr float kRate = 0.02f;
+constexpr float kMemory = 10'000;  // forecasts that a running mean looks back on
+constexpr std::size_t kCounts = sizeof(TrackedStep) / sizeof(float);
+
+// The side of the median that quantile q lies on: how often the reading is to be on its inner side.
+float InnerShare(const ModelSpec& spec, std::size_t q) {
+  return q < spec.quantiles.size() / 2 ? 1 - spec.quantiles[q] : spec.quantiles[q];
+}
+
+// Number of quantile q among those that are not the median.
+std::size_t SideOf(const ModelSpec& spec, std::size_t q) {
+  return q - (q > spec.quantiles.size() / 2 ? 1 : 0);
+}
+
+float MeanPinball(const ModelSpec& spec, const float* forecast, float target) {
+  float sum = 0;
+  for (std::size_t q = 0; q < spec.quantiles.size(); ++q) {
+    const float over = target - forecast[q];
+    sum += over >= 0 ? spec.quantiles[q] * over : (spec.quantiles[q] - 1) * over;
+  }
+  return sum / static_cast<float>(spec.quantiles.size());
+}
+
+// The error of the reading before as the forecast; NaN: there was none.
+float FollowNaive(const StreamLayout& layout, float target, float* kept) {
+  const float error = std::abs(target - kept[layout.last_target]);
+  kept[layout.last_target] = target;
+  if (!std::isfinite(error)) return kNaN;
+  float& mean = kept[layout.naive_error];
+  float& count = kept[layout.naive_error + 1];
+  count = std::min(count + 1, kMemory);
+  mean += (error - mean) / count;
+  return error;
+}
+
+// Levels that a biased stream has moved across each other: the outermost two stand, the lower one not above
+// the higher, and what lies between them is moved in between.
+void PutInOrder(std::span<float> row) {
+  float& low = row.front();
+  float& high = row.back();
+  if (low > high) low = high = (low + high) / 2;
+  float before = low;
+  for (float& value : row) before = value = std::clamp(value, before, high);
+}
+
+}  // namespace
+
+void StartCalibration(const Model& model, float* kept) {
+  const StreamLayout& layout = model.layout();
+  const ModelSpec& spec = model.spec();
+  kept[layout.residual_size] = model.residuals().mean();
+  kept[layout.naive_error] = kept[layout.naive_error + 1] = 0;
+  for (std::size_t k = 0; k < layout.steps.size(); ++k) {
+    float* const tracked = kept + layout.tracked + k * layout.tracked_width;
+    std::fill_n(tracked, kCounts, 0.0f);
+    for (std::size_t q = 0; q < spec.quantiles.size(); ++q) {
+      if (q != spec.quantiles.size() / 2) tracked[kCounts + SideOf(spec, q)] = InnerShare(spec, q);
+    }
+  }
+}
+
+void ForgetForecasts(const Model& model, float* rings) {
+  std::fill_n(rings, model.layout().floats - model.layout().kept, kNaN);
+}
+
+void ScoreReading(const Model& model, std::uint32_t step, float target, float* kept, const float* rings,
+                  std::span<ScoreTotals> totals) {
+  if (std::isnan(target)) return;
+  const StreamLayout& layout = model.layout();
+  const ModelSpec& spec = model.spec();
+  const std::size_t levels = spec.quantiles.size(), middle = levels / 2;
+  const float half = spec.features[spec.target].resolution / 2;
+  const float naive = FollowNaive(layout, target, kept);
+  for (std::size_t k = 0; k < layout.steps.size(); ++k) {
+    const float* const forecast = rings + layout.rings[k] + step % layout.steps[k] * levels;
+    const float error = std::abs(target - forecast[middle]);
+    const float width = forecast[levels - 1] - forecast[0];
+    if (!std::isfinite(error) || !std::isfinite(width)) continue;  // none was made, or beyond all numbers
+
+    float* const tracked = kept + layout.tracked + k * layout.tracked_width;
+    TrackedStep mean;
+    std::memcpy(&mean, tracked, sizeof mean);
+    const float pinball = MeanPinball(spec, forecast, target);
+    const float covered = target >= forecast[0] - half && target <= forecast[levels - 1] + half ? 1 : 0;
+    mean.scored = std::min(mean.scored + 1, kMemory);
+    const float weight = 1 / mean.scored;
+    mean.mae += weight * (error - mean.mae);
+    mean.pinball += weight * (pinball - mean.pinball);
+    mean.coverage += weight * (covered - mean.coverage);
+    mean.width += weight * (width - mean.width);
+    std::memcpy(tracked, &mean, sizeof mean);
+    const float rate = kRate / std::sqrt(static_cast<float>(layout.steps[k]));
+    for (std::size_t q = 0; q < levels; ++q) {
+      if (q == middle) continue;
+      const bool hit = q < middle ? target >= forecast[q] - half : target <= forecast[q] + half;
+      float& position = tracked[kCounts + SideOf(spec, q)];
+      position += rate * (InnerShare(spec, q) - (hit ? 1.0f : 0.0f));
+      position = std::clamp(position, CalibrationTable::kLeastPosition, CalibrationTable::kMostPosition);
+    }
+    if (totals.empty()) continue;
+    totals[k].scored += 1;
+    totals[k].absolute_error += error;
+    totals[k].naive_error += std::isnan(naive) ? 0 : naive;
+    totals[k].pinball += pinball;
+    totals[k].width += width;
+    totals[k].covered += covered;
+  }
+}
+
+void CalibrateForecast(const Model& model, const float* kept, std::span<float> forecast) {
+  const StreamLayout& layout = model.layout();
+  const ModelSpec& spec = model.spec();
+  const std::size_t levels = spec.quantiles.size(), middle = levels / 2;
+  const auto ratio = [&](std::size_t k, std::size_t q) {
+    const float* const positions = kept + layout.tracked + k * layout.tracked_width + kCounts;
+    const std::size_t side = SideOf(spec, q);
+    return model.calibration().Ratio(k * (levels - 1) + side, positions[side], InnerShare(spec, q));
+  };
+  for (std::size_t q = 0; q < levels; ++q) {
+    if (q == middle) continue;
+    float here = ratio(0, q);
+    std::size_t h = 0;
+    for (std::size_t k = 0; k < layout.steps.size(); ++k) {  // from the scored step k to the next
+      const bool last = k + 1 == layout.steps.size();
+      const std::size_t end = last ? spec.horizon : layout.steps[k + 1] - 1;
+      const float next = last ? here : ratio(k + 1, q);
+      const float slope =
+          last ? 0 : (next - here) / static_cast<float>(layout.steps[k + 1] - layout.steps[k]);
+      float width = here;
+      for (; h < end; ++h, width += slope) {
+        const float median = forecast[h * levels + middle];
+        float& value = forecast[h * levels + q];
+        value = median + width * (value - median);
+      }
+      here = next;
+    }
+  }
+  for (std::size_t h = 0; h < spec.horizon; ++h) PutInOrder(forecast.subspan(h * levels, levels));
+}
+
+void RememberForecast(const Model& model, std::uint32_t step, std::span<const float> forecast, float* rings) {
+  const StreamLayout& layout = model.layout();
+  const std::size_t levels = model.spec().quantiles.size();
+  for (std::size_t k = 0; k < layout.steps.size(); ++k) {
+    const std::size_t ahead = layout.steps[k];
+    std::copy_n(forecast.data() + (ahead - 1) * levels, levels,
+                rings + layout.rings[k] + step % ahead * levels);
+  }
+}
+
+bool IsCalibration(const Model& model, const float* kept) {
+  const StreamLayout& layout = model.layout();
+  const auto usual = [](float v) { return std::isfinite(v) && v >= 0; };
+  if (!usual(kept[layout.residual_size]) && !model.residuals().quantiles().empty()) return false;
+  if (!usual(kept[layout.naive_error]) || !usual(kept[layout.naive_error + 1])) return false;
+  for (std::size_t k = 0; k < layout.steps.size(); ++k) {
+    const float* const tracked = kept + layout.tracked + k * layout.tracked_width;
+    if (!std::all_of(tracked, tracked + kCounts, usual)) return false;
+    const auto position = [](float p) {
+      return p >= CalibrationTable::kLeastPosition && p <= CalibrationTable::kMostPosition;
+    };
+    if (!std::all_of(tracked + kCounts, tracked + layout.tracked_width, position)) return false;
+  }
+  return true;
+}
+
+}  // namespace tidegate

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+namespace tidegate {
+
+// How wide a model's intervals would have had to be on its validation readings. For each scored step and each
+// level but the median, the distribution of the ratio
+//   (reading - median forecast) / (forecast of the level - median forecast)
+// which is at most 1 where the level held, and below 0 where the reading was on the median's other side.
+// Immutable; const methods are safe from any thread.
+class CalibrationTable {
+ public:
+  static constexpr std::size_t kLevels = 101;
+  static constexpr float kLeastPosition = -2, kMostPosition = 3;
+
+  CalibrationTable() = default;  // knows no ratios
+
+  // ratios [rows, kLevels]: of each row the quantiles at the levels 0, 0.01, ... 1, rising.
+  explicit CalibrationTable(std::vector<float> ratios) : ratios_(std::move(ratios)) {}
+
+  // One row of it, from the ratios seen. Requires some.
+  static std::vector<float> Row(std::vector<float> ratios);
+
+  // The quantile of a row at `position`: between 0 and 1 linear between those that are stored; beyond, where
+  // no validation reading was, it moves on as 2^(5 d) - 1 at a distance of d. Without ratios those of a
+  // logistic distribution, with 1 at position `usual`.
+  float Ratio(std::size_t row, float position, float usual) const;
+
+  bool empty() const { return ratios_.empty(); }
+
+ private:
+  std::vector<float> ratios_;
+};
+
+}  // namespace tidegate

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "engine/model/spec.h"
+
+namespace tidegate {
+
+// Where the parts of a stream's floats lie. First what every step reads and writes, one after the other:
+//   the network's state [state_floats]
+//   last values [F]         of each feature, less the cycle if the model has one; NaN: none yet
+//   moments [F, 4]          per-stream normalisation only: see ScaleInputs
+//   last target [1]         as it came; NaN: none yet
+//   residual size [1]       running mean of |target - median forecast made one step before|
+//   naive error [2]         running mean of |target - the one before|, and how many there were
+//   of each scored step [K, tracked_width]: TrackedStep, then a position for each level but the median [Q -
+//   1]
+// then what a step reads and writes one row of:
+//   of each scored step h, a ring of the forecasts that wait for their readings [h, Q]
+// A plain value.
+struct StreamLayout {
+  StreamLayout() = default;
+  StreamLayout(const ModelSpec& spec, std::size_t state_floats);
+
+  std::size_t last_values = 0;
+  std::size_t moments = 0;
+  std::size_t last_target = 0;
+  std::size_t residual_size = 0;
+  std::size_t naive_error = 0;
+  std::size_t tracked = 0;
+  std::size_t tracked_width = 0;
+  std::size_t kept = 0;            // floats before the rings
+  std::vector<std::size_t> steps;  // [K] the scored steps, rising, the first is 1
+  std::vector<std::size_t> rings;  // [K] where each one's ring begins, counted from `kept`
+  std::size_t floats = 0;          // in all
+};
+
+// How the forecasts made for one step ahead have done, as running means over about the last 10,000.
+struct TrackedStep {
+  float scored;    // forecasts, up to 10,000
+  float mae;       // |reading - median|
+  float pinball;   // mean over the levels
+  float coverage;  // share of readings from the lowest to the highest level, each end half a resolution wider
+  float width;     // from the lowest to the highest level
+};
+
+}  // namespace tidegate
