@@ -1,0 +1,82 @@
+// A message as an ImportStreamRequest, with the model's name and checksum put right if the first byte's
+// lowest bit is set: a state that is taken can be exported, copied and stepped, and harms no other stream.
+
+#include <cstring>
+
+#include "tests/fuzz/fuzz_target.h"
+#include "tests/fuzz/serving.h"
+
+namespace tidegate {
+namespace {
+
+v1::StreamState Export(Serving& serving, const std::string& id) {
+  v1::ExportStreamRequest request;
+  request.set_stream_id(id);
+  v1::StreamState state;
+  Require(serving.streams().ExportStream(request, state).ok(), "a stream that was imported can be exported");
+  return state;
+}
+
+bool SameBits(const v1::StreamState& a, const v1::StreamState& b) {
+  return a.state_size() == b.state_size() &&
+         std::memcmp(a.state().data(), b.state().data(),
+                     sizeof(float) * static_cast<std::size_t>(a.state_size())) == 0;
+}
+
+}  // namespace
+
+std::vector<std::string> Seeds() {
+  Serving serving;
+  std::vector<std::string> seeds;
+  for (int t = 0; t < 3; ++t) {
+    serving.Push(FuzzReadings({"a"}, t).SerializeAsString(), nullptr);
+    serving.Settle();
+    v1::ImportStreamRequest request;
+    request.set_stream_id("new");
+    *request.mutable_state() = Export(serving, "a");
+    seeds.push_back("\1" + request.SerializeAsString());
+  }
+  return seeds;
+}
+
+void Fuzz(absl::string_view input) {
+  if (input.empty()) return;
+  v1::ImportStreamRequest request;
+  if (!request.ParseFromArray(input.data() + 1, static_cast<int>(input.size() - 1))) return;
+  if ((input[0] & 1) != 0) {
+    const ServedModel& served = FuzzModels().models()[(input[0] & 2) != 0 ? 0 : 1];
+    request.mutable_state()->set_model(served.name);
+    request.mutable_state()->set_weights_sha256(served.model->spec().weights_sha256);
+  }
+  Serving serving;
+  serving.PushControl();
+  serving.Settle();
+  v1::StreamInfo info;
+  if (serving.streams().ImportStream(request, info).ok()) {
+    Require(info.stream_id() == request.stream_id(), "the stream has the name it was given");
+    const v1::StreamState state = Export(serving, request.stream_id());
+    Require(SameBits(state, request.state()), "a state is exported as it was imported");
+    v1::ImportStreamRequest copy;
+    copy.set_stream_id("copy");
+    *copy.mutable_state() = state;
+    if (request.stream_id() != copy.stream_id()) {
+      Require(serving.streams().ImportStream(copy, info).ok(), "what was exported can be imported");
+      Require(SameBits(state, Export(serving, "copy")), "a copy is the same");
+    }
+    v1::ForecastRequest forecast;
+    forecast.set_stream_id(request.stream_id());
+    v1::ForecastResponse answer;
+    Require(serving.streams().Forecast(forecast, answer).ok(), "a stream that was imported has a forecast");
+    for (const std::int64_t later : {0, 1, 2, 1000}) {
+      v1::PushRequest reading = FuzzReadings({request.stream_id()}, 0);
+      reading.set_model(request.state().model());
+      const auto time =
+          static_cast<std::uint64_t>(state.timestamp()) + static_cast<std::uint64_t>(later) * 1'000'000'000;
+      reading.set_timestamp(0, static_cast<std::int64_t>(time));
+      serving.Push(reading.SerializeAsString(), nullptr);
+    }
+  }
+  serving.PushControl();
+}
+
+}  // namespace tidegate
