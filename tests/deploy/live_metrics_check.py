@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Runs every dashboard query against a real Prometheus that scrapes a real server under load.
+"""Runs every dashboard query and every rule in a real Prometheus that scrapes a real server under load.
 
     tests/deploy/live_metrics_check.py --bin build/release --models DIR [--seconds 40] [--graph FOLDER]
 
 Starts tidegate-server on the models of DIR and Prometheus (Debian: prometheus) on free ports of the loopback
 interface, lets `tidegate push` feed made-up readings to each model in rounds (a quarter of the streams send the same
-readings in every round, so that some are refused), then checks the metric names and the queries of all dashboards,
-and what promtool says of the /metrics page. Fails, naming the query, if one is wrong or gives nothing. --graph writes
-FOLDER/run.svg: latency and load as Prometheus saw them. 77: prometheus or promtool is missing.
+readings in every round, so that some are refused), then checks the metric names and the queries of all dashboards, the
+rules' health, and what promtool says of the /metrics page. Fails, naming the query, if one is wrong or gives nothing.
+--graph writes FOLDER/run.svg: latency and load as Prometheus saw them. 77: prometheus or promtool is missing.
 """
 import argparse
 import contextlib
@@ -71,7 +71,9 @@ def write_config(path, target):
     """deploy/prometheus/prometheus.yml, but for `target` and every second."""
     with open(os.path.join(check_dashboards.SOURCE, "deploy/prometheus/prometheus.yml")) as file:
         text = file.read()
-    for ours, here in (("tidegate:9464", target), ("interval: 5s", "interval: 1s"), ("timeout: 4s", "timeout: 1s")):
+    for ours, here in (("tidegate:9464", target), ("interval: 5s", "interval: 1s"), ("timeout: 4s", "timeout: 1s"),
+                       ("evaluation_interval: 15s", "evaluation_interval: 1s"),
+                       ('"rules/', f'"{check_dashboards.SOURCE}/deploy/prometheus/rules/')):
         if ours not in text:
             sys.exit(f"deploy/prometheus/prometheus.yml: '{ours}' is not there; change this script with it")
         text = text.replace(ours, here)
@@ -101,6 +103,13 @@ def scraping(target, folder):
         url = f"http://{address}"
         wait_for(lambda: check_dashboards.ask(url, "query", query="up == 1")["result"], prometheus, log)
         yield url
+
+
+def check_rules(url):
+    """A fault for each rule that Prometheus could not evaluate."""
+    rules = [rule for group in check_dashboards.ask(url, "rules")["groups"] for rule in group["rules"]]
+    faults = [f"rule {rule['name']}: {rule.get('lastError', rule['health'])}" for rule in rules if rule["health"] != "ok"]
+    return faults if rules else ["Prometheus has no rules"]
 
 
 def read_models(folder):
@@ -175,7 +184,7 @@ def main():
             scrape = check_dashboards.read(f"http://{page}/metrics")
             queries = [q for dashboard in check_dashboards.load() for q in dashboard.queries()]
             faults = check_dashboards.check_names(queries, scrape)
-            faults += check_dashboards.check_answers(queries, url, WINDOW)
+            faults += check_dashboards.check_answers(queries, url, WINDOW) + check_rules(url)
             lint = subprocess.run(["promtool", "check", "metrics"], input=scrape, capture_output=True, text=True)
             faults += [f"promtool: {line}" for line in (lint.stdout + lint.stderr).splitlines()]
             if options.graph:
