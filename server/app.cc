@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <exception>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,7 @@
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
 #include "server/rpc/rpc_server.h"
+#include "server/self_probe.h"
 #include "server/version.h"
 #include "spdlog/spdlog.h"
 
@@ -30,12 +32,27 @@ namespace {
 
 constexpr absl::Duration kGrace = absl::Seconds(10);  // for open calls, after the drain delay
 
+constexpr rlim_t kFewFiles = 16'384;
+
 // Each connection takes a file descriptor, and gRPC 1.51 no longer accepts any after it once ran out of them.
 void RaiseFileLimit() {
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   limit.rlim_cur = limit.rlim_max;
   if (setrlimit(RLIMIT_NOFILE, &limit) != 0) spdlog::warn("cannot raise the limit of open files");
+  if (limit.rlim_max < kFewFiles) {
+    spdlog::warn(
+        "at most {} files may be open, and each connection is one: give the process more (ulimit -n)",
+        limit.rlim_max);
+  }
+}
+
+// Ends the process, so that what started it starts it anew.
+void EndDeaf() {
+  spdlog::critical(
+      "no longer accepting connections: its own were not answered three times in a row; it must be started "
+      "anew");
+  _exit(1);
 }
 
 // SIGTERM and SIGINT. Created before any thread, so that all threads leave them to Wait.
@@ -134,7 +151,9 @@ absl::Status RunServer(const Options& options) {
   std::fflush(stdout);
   spdlog::info("serving on {}", (*server)->address());
 
+  std::optional<SelfProbe> probe(std::in_place, (*server)->address(), SelfProbe::Options(), EndDeaf);
   signals.Wait();
+  probe.reset();
   spdlog::info("stopping: answering what was sent, then the end");
   (*server)->AnnounceShutdown();
   absl::SleepFor(options.drain_delay);

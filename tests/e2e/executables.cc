@@ -29,10 +29,15 @@ std::vector<std::string> Command(const char* executable, std::vector<std::string
 }
 
 std::vector<std::string> ServerArguments(const std::filesystem::path& models,
-                                         const std::vector<std::string>& more) {
+                                         const std::vector<std::string>& more, int file_limit) {
   std::vector<std::string> arguments = {TIDEGATE_SERVER, "--models",         models.string(), "--listen",
                                         "127.0.0.1:0",   "--metrics-listen", "127.0.0.1:0"};
   arguments.insert(arguments.end(), more.begin(), more.end());
+  if (file_limit != 0) {
+    const std::string script = absl::StrCat("ulimit -n ", file_limit, " && exec \"$0\" \"$@\"");
+    const std::array<std::string, 3> shell = {"/bin/sh", "-c", script};
+    arguments.insert(arguments.begin(), shell.begin(), shell.end());
+  }
   return arguments;
 }
 
@@ -63,8 +68,9 @@ Process::Result RunServer(std::vector<std::string> arguments) {
   return RunProcess(Command(TIDEGATE_SERVER, std::move(arguments)));
 }
 
-RunningServer::RunningServer(const std::filesystem::path& models, const std::vector<std::string>& more)
-    : process_(ServerArguments(models, more)) {
+RunningServer::RunningServer(const std::filesystem::path& models, const std::vector<std::string>& more,
+                             int file_limit)
+    : process_(ServerArguments(models, more, file_limit)) {
   const std::string line = process_.WaitForLine("tidegate-server ready: ", kLimit);
   grpc_ = Word(line, "grpc=");
   metrics_ = Word(line, "metrics=");

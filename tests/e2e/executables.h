@@ -33,7 +33,9 @@ Process::Result RunServer(std::vector<std::string> arguments);
 // A server on free ports of the loopback, ready to answer. Killed by the destructor if not stopped before.
 class RunningServer {
  public:
-  explicit RunningServer(const std::filesystem::path& models, const std::vector<std::string>& more = {});
+  // more: further arguments. file_limit: how many files it may have open; 0: as many as this program.
+  explicit RunningServer(const std::filesystem::path& models, const std::vector<std::string>& more = {},
+                         int file_limit = 0);
 
   const std::string& grpc() const { return grpc_; }        // HOST:PORT
   const std::string& metrics() const { return metrics_; }  // http://HOST:PORT/metrics
@@ -45,6 +47,10 @@ class RunningServer {
 
   // SIGTERM, then waits for the end.
   Process::Result Stop();
+
+  // Waits for the end, which must come by itself.
+  Process::Result Wait(absl::Duration limit) { return process_.Wait(limit); }
+  pid_t pid() const { return process_.pid(); }
 
  private:
   Process process_;

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "absl/time/time.h"
+
+namespace tidegate {
+
+// Whether a gRPC server accepts connections at `address` (HOST:PORT): opens one, sends the start of HTTP/2
+// and waits for the server's settings, at most `timeout`. That the kernel takes the connection is not enough.
+// Safe from any thread.
+bool AcceptsConnections(const std::string& address, absl::Duration timeout);
+
+// Notices that this process no longer accepts connections although it lives: gRPC 1.51 listens no more once a
+// connection has come while no file descriptor was free (grpc/grpc issues 16058, 20418, 31080), and nothing
+// but a restart helps. A thread dials the server's own address from time to time, until the destructor.
+class SelfProbe {
+ public:
+  struct Options {
+    absl::Duration interval = absl::Seconds(5);  // from the start of one attempt to that of the next
+    absl::Duration timeout = absl::Seconds(2);   // of one attempt
+    int failures = 3;                            // one after the other that are too many
+  };
+
+  // `deaf` is called in the probe's thread after too many failures; then the probing ends.
+  SelfProbe(std::string address, const Options& options, std::function<void()> deaf);
+  ~SelfProbe();
+  SelfProbe(const SelfProbe&) = delete;
+  SelfProbe& operator=(const SelfProbe&) = delete;
+
+ private:
+  void Run();
+
+  const std::string address_;
+  const Options options_;
+  const std::function<void()> deaf_;
+  std::mutex mu_;
+  std::condition_variable changed_;
+  bool stop_ = false;  // guarded by mu_
+  std::thread thread_;
+};
+
+}  // namespace tidegate

@@ -1,0 +1,74 @@
+#include "server/self_probe.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <future>
+
+#include "absl/strings/str_cat.h"
+#include "tests/server/rpc/rpc_fixture.h"
+
+namespace tidegate {
+namespace {
+
+// Listens on a free port of the loopback and never accepts, as gRPC once it is deaf.
+class DeafListener {
+ public:
+  DeafListener() : fd_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof address;
+    auto* const any = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(fd_, any, size), 0);
+    EXPECT_EQ(listen(fd_, 16), 0);
+    EXPECT_EQ(getsockname(fd_, any, &size), 0);
+    address_ = absl::StrCat("127.0.0.1:", ntohs(address.sin_port));
+  }
+  ~DeafListener() { close(fd_); }
+  const std::string& address() const { return address_; }
+
+ private:
+  int fd_;
+  std::string address_;
+};
+
+using SelfProbeTest = RpcFixture;
+
+TEST_F(SelfProbeTest, AServerThatServesAcceptsConnections) {
+  for (int i = 0; i < 100; ++i) ASSERT_TRUE(AcceptsConnections(server_->address(), absl::Seconds(10)));
+  EXPECT_TRUE(AcceptsConnections(absl::StrCat("0.0.0.0:", server_->port()), absl::Seconds(10)));
+  EXPECT_TRUE(AcceptsConnections(absl::StrCat("localhost:", server_->port()), absl::Seconds(10)));
+}
+
+TEST_F(SelfProbeTest, AfterItsEndAServerDoesNot) {
+  const std::string address = server_->address();
+  server_.reset();
+  EXPECT_FALSE(AcceptsConnections(address, absl::Seconds(10)));
+  EXPECT_FALSE(AcceptsConnections("nonsense", absl::Seconds(10)));
+}
+
+TEST(SelfProbeDeafTest, APortThatOnlyTheKernelAnswersDoesNotAccept) {
+  const DeafListener listener;
+  EXPECT_FALSE(AcceptsConnections(listener.address(), absl::Milliseconds(20)));
+}
+
+TEST(SelfProbeDeafTest, TooManyFailuresAreReportedOnce) {
+  const DeafListener listener;
+  std::promise<void> deaf;  // a second call would throw
+  const SelfProbe probe(listener.address(),
+                        {.interval = absl::Milliseconds(1), .timeout = absl::Milliseconds(5), .failures = 3},
+                        [&] { deaf.set_value(); });
+  EXPECT_EQ(deaf.get_future().wait_for(std::chrono::seconds(30)), std::future_status::ready);
+}
+
+TEST(SelfProbeDeafTest, TheDestructorDoesNotWaitForTheNextAttempt) {
+  const DeafListener listener;
+  const SelfProbe probe(listener.address(), {.interval = absl::Hours(1)}, [] { FAIL(); });
+}
+
+}  // namespace
+}  // namespace tidegate
