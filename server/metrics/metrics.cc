@@ -179,6 +179,7 @@ void AddProcessMetrics(std::vector<MetricFamily>& families) {
   families.push_back(Single(metric::kResidentMemory, process.resident_bytes));
   families.push_back(Single(metric::kCpu, process.cpu_seconds));
   families.push_back(Single(metric::kOpenFds, process.open_fds));
+  families.push_back(Single(metric::kMaxFds, process.max_fds));
 }
 
 }  // namespace

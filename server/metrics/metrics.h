@@ -79,6 +79,7 @@ inline constexpr MetricDeclaration kResidentMemory{"process_resident_memory_byte
 inline constexpr MetricDeclaration kCpu{"process_cpu_seconds_total",
                                         "CPU time of the process, user and system.", Counter};
 inline constexpr MetricDeclaration kOpenFds{"process_open_fds", "File descriptors that are open.", Gauge};
+inline constexpr MetricDeclaration kMaxFds{"process_max_fds", "File descriptors that may be open.", Gauge};
 }  // namespace metric
 
 enum class Method {

@@ -1,5 +1,6 @@
 #include "server/metrics/process_metrics.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -31,11 +32,17 @@ double CountOpenFds() {
   return static_cast<double>(std::distance(begin(fds), end(fds))) - 1;
 }
 
+double MaxFds() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? static_cast<double>(limit.rlim_cur) : 0;
+}
+
 }  // namespace
 
 ProcessMetrics ReadProcessMetrics() {
   ProcessMetrics metrics;
   metrics.open_fds = CountOpenFds();
+  metrics.max_fds = MaxFds();
 
   // proc(5): fields 14 utime, 15 stime, 22 starttime (ticks) and 24 rss (pages). The second field, the name
   // in parentheses, may hold blanks; the third follows its last parenthesis.

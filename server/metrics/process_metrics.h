@@ -8,6 +8,7 @@ struct ProcessMetrics {
   double resident_bytes = 0;
   double cpu_seconds = 0;  // user and system
   double open_fds = 0;
+  double max_fds = 0;
 };
 
 // Reads them from /proc; what cannot be read is 0. Safe from any thread.
