@@ -8,16 +8,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "clients/cli/server_error.h"
 #include "tidegate/v1/forecaster.grpc.pb.h"
 
 namespace tidegate {
 namespace {
-
-absl::Status ToStatus(const grpc::Status& status, const PushOptions& options) {
-  if (status.ok()) return absl::OkStatus();
-  return {static_cast<absl::StatusCode>(status.error_code()),
-          absl::StrCat("the server ", options.server, " says: ", status.error_message())};
-}
 
 // The readings of one tick as columns. Ids of streams are sent as `stream_id` of each reading, or, on a
 // stream of messages, once in its first message, so that a reading needs its stream's index only.
@@ -110,7 +105,7 @@ absl::Status Push(const Readings& readings, const Feed& feed, const PushOptions&
     stream->WritesDone();
     ended = stream->Finish();
   }
-  return status.ok() ? ToStatus(ended, options) : status;
+  return status.ok() ? FromServer(ended, options.server) : status;
 }
 
 }  // namespace tidegate

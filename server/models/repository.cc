@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "engine/model/model_file.h"
+#include "server/fault/fault.h"
 
 namespace tidegate {
 namespace {
@@ -95,13 +96,14 @@ absl::StatusOr<Repository> Repository::Load(const fs::path& folder, const std::s
 absl::StatusOr<std::size_t> Repository::Find(absl::string_view name) const {
   if (name.empty()) {
     if (default_) return *default_;
-    return absl::InvalidArgumentError(
-        absl::StrCat("no model named and this server has no default: name one of ", Names()));
+    return Refusal(Fault::kModelNotNamed, "model",
+                   absl::StrCat("no model named and this server has no default: name one of ", Names()));
   }
   const auto found =
       std::find_if(models_.begin(), models_.end(), [&](const auto& m) { return m.name == name; });
   if (found != models_.end()) return static_cast<std::size_t>(found - models_.begin());
-  return absl::NotFoundError(absl::StrCat("no model '", name.substr(0, 64), "': this server has ", Names()));
+  return Refusal(Fault::kModelNotFound, "model",
+                 absl::StrCat("no model '", name.substr(0, 64), "': this server has ", Names()));
 }
 
 std::string Repository::Names() const {

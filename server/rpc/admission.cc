@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "server/fault/fault.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/request_check.h"
 
@@ -51,9 +52,11 @@ absl::StatusOr<std::size_t> Admission::Parse(grpc::ByteBuffer& bytes, std::size_
                                              Exchange& exchange) {
   grpc::ProtoBufferReader reader(&bytes);
   if (!reader.status().ok() || !exchange.request.ParseFromZeroCopyStream(&reader)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        bytes.Length(),
-        " bytes that are no tidegate.v1.PushRequest, or whose model or stream ids are not UTF-8"));
+    return Refusal(
+        Fault::kMalformedRequest, "",
+        absl::StrCat(
+            bytes.Length(),
+            " bytes that are no tidegate.v1.PushRequest, or whose model or stream ids are not UTF-8"));
   }
   const auto model = repository_.Find(exchange.request.model());
   if (!model.ok()) return model.status();

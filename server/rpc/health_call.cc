@@ -2,6 +2,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "server/fault/fault.h"
 #include "server/rpc/status.h"
 
 namespace tidegate {
@@ -19,8 +20,8 @@ void HealthCheckCall::Complete(Operation operation, bool ok) {
     HealthCheckResponse response;
     response.set_status(loop_.Health(request_.service()));
     if (response.status() == HealthCheckResponse::SERVICE_UNKNOWN) {
-      const auto unknown =
-          absl::NotFoundError(absl::StrCat("no service '", request_.service().substr(0, 64), "'"));
+      const auto unknown = Refusal(Fault::kServiceNotFound, "service",
+                                   absl::StrCat("no service '", request_.service().substr(0, 64), "'"));
       writer_.FinishWithError(ToGrpcStatus(unknown), &finish_);
     } else {
       writer_.Finish(response, grpc::Status::OK, &finish_);
@@ -80,7 +81,8 @@ void HealthWatchCall::Advance() {
   }
   if (over_ && !writing_ && !finishing_) {
     finishing_ = true;
-    writer_.Finish(ToGrpcStatus(absl::UnavailableError("draining: this server is shutting down")), &finish_);
+    writer_.Finish(ToGrpcStatus(Refusal(Fault::kDraining, "", "draining: this server is shutting down")),
+                   &finish_);
   }
   if (finished_ && call_done_) {
     loop_.Closed(this);

@@ -1,6 +1,7 @@
 #include "server/rpc/push_call.h"
 
 #include "absl/status/status.h"
+#include "server/fault/fault.h"
 #include "server/rpc/status.h"
 
 namespace tidegate {
@@ -23,7 +24,7 @@ void PushCall::Complete(Operation operation, bool ok) {
 void PushCall::Start() {
   if (loop_.admission().full()) {
     return Refuse(
-        absl::ResourceExhaustedError("too many readings are waiting on this server; push again later"));
+        Refusal(Fault::kOverloaded, "", "too many readings are waiting on this server; push again later"));
   }
   const auto admitted = loop_.admission().Admit(message_, nullptr, this);
   message_.Clear();

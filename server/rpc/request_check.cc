@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "server/fault/fault.h"
 #include "server/rpc/limits.h"
 
 namespace tidegate {
@@ -28,16 +29,16 @@ auto Room(Field* field, std::size_t n) {
 
 absl::Status CheckWanted(std::uint32_t horizon, const Levels& levels, const ModelSpec& spec) {
   if (horizon > spec.horizon) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("horizon: ", horizon, " steps; model '", spec.name, "' forecasts ", spec.horizon));
+    return Refusal(Fault::kInvalidField, "horizon",
+                   absl::StrCat(horizon, " steps; model '", spec.name, "' forecasts ", spec.horizon));
   }
   auto from = spec.quantiles.begin();  // rising, so the next is further on
   for (const float level : levels) {
     from = std::find(from, spec.quantiles.end(), level);
     if (from++ == spec.quantiles.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("quantile: ", level, "; model '", spec.name,
-                                                     "' forecasts ", absl::StrJoin(spec.quantiles, ", "),
-                                                     ": send some of these, rising"));
+      return Refusal(Fault::kInvalidField, "quantile",
+                     absl::StrCat(level, "; model '", spec.name, "' forecasts ",
+                                  absl::StrJoin(spec.quantiles, ", "), ": send some of these, rising"));
     }
   }
   return absl::OkStatus();
@@ -76,24 +77,26 @@ absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec,
   const auto ids = static_cast<std::size_t>(request.stream_id_size());
   if (auto s = CheckWanted(request.horizon(), request.quantile(), spec); !s.ok()) return s;
   if (const std::size_t most = MaxMessageReadings(WantedFloats(request, spec)); readings > most) {
-    return absl::InvalidArgumentError(absl::StrCat(readings, " readings in a message; the most for model '",
-                                                   spec.name, "', with the forecasts asked for, are ", most));
+    return Refusal(Fault::kInvalidField, "timestamp",
+                   absl::StrCat(readings, " readings in a message; the most for model '", spec.name,
+                                "', with the forecasts asked for, are ", most));
   }
   if (values != readings * spec.features.size()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        readings, " readings (timestamp) with ", values, " values: model '", spec.name, "' takes ",
-        spec.features.size(), " values a reading, ", readings * spec.features.size(), " in all"));
+    return Refusal(Fault::kInvalidField, "value",
+                   absl::StrCat(readings, " readings (timestamp) with ", values, " values: model '",
+                                spec.name, "' takes ", spec.features.size(), " values a reading, ",
+                                readings * spec.features.size(), " in all"));
   }
   if (handles != 0 && handles != readings) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(readings, " readings (timestamp) with ", handles,
-                     " handles: send one handle a reading, or no handles and one "
-                     "stream_id a reading"));
+    return Refusal(Fault::kInvalidField, "handle",
+                   absl::StrCat(readings, " readings (timestamp) with ", handles,
+                                " handles: send one handle a reading, or no handles and one "
+                                "stream_id a reading"));
   }
   if (handles == 0 && readings != 0 && ids != readings) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(readings, " readings (timestamp) with no handles and ", ids,
-                     " stream ids: send one handle or one stream_id a reading"));
+    return Refusal(Fault::kInvalidField, "stream_id",
+                   absl::StrCat(readings, " readings (timestamp) with no handles and ", ids,
+                                " stream ids: send one handle or one stream_id a reading"));
   }
   if (request.sequence_size() != 0 && static_cast<std::size_t>(request.sequence_size()) != readings) {
     return absl::InvalidArgumentError(absl::StrCat(readings, " readings (timestamp) with ",
@@ -101,7 +104,8 @@ absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec,
                                                    " numbers (sequence): send one a reading, or none"));
   }
   if (handles_named + ids > limits::kCallHandles) {
-    return absl::ResourceExhaustedError(
+    return Refusal(
+        Fault::kTooManyStreamIds, "stream_id",
         absl::StrCat(handles_named + ids, " stream ids named on one call, at most ", limits::kCallHandles,
                      ": name each stream once and send its handle, or begin a new call"));
   }

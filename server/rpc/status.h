@@ -2,15 +2,14 @@
 
 #include <grpcpp/support/status.h>
 
-#include <string>
-
 #include "absl/status/status.h"
 
 namespace tidegate {
 
-// The same code and message for the wire: both sides count codes alike.
-inline grpc::Status ToGrpcStatus(const absl::Status& status) {
-  return {static_cast<grpc::StatusCode>(status.code()), std::string(status.message())};
-}
+// The same code and message for the wire: both sides count codes alike. A failure carries a google.rpc.Status
+// (compat/error_details.proto) with an ErrorInfo of domain "tidegate"; with a BadRequest if a field is at
+// fault; and with a RetryInfo if RESOURCE_EXHAUSTED or UNAVAILABLE. Text that is not UTF-8 is made so, and a
+// message of more than 1,024 bytes is cut: clients accept 8 KiB of trailers, which hold it thrice.
+grpc::Status ToGrpcStatus(const absl::Status& status);
 
 }  // namespace tidegate

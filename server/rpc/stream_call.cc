@@ -1,5 +1,6 @@
 #include "server/rpc/stream_call.h"
 
+#include "server/fault/fault.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/request_check.h"
 #include "server/rpc/status.h"
@@ -47,7 +48,7 @@ void StreamCall::Complete(Operation operation, bool ok) {
 }
 
 void StreamCall::Drain() {
-  if (!end_) end_ = absl::UnavailableError("draining: this server is shutting down, call again");
+  if (!end_) end_ = Refusal(Fault::kDraining, "", "draining: this server is shutting down, call again");
   Advance();
 }
 

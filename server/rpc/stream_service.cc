@@ -11,6 +11,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "server/fault/fault.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/request_check.h"
 
@@ -35,8 +36,9 @@ absl::StatusOr<StreamKey> ParseToken(const std::string& token, std::size_t model
       model < models) {
     return StreamKey{.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = slot};
   }
-  return absl::InvalidArgumentError(
-      absl::StrCat("page_token: '", absl::CHexEscape(token.substr(0, 64)),
+  return Refusal(
+      Fault::kInvalidField, "page_token",
+      absl::StrCat("'", absl::CHexEscape(token.substr(0, 64)),
                    "' is none of this server; send next_page_token of the page before as it came"));
 }
 
@@ -45,8 +47,9 @@ absl::StatusOr<StreamKey> ParseToken(const std::string& token, std::size_t model
 absl::StatusOr<StreamKey> StreamService::Find(const std::string& id) const {
   const auto key = shard_.table().Find(id);
   if (key) return *key;
-  return absl::NotFoundError(absl::StrCat("no stream '", absl::CHexEscape(id.substr(0, 128)),
-                                          "': a stream begins with its first reading"));
+  return Refusal(Fault::kStreamNotFound, "stream_id",
+                 absl::StrCat("no stream '", absl::CHexEscape(id.substr(0, 128)),
+                              "': a stream begins with its first reading"));
 }
 
 void StreamService::Describe(StreamKey key, v1::StreamInfo& info) const {
@@ -103,9 +106,9 @@ absl::Status StreamService::Forecast(const v1::ForecastRequest& request, v1::For
 
 absl::Status StreamService::GetCursor(const v1::GetCursorRequest& request, v1::GetCursorResponse& response) {
   if (static_cast<std::size_t>(request.stream_id_size()) > limits::kMessageReadings) {
-    return absl::InvalidArgumentError(absl::StrCat("stream_id: ", request.stream_id_size(),
-                                                   " streams in a request; at most ",
-                                                   limits::kMessageReadings));
+    return Refusal(
+        Fault::kInvalidField, "stream_id",
+        absl::StrCat(request.stream_id_size(), " streams in a request; at most ", limits::kMessageReadings));
   }
   for (const std::string& id : request.stream_id()) {
     const auto key = shard_.table().Find(id);
@@ -139,8 +142,9 @@ absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
     end = index + 1u;
   }
   if (request.page_size() > kMostPage) {
-    return absl::InvalidArgumentError(absl::StrCat("page_size: ", request.page_size(), "; expected 1 to ",
-                                                   kMostPage, ", or 0 for ", kUsualPage));
+    return Refusal(
+        Fault::kInvalidField, "page_size",
+        absl::StrCat(request.page_size(), "; expected 1 to ", kMostPage, ", or 0 for ", kUsualPage));
   }
   const std::size_t page = request.page_size() == 0 ? kUsualPage : request.page_size();
   std::size_t scanned = 0;
@@ -171,19 +175,20 @@ absl::Status StreamService::DeleteStream(const v1::DeleteStreamRequest& request,
   return absl::OkStatus();
 }
 
-absl::Status StreamService::Create(const std::string& id, std::uint32_t model, const StreamHeader& header,
-                                   std::span<const float> floats, v1::StreamInfo& info) {
+absl::Status StreamService::Create(absl::string_view field, const std::string& id, std::uint32_t model,
+                                   const StreamHeader& header, std::span<const float> floats,
+                                   v1::StreamInfo& info) {
   if (!IsStreamId(id)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("stream id '", absl::CHexEscape(id.substr(0, 128)),
-                     "': expected 1 to 128 bytes of UTF-8 without control characters"));
+    return Refusal(Fault::kInvalidField, field,
+                   absl::StrCat("'", absl::CHexEscape(id.substr(0, 128)),
+                                "': expected 1 to 128 bytes of UTF-8 without control characters"));
   }
   if (shard_.table().Find(id)) {
-    return absl::AlreadyExistsError(
-        absl::StrCat("there is a stream '", id, "' already: delete it first, or name another"));
+    return Refusal(Fault::kStreamExists, field,
+                   absl::StrCat("there is a stream '", id, "' already: delete it first, or name another"));
   }
   if (!shard_.Create(id, model, header, floats)) {
-    return absl::ResourceExhaustedError("no room for a further stream on this server");
+    return Refusal(Fault::kStreamsFull, "", "no room for a further stream on this server");
   }
   Describe(*shard_.table().Find(id), info);
   return absl::OkStatus();
@@ -192,7 +197,8 @@ absl::Status StreamService::Create(const std::string& id, std::uint32_t model, c
 absl::Status StreamService::ForkStream(const v1::ForkStreamRequest& request, v1::StreamInfo& response) {
   const auto key = Find(request.stream_id());
   if (!key.ok()) return key.status();
-  return Create(request.new_stream_id(), key->model, shard_.header(*key), shard_.floats(*key), response);
+  return Create("new_stream_id", request.new_stream_id(), key->model, shard_.header(*key),
+                shard_.floats(*key), response);
 }
 
 absl::Status StreamService::ExportStream(const v1::ExportStreamRequest& request, v1::StreamState& response) {
@@ -200,8 +206,9 @@ absl::Status StreamService::ExportStream(const v1::ExportStreamRequest& request,
   if (!key.ok()) return key.status();
   const StreamHeader& header = shard_.header(*key);
   if (header.steps == 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        "stream '", request.stream_id(), "' has no state: it has taken no reading since it was reset"));
+    return Refusal(Fault::kStreamWithoutState, "stream_id",
+                   absl::StrCat("stream '", request.stream_id(),
+                                "' has no state: it has taken no reading since it was reset"));
   }
   const ServedModel& served = repository_.models()[key->model];
   response.set_model(served.name);
@@ -225,13 +232,13 @@ absl::Status StreamService::ExportStream(const v1::ExportStreamRequest& request,
 absl::Status StreamService::ImportStream(const v1::ImportStreamRequest& request, v1::StreamInfo& response) {
   const v1::StreamState& state = request.state();
   const auto index = repository_.Find(state.model());
-  if (!index.ok()) return index.status();
+  if (!index.ok()) return RefusalWithin("state", index.status());
   const Model& model = *repository_.models()[*index].model;
   if (state.weights_sha256() != model.spec().weights_sha256) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("state.weights_sha256: '", absl::CHexEscape(state.weights_sha256().substr(0, 64)),
-                     "'; model '", model.spec().name, "' here has weights ", model.spec().weights_sha256,
-                     ": a state goes on only with the weights that made it"));
+    return Refusal(Fault::kWeightsDiffer, "state.weights_sha256",
+                   absl::StrCat("'", absl::CHexEscape(state.weights_sha256().substr(0, 64)), "'; model '",
+                                model.spec().name, "' here has weights ", model.spec().weights_sha256,
+                                ": a state goes on only with the weights that made it"));
   }
   const std::span<const float> floats(state.state().data(), static_cast<std::size_t>(state.state_size()));
   const StreamHeader header = {.timestamp_ns = state.timestamp(),
@@ -245,11 +252,12 @@ absl::Status StreamService::ImportStream(const v1::ImportStreamRequest& request,
                                .refused_reason = static_cast<tidegate::Reason>(state.refused_reason())};
   if (state.quality() > kMostQuality || !v1::Reason_IsValid(state.refused_reason()) ||
       !IsStream(model, header, floats)) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("state: not what ExportStream gives of a stream of model '", model.spec().name, "' (",
-                     StreamFloats(model), " floats of state): send it as it came"));
+    return Refusal(Fault::kInvalidField, "state",
+                   absl::StrCat("not what ExportStream gives of a stream of model '", model.spec().name,
+                                "' (", StreamFloats(model), " floats of state): send it as it came"));
   }
-  return Create(request.stream_id(), static_cast<std::uint32_t>(*index), header, floats, response);
+  return Create("stream_id", request.stream_id(), static_cast<std::uint32_t>(*index), header, floats,
+                response);
 }
 
 }  // namespace tidegate

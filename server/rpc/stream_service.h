@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "server/models/repository.h"
 #include "server/shard/shard.h"
 #include "tidegate/v1/forecaster.pb.h"
@@ -34,9 +35,9 @@ class StreamService {
   absl::StatusOr<StreamKey> Find(const std::string& id) const;
   void Describe(StreamKey key, v1::StreamInfo& info) const;
   void DescribeAccuracy(StreamKey key, v1::StreamInfo& info) const;
-  // A new stream with a state, described in `info`.
-  absl::Status Create(const std::string& id, std::uint32_t model, const StreamHeader& header,
-                      std::span<const float> floats, v1::StreamInfo& info);
+  // A new stream with a state, described in `info`. field: of the request, that names the id.
+  absl::Status Create(absl::string_view field, const std::string& id, std::uint32_t model,
+                      const StreamHeader& header, std::span<const float> floats, v1::StreamInfo& info);
 
   const Repository& repository_;
   Shard& shard_;
