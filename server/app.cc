@@ -141,6 +141,7 @@ absl::Status RunServer(const Options& options) {
   if (!exposer.ok()) return exposer.status();
   const RpcServer::Options rpc = {
       .listen = options.listen,
+      .reflection = options.reflection,
       .serving = {.max_streams = options.max_streams, .max_future = options.max_future}};
   const auto server = RpcServer::Start(rpc, *repository, metrics->shard(0));
   if (!server.ok()) return server.status();

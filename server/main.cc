@@ -8,17 +8,22 @@
 #include "server/health_check.h"
 #include "server/logging.h"
 #include "server/options.h"
+#include "spdlog/spdlog.h"
 
 int main(int argc, char** argv) {
   const auto parsed = tidegate::ParseOptions(argc, argv);
   if (const auto* exit = std::get_if<tidegate::ExitCode>(&parsed)) return exit->code;
   const auto& options = std::get<tidegate::Options>(parsed);
 
-  tidegate::SetUpLogging(options.log_level);
+  tidegate::SetUpLogging(options.log_level, options.log_format);
   const absl::Status status = options.health.empty()
                                   ? tidegate::RunServer(options)
                                   : tidegate::CheckHealth(options.health, absl::Seconds(5));
   if (status.ok()) return 0;
-  std::fprintf(stderr, "tidegate-server: %s\n", std::string(status.message()).c_str());
+  if (options.log_format == "json") {
+    spdlog::critical("{}", std::string(status.message()));
+  } else {
+    std::fprintf(stderr, "tidegate-server: %s\n", std::string(status.message()).c_str());
+  }
   return 1;
 }

@@ -52,6 +52,13 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
       ->check(CLI::Range(0.0, 3600.0))
       ->type_name("SECONDS")
       ->capture_default_str();
+  app.add_flag("--reflection", options.reflection,
+               "Let clients such as grpcurl ask for the services and messages (gRPC server reflection)");
+  app.add_option("--log-format", options.log_format,
+                 "How to log to stderr: text, or json, an object with time, level, thread and message a line")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->type_name("FORMAT")
+      ->capture_default_str();
   app.add_option("--log-level", options.log_level,
                  "What to log to stderr: trace, debug, info, warn, error or off")
       ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error", "off"}))

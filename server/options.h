@@ -17,6 +17,8 @@ struct Options {
   std::size_t max_streams = 1'000'000;             // over all models
   absl::Duration max_future = absl::Seconds(300);  // how far a reading's time may lie ahead
   absl::Duration drain_delay;                      // between NOT_SERVING and the end of service
+  bool reflection = false;                         // gRPC server reflection
+  std::string log_format = "text";                 // or json
   std::string log_level = "info";                  // trace, debug, info, warn, error or off
   std::string health;  // not empty: check the server at this address instead of serving
 };

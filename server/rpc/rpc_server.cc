@@ -1,9 +1,13 @@
 #include "server/rpc/rpc_server.h"
 
 #include <grpc/grpc.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/impl/server_builder_option.h>
 #include <grpcpp/resource_quota.h>
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
+
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -38,6 +42,27 @@ void SetLimits(grpc::ServerBuilder& builder) {
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
 }
 
+// Takes gRPC's reflection away: to link its library puts it, and polling threads for it, into every server.
+class NoReflection final : public grpc::ServerBuilderOption {
+ public:
+  void UpdateArguments(grpc::ChannelArguments*) override {}
+  void UpdatePlugins(std::vector<std::unique_ptr<grpc::ServerBuilderPlugin>>* plugins) override {
+    std::erase_if(*plugins, [](const auto& plugin) {
+      return dynamic_cast<grpc::reflection::ProtoServerReflectionPlugin*>(plugin.get()) != nullptr;
+    });
+  }
+};
+
+void SetReflection(bool wanted, grpc::ServerBuilder& builder) {
+  if (!wanted) {
+    builder.SetOption(std::make_unique<NoReflection>());
+    return;
+  }
+  // The plugin's service is synchronous: one queue and one polling thread are enough for it.
+  builder.SetSyncServerOption(grpc::ServerBuilder::NUM_CQS, 1);
+  builder.SetSyncServerOption(grpc::ServerBuilder::MAX_POLLERS, 1);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& options,
@@ -51,8 +76,10 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
   std::unique_ptr<RpcServer> server(new RpcServer());
   server->host_ = options.listen.substr(0, colon + 1);
   KeepLibrary();
+  grpc::reflection::InitProtoReflectionServerBuilderPlugin();  // does nothing after the first time
   grpc::ServerBuilder builder;
   SetLimits(builder);
+  SetReflection(options.reflection, builder);
   builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &server->port_);
   server->loop_ = std::make_unique<ServingLoop>(options.serving, repository, metrics, builder);
   server->server_ = builder.BuildAndStart();

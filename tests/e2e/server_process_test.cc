@@ -7,6 +7,8 @@
 #include <fstream>
 #include <string>
 
+#include "absl/strings/str_split.h"
+#include "nlohmann/json.hpp"
 #include "tests/e2e/executables.h"
 
 namespace tidegate {
@@ -85,6 +87,24 @@ TEST(ServerProcessTest, AModelThatDoesNotLoadIsAnError) {
   const Process::Result damaged = RunServer(arguments);
   EXPECT_NE(damaged.exit_code, 0);
   EXPECT_THAT(damaged.err, HasSubstr("model.json"));
+}
+
+TEST(ServerProcessTest, JsonLogsAreAnObjectALineWhateverTheyHold) {
+  TemporaryFolder models;
+  WriteTinyModel(models.path());
+  RunningServer server(models.path(), {"--log-format", "json"});
+  std::string log = server.Stop().err;
+  log += RunServer({"--models", "/no/\"such\n\x01\xff", "--log-format", "json"}).err;
+  int lines = 0;
+  bool failed = false;
+  for (const absl::string_view line : absl::StrSplit(log, '\n', absl::SkipEmpty())) {
+    const auto json = nlohmann::json::parse(line);
+    EXPECT_THAT(json.at("time").get<std::string>(), testing::EndsWith("Z"));
+    failed |= json.at("level") == "critical";
+    ++lines;
+  }
+  EXPECT_GE(lines, 4);  // model, serving, stopping, stopped, and why the second one did not start
+  EXPECT_TRUE(failed);
 }
 
 TEST(ServerProcessTest, APortThatIsTakenIsAnError) {

@@ -28,9 +28,9 @@ std::string Refusal(std::vector<const char*> arguments) {
 }
 
 TEST(OptionsTest, EachFlagSetsItsOption) {
-  const auto parsed =
-      Parse({"--models", "m", "--listen", "h:1", "--metrics-listen", "h:2", "--default-model", "hall",
-             "--max-streams", "7", "--max-future", "1.5", "--drain-delay", "2", "--log-level", "warn"});
+  const auto parsed = Parse({"--models", "m", "--listen", "h:1", "--metrics-listen", "h:2", "--default-model",
+                             "hall", "--max-streams", "7", "--max-future", "1.5", "--drain-delay", "2",
+                             "--log-level", "warn", "--log-format", "json", "--reflection"});
   ASSERT_TRUE(std::holds_alternative<Options>(parsed));
   const auto& options = std::get<Options>(parsed);
   EXPECT_EQ(options.models, "m");
@@ -41,6 +41,8 @@ TEST(OptionsTest, EachFlagSetsItsOption) {
   EXPECT_EQ(options.max_future, absl::Milliseconds(1500));
   EXPECT_EQ(options.drain_delay, absl::Seconds(2));
   EXPECT_EQ(options.log_level, "warn");
+  EXPECT_EQ(options.log_format, "json");
+  EXPECT_TRUE(options.reflection);
 }
 
 TEST(OptionsTest, DefaultsListenOnThisMachineOnly) {
@@ -57,6 +59,7 @@ TEST(OptionsTest, WhatIsWrongIsNamed) {
   EXPECT_THAT(Refusal({"--models", "m", "--max-streams", "0"}), HasSubstr("--max-streams"));
   EXPECT_THAT(Refusal({"--models", "m", "--max-future", "soon"}), HasSubstr("--max-future"));
   EXPECT_THAT(Refusal({"--models", "m", "--log-level", "loud"}), HasSubstr("--log-level"));
+  EXPECT_THAT(Refusal({"--models", "m", "--log-format", "xml"}), HasSubstr("--log-format"));
   EXPECT_THAT(Refusal({"--models", "m", "--health", "h:1"}), HasSubstr("--models"));
 }
 

@@ -40,8 +40,7 @@ class RpcFixture : public testing::Test {
     auto repository = Repository::Load(folder_, "tiny");
     ASSERT_TRUE(repository.ok()) << repository.status();
     repository_ = *std::move(repository);
-    auto server =
-        RpcServer::Start({.listen = "127.0.0.1:0", .serving = {.max_streams = 1000}}, repository_, metrics_);
+    auto server = RpcServer::Start(ServerOptions(), repository_, metrics_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = v1::Forecaster::NewStub(NewChannel());
@@ -49,6 +48,12 @@ class RpcFixture : public testing::Test {
   void TearDown() override {
     server_.reset();
     std::filesystem::remove_all(folder_);
+  }
+
+  virtual RpcServer::Options ServerOptions() const {
+    RpcServer::Options options;
+    options.serving.max_streams = 1000;
+    return options;
   }
 
   // A connection of its own.

@@ -1,7 +1,6 @@
 #include "server/rpc/rpc_server.h"
 
 #include <gmock/gmock.h>
-#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,6 +8,7 @@
 
 #include "engine/stream/replay.h"
 #include "tests/server/rpc/rpc_fixture.h"
+#include "tests/server/rpc/send_bytes.h"
 
 namespace tidegate {
 namespace {
@@ -118,29 +118,6 @@ TEST_F(RpcServerTest, FaultsOfTheWholeRequestAreAStatusThatSaysWhatToSend) {
   EXPECT_EQ(Applied(), 0u);
 }
 
-// Sends `bytes` as the only message of a call of `method`.
-grpc::Status SendBytes(const std::shared_ptr<grpc::Channel>& channel, const std::string& method,
-                       const std::string& bytes) {
-  grpc::GenericStub stub(channel);
-  grpc::ClientContext context;
-  grpc::CompletionQueue queue;
-  void* tag = nullptr;
-  bool ok = false;
-  const auto call = stub.PrepareCall(&context, method, &queue);
-  grpc::Slice slice(bytes);
-  grpc::Status status;
-  grpc::ByteBuffer answer;
-  call->StartCall(nullptr);
-  queue.Next(&tag, &ok);
-  call->WriteLast(grpc::ByteBuffer(&slice, 1), {}, nullptr);
-  queue.Next(&tag, &ok);
-  call->Read(&answer, nullptr);
-  queue.Next(&tag, &ok);
-  call->Finish(&status, nullptr);
-  queue.Next(&tag, &ok);
-  return status;
-}
-
 TEST_F(RpcServerTest, BytesThatAreNoRequestAreInvalidOnBothMethods) {
   const std::string no_utf8 = "\x12\x02\xff\xfe";  // stream_id: two bytes
   for (const char* method : {"/tidegate.v1.Forecaster/Push", "/tidegate.v1.Forecaster/Stream"}) {
@@ -184,13 +161,19 @@ TEST_F(RpcServerTest, ManyClientsPushAtOnce) {
   EXPECT_EQ(metrics_.request(Method::kPush, 0).value(), 200u);
 }
 
+RpcServer::Options Listening(const std::string& address) {
+  RpcServer::Options options;
+  options.listen = address;
+  return options;
+}
+
 TEST_F(RpcServerTest, APortInUseAndAnAddressThatIsNoneAreErrors) {
   ShardMetrics metrics(2);
-  const auto second = RpcServer::Start({.listen = server_->address(), .serving = {}}, repository_, metrics);
+  const auto second = RpcServer::Start(Listening(server_->address()), repository_, metrics);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(server_->address()));
-  EXPECT_FALSE(RpcServer::Start({.listen = "nonsense", .serving = {}}, repository_, metrics).ok());
-  EXPECT_FALSE(RpcServer::Start({.listen = "127.0.0.1:seven", .serving = {}}, repository_, metrics).ok());
+  EXPECT_FALSE(RpcServer::Start(Listening("nonsense"), repository_, metrics).ok());
+  EXPECT_FALSE(RpcServer::Start(Listening("127.0.0.1:seven"), repository_, metrics).ok());
 }
 
 }  // namespace
