@@ -26,6 +26,7 @@
 #include "server/self_probe.h"
 #include "server/version.h"
 #include "spdlog/spdlog.h"
+#include "tls/server_credentials.h"
 
 namespace tidegate {
 namespace {
@@ -125,6 +126,13 @@ absl::StatusOr<prometheus::Exposer*> StartExposer(const std::string& listen,
   }
 }
 
+absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const TlsFiles& tls) {
+  if (tls.empty()) return nullptr;
+  spdlog::info("TLS with the certificate in {}{}", tls.certificate,
+               tls.authorities.empty() ? "" : ", for clients with a certificate of " + tls.authorities);
+  return MakeServerCredentials(tls);
+}
+
 }  // namespace
 
 absl::Status RunServer(const Options& options) {
@@ -139,8 +147,11 @@ absl::Status RunServer(const Options& options) {
   const std::shared_ptr<Metrics> metrics = MakeMetrics(*repository);
   const auto exposer = StartExposer(options.metrics_listen, metrics);
   if (!exposer.ok()) return exposer.status();
+  const auto credentials = MakeCredentials(options.tls);
+  if (!credentials.ok()) return credentials.status();
   const RpcServer::Options rpc = {
       .listen = options.listen,
+      .credentials = *credentials,
       .reflection = options.reflection,
       .serving = {.max_streams = options.max_streams, .max_future = options.max_future}};
   const auto server = RpcServer::Start(rpc, *repository, metrics->shard(0));

@@ -7,12 +7,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "compat/health.grpc.pb.h"
+#include "tls/client_credentials.h"
 
 namespace tidegate {
 
-absl::Status CheckHealth(const std::string& address, absl::Duration timeout) {
-  const auto stub =
-      grpc::health::v1::Health::NewStub(grpc::CreateChannel(address, grpc::InsecureChannelCredentials()));
+absl::Status CheckHealth(const std::string& address, absl::Duration timeout, const TlsFiles& tls) {
+  const auto credentials = MakeClientCredentials(tls);
+  if (!credentials.ok()) return credentials.status();
+  const auto stub = grpc::health::v1::Health::NewStub(grpc::CreateChannel(address, *credentials));
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + timeout));
   grpc::health::v1::HealthCheckResponse response;

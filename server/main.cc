@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
   tidegate::SetUpLogging(options.log_level, options.log_format);
   const absl::Status status = options.health.empty()
                                   ? tidegate::RunServer(options)
-                                  : tidegate::CheckHealth(options.health, absl::Seconds(5));
+                                  : tidegate::CheckHealth(options.health, absl::Seconds(5), options.tls);
   if (status.ok()) return 0;
   if (options.log_format == "json") {
     spdlog::critical("{}", std::string(status.message()));

@@ -6,6 +6,32 @@
 #include "server/version.h"
 
 namespace tidegate {
+namespace {
+
+void AddTlsFlags(CLI::App& app, TlsFiles& tls, CLI::Option& health) {
+  auto* const certificate =
+      app.add_option("--tls-cert", tls.certificate,
+                     "Serve with TLS: PEM file with the certificate and those above it, read "
+                     "anew when it changes; with --health, what to present");
+  auto* const key = app.add_option("--tls-key", tls.key, "PEM file with the certificate's private key");
+  auto* const clients = app.add_option_function<std::string>(
+      "--tls-client-ca",
+      [&tls](const std::string& file) {
+        tls.authorities = file;
+        tls.authorities_flag = "--tls-client-ca";
+      },
+      "Serve only clients with a certificate of those in this PEM file");
+  auto* const servers =
+      app.add_option("--tls-ca", tls.authorities,
+                     "With --health: connect with TLS, and trust a server with a certificate of "
+                     "those in this PEM file");
+  certificate->type_name("FILE")->needs(key);
+  key->type_name("FILE")->needs(certificate);
+  clients->type_name("FILE")->needs(certificate)->excludes(&health);
+  servers->type_name("FILE")->needs(&health);
+}
+
+}  // namespace
 
 std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) {
   Options options;
@@ -24,10 +50,10 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
                      "Folder of the models: DIR/<name>/<version>/, the highest version is served")
           ->type_name("DIR");
   health->type_name("HOST:PORT")->excludes(models);
-  app.add_option("--listen", options.listen,
-                 "Address for gRPC; port 0: a free one. There is no authentication: listen on other "
-                 "addresses only in "
-                 "networks you trust")
+  app.add_option(
+         "--listen", options.listen,
+         "Address for gRPC; port 0: a free one. Without --tls-cert nothing is encrypted: listen on other "
+         "addresses only in networks you trust")
       ->type_name("HOST:PORT")
       ->capture_default_str();
   app.add_option("--metrics-listen", options.metrics_listen,
@@ -52,6 +78,7 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
       ->check(CLI::Range(0.0, 3600.0))
       ->type_name("SECONDS")
       ->capture_default_str();
+  AddTlsFlags(app, options.tls, *health);
   app.add_flag("--reflection", options.reflection,
                "Let clients such as grpcurl ask for the services and messages (gRPC server reflection)");
   app.add_option("--log-format", options.log_format,

@@ -5,6 +5,7 @@
 #include <variant>
 
 #include "absl/time/time.h"
+#include "tls/pem.h"
 
 namespace tidegate {
 
@@ -17,6 +18,7 @@ struct Options {
   std::size_t max_streams = 1'000'000;             // over all models
   absl::Duration max_future = absl::Seconds(300);  // how far a reading's time may lie ahead
   absl::Duration drain_delay;                      // between NOT_SERVING and the end of service
+  TlsFiles tls;                                    // with `health` a client's, else a server's
   bool reflection = false;                         // gRPC server reflection
   std::string log_format = "text";                 // or json
   std::string log_level = "info";                  // trace, debug, info, warn, error or off

@@ -7,7 +7,6 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/time/clock.h"
 #include "clients/cli/server_error.h"
 #include "tidegate/v1/forecaster.grpc.pb.h"
 
@@ -76,27 +75,21 @@ absl::Status PushTicks(const Readings& readings, const Feed& feed, const PushOpt
 
 absl::Status Push(const Readings& readings, const Feed& feed, const PushOptions& options,
                   const std::function<absl::Status(const Answer&)>& on_answer) {
-  grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);           // as long as the server's horizon makes it
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // a feed goes to its server, not to a web proxy
-  const auto channel =
-      grpc::CreateCustomChannel(options.server, grpc::InsecureChannelCredentials(), arguments);
-  if (!channel->WaitForConnected(absl::ToChronoTime(absl::Now() + options.connect_timeout))) {
-    return absl::UnavailableError(absl::StrCat("no server answers at ", options.server, " within ",
-                                               absl::FormatDuration(options.connect_timeout),
-                                               "; is tidegate-server running there (--server HOST:PORT)?"));
-  }
-  const auto stub = v1::Forecaster::NewStub(channel);
+  const auto connection = Connection::Open(options.connection);
+  if (!connection.ok()) return connection.status();
+  const auto stub = v1::Forecaster::NewStub(connection->channel());
   grpc::Status ended;
   absl::Status status;
   if (options.unary) {
     status = PushTicks(readings, feed, options, on_answer, [&](const auto& request, auto& response) {
       grpc::ClientContext context;
+      connection->Authorize(context);
       ended = stub->Push(&context, request, &response);
       return ended.ok();
     });
   } else {
     grpc::ClientContext context;
+    connection->Authorize(context);
     const auto stream = stub->Stream(&context);
     status = PushTicks(readings, feed, options, on_answer, [&](const auto& request, auto& response) {
       return stream->Write(request) && stream->Read(&response);
@@ -105,7 +98,7 @@ absl::Status Push(const Readings& readings, const Feed& feed, const PushOptions&
     stream->WritesDone();
     ended = stream->Finish();
   }
-  return status.ok() ? FromServer(ended, options.server) : status;
+  return status.ok() ? FromServer(ended, options.connection.server) : status;
 }
 
 }  // namespace tidegate

@@ -6,17 +6,17 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "clients/cli/connection.h"
 #include "clients/cli/feed.h"
 #include "tidegate/v1/forecaster.pb.h"
 
 namespace tidegate {
 
 struct PushOptions {
-  std::string server = "127.0.0.1:50051";  // HOST:PORT
-  std::string model;                       // empty: the server's default
-  std::string stream_prefix;               // put before every stream's id
-  bool unary = false;                      // one Push call per tick instead of one Stream call for all
-  absl::Duration connect_timeout = absl::Seconds(5);
+  ConnectionOptions connection;
+  std::string model;          // empty: the server's default
+  std::string stream_prefix;  // put before every stream's id
+  bool unary = false;         // one Push call per tick instead of one Stream call for all
 };
 
 // One message and its answer: readings of one tick, the answer's columns checked to be as long as they must
@@ -29,8 +29,8 @@ struct Answer {
 
 // Pushes `feed` to a server, one message per tick, each answered before the next is sent. `on_answer` is
 // called for every answer, in order; a status that is not OK ends the feed and is returned. Unavailable: the
-// server is not reached in time, or goes away. Internal: an answer that breaks the protocol. Else the status
-// with which the server ended the call.
+// server is not reached in time (see Connection::Open), or goes away. Internal: an answer that breaks the
+// protocol. Else the status with which the server ended the call.
 absl::Status Push(const Readings& readings, const Feed& feed, const PushOptions& options,
                   const std::function<absl::Status(const Answer&)>& on_answer);
 

@@ -52,7 +52,7 @@ double LabelledAbove(const Scores& rising, std::size_t labelled) {
 
 PushCollector::PushCollector(const Readings& readings, const PushOptions& options, bool row_numbers)
     : readings_(readings), prefix_(options.stream_prefix), last_(readings.streams.size(), kNone) {
-  summary_.server = options.server;
+  summary_.server = options.connection.server;
   summary_.file = readings.file;
   summary_.target = readings.features[readings.target];
   summary_.streams = readings.streams.size();

@@ -35,7 +35,7 @@ absl::Status RunPush(const PushCommand& command) {
   const Feed feed(*readings);
   std::cout << "Pushing " << Grouped(readings->size()) << " readings of " << readings->streams.size()
             << (readings->streams.size() == 1 ? " stream" : " streams") << " from " << command.file << " to "
-            << command.options.server << ": " << Grouped(feed.size()) << " ticks "
+            << command.options.connection.server << ": " << Grouped(feed.size()) << " ticks "
             << absl::FormatDuration(absl::Nanoseconds(readings->interval_ns))
             << " apart, as fast as they are answered.\n"
             << std::flush;
@@ -67,7 +67,7 @@ void AddPushCommand(CLI::App& app, Run& run) {
   push->add_option("CSV", command->file, "File with a header line")->required();
   AddReadingFlags(*push, command->readings);
   push->option_defaults()->group("The server");
-  push->add_option("--server", command->options.server, "HOST:PORT")->capture_default_str();
+  AddConnectionFlags(*push, command->options.connection);
   push->add_option("--model", command->options.model, "Model to ask (default: the server's)");
   push->add_option("--stream-prefix", command->options.stream_prefix, "Put before the name of every stream");
   push->add_flag("--unary", command->options.unary, "One call per message instead of one for all");

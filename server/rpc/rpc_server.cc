@@ -80,7 +80,9 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
   grpc::ServerBuilder builder;
   SetLimits(builder);
   SetReflection(options.reflection, builder);
-  builder.AddListeningPort(options.listen, grpc::InsecureServerCredentials(), &server->port_);
+  server->credentials_ =
+      options.credentials != nullptr ? options.credentials : grpc::InsecureServerCredentials();
+  builder.AddListeningPort(options.listen, server->credentials_, &server->port_);
   server->loop_ = std::make_unique<ServingLoop>(options.serving, repository, metrics, builder);
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {

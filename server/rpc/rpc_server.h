@@ -1,5 +1,6 @@
 #pragma once
 
+#include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
 #include <memory>
@@ -19,8 +20,9 @@ namespace tidegate {
 class RpcServer {
  public:
   struct Options {
-    std::string listen = "127.0.0.1:0";  // HOST:PORT; port 0: a free one
-    bool reflection = false;             // gRPC server reflection (v1alpha), on polling threads of its own
+    std::string listen = "127.0.0.1:0";                    // HOST:PORT; port 0: a free one
+    std::shared_ptr<grpc::ServerCredentials> credentials;  // null: no TLS
+    bool reflection = false;  // gRPC server reflection (v1alpha), on polling threads of its own
     ServingLoop::Options serving;
   };
 
@@ -47,6 +49,7 @@ class RpcServer {
   std::string host_;  // with the colon
   int port_ = 0;
   bool announced_ = false;
+  std::shared_ptr<grpc::ServerCredentials> credentials_;  // outlive the server, as those that reload ask
   std::unique_ptr<ServingLoop> loop_;
   std::unique_ptr<grpc::Server> server_;
 };

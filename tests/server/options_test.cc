@@ -45,6 +45,19 @@ TEST(OptionsTest, EachFlagSetsItsOption) {
   EXPECT_TRUE(options.reflection);
 }
 
+TEST(OptionsTest, TlsFilesAreAServersOrWithHealthAClients) {
+  auto parsed = Parse({"--models", "m", "--tls-cert", "c", "--tls-key", "k", "--tls-client-ca", "a"});
+  ASSERT_TRUE(std::holds_alternative<Options>(parsed));
+  EXPECT_EQ(std::get<Options>(parsed).tls.certificate, "c");
+  EXPECT_EQ(std::get<Options>(parsed).tls.key, "k");
+  EXPECT_EQ(std::get<Options>(parsed).tls.authorities, "a");
+  EXPECT_EQ(std::get<Options>(parsed).tls.authorities_flag, "--tls-client-ca");
+  parsed = Parse({"--health", "h:1", "--tls-ca", "a"});
+  ASSERT_TRUE(std::holds_alternative<Options>(parsed));
+  EXPECT_EQ(std::get<Options>(parsed).tls.authorities, "a");
+  EXPECT_EQ(std::get<Options>(parsed).tls.authorities_flag, "--tls-ca");
+}
+
 TEST(OptionsTest, DefaultsListenOnThisMachineOnly) {
   const auto parsed = Parse({"--models", "m"});
   ASSERT_TRUE(std::holds_alternative<Options>(parsed));
@@ -59,6 +72,9 @@ TEST(OptionsTest, WhatIsWrongIsNamed) {
   EXPECT_THAT(Refusal({"--models", "m", "--max-streams", "0"}), HasSubstr("--max-streams"));
   EXPECT_THAT(Refusal({"--models", "m", "--max-future", "soon"}), HasSubstr("--max-future"));
   EXPECT_THAT(Refusal({"--models", "m", "--log-level", "loud"}), HasSubstr("--log-level"));
+  EXPECT_THAT(Refusal({"--models", "m", "--tls-cert", "c"}), HasSubstr("--tls-key"));
+  EXPECT_THAT(Refusal({"--models", "m", "--tls-client-ca", "c"}), HasSubstr("--tls-cert"));
+  EXPECT_THAT(Refusal({"--models", "m", "--tls-ca", "c"}), HasSubstr("--health"));
   EXPECT_THAT(Refusal({"--models", "m", "--log-format", "xml"}), HasSubstr("--log-format"));
   EXPECT_THAT(Refusal({"--models", "m", "--health", "h:1"}), HasSubstr("--models"));
 }
