@@ -48,8 +48,9 @@ absl::StatusOr<Connection> Connection::Open(const ConnectionOptions& options) {
   Connection connection;
   connection.authorization_ = *std::move(authorization);
   grpc::ChannelArguments arguments;
-  arguments.SetMaxReceiveMessageSize(-1);           // as long as the server's horizon makes it
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // a feed goes to its server, not to a web proxy
+  arguments.SetMaxReceiveMessageSize(-1);                   // as long as the server's horizon makes it
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);          // a feed goes to its server, not to a web proxy
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own, not shared
   connection.channel_ = grpc::CreateCustomChannel(options.server, *credentials, arguments);
   if (!connection.channel_->WaitForConnected(absl::ToChronoTime(absl::Now() + options.timeout))) {
     return absl::UnavailableError(absl::StrCat(

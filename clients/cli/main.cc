@@ -1,4 +1,4 @@
-// tidegate: trains models on CSV files, pushes readings to a server, looks into models.
+// tidegate: trains models on CSV files, pushes readings to a server, puts load on one, looks into models.
 
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -14,6 +14,7 @@ int Main(int argc, char** argv) {
   tidegate::Run run;
   tidegate::AddTrainCommand(app, run);
   tidegate::AddPushCommand(app, run);
+  tidegate::AddLoadCommand(app, run);
   tidegate::AddInspectCommand(app, run);
   CLI11_PARSE(app, argc, argv);
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
+#include "clients/cli/outcome_name.h"
 
 namespace tidegate {
 namespace {
@@ -16,16 +16,6 @@ constexpr std::size_t kSamples = 15;
 constexpr std::size_t kUnusual = 10;
 constexpr std::size_t kRefused = 10;
 constexpr float kNone = std::numeric_limits<float>::quiet_NaN();
-
-std::string OutcomeName(const v1::PushResponse& response, int i) {
-  std::string name = v1::Outcome_Name(response.outcome(i));
-  if (name.empty()) name = absl::StrCat("OUTCOME_", static_cast<int>(response.outcome(i)));
-  name = std::string(absl::StripPrefix(name, "OUTCOME_"));
-  if (response.outcome(i) == v1::OUTCOME_INVALID && response.reason_size() > 0) {
-    absl::StrAppend(&name, " (", absl::StripPrefix(v1::Reason_Name(response.reason(i)), "REASON_"), ")");
-  }
-  return name;
-}
 
 // The share of pairs (a labelled, an unlabelled reading) in which the labelled one scores higher: the area
 // under the ROC curve, by ranks (Mann & Whitney 1947). Requires scores in rising order and some of both
