@@ -1,0 +1,51 @@
+// Writes the models of serve_against_echo.py into a folder, with random weights: make_bench_models DIR
+
+#include <iostream>
+
+#include "engine/model/model_file.h"
+#include "tests/support/tiny_model.h"
+
+namespace tidegate {
+namespace {
+
+// One feature, a reading a second, 24 steps ahead.
+ModelSpec Spec(const char* name, const LayerSpec& layer, const std::vector<float>& quantiles) {
+  ModelSpec spec = TinySpec();
+  spec.name = name;
+  spec.features.resize(1);
+  spec.layers = {layer};
+  spec.horizon = 24;
+  spec.quantiles = quantiles;
+  spec.step_deviation.assign(spec.horizon, 1.0f);
+  return spec;
+}
+
+int Main(const std::filesystem::path& folder) {
+  const LayerSpec gru = {.kind = LayerKind::kGru, .units = 64};
+  const std::vector<float> point = {0.5f};
+  const std::vector<float> interval = {0.1f, 0.5f, 0.9f};
+  for (const ModelSpec& spec : {
+           // As little as a model can do: the last value times a weight for each step.
+           Spec("linear", {.kind = LayerKind::kConv1d, .units = 1, .kernel = 1}, point),
+           Spec("gru64", gru, point),
+           Spec("gru64-quantiles", gru, interval),
+       }) {
+    const absl::Status written = WriteModel(folder / spec.name / "1", spec, TinyTensors(spec));
+    if (!written.ok()) {
+      std::cerr << written.message() << '\n';
+      return 1;
+    }
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace tidegate
+
+int main(int argc, char** argv) {
+  if (argc != 2) {
+    std::cerr << "make_bench_models DIR: the folder to write the models into\n";
+    return 1;
+  }
+  return tidegate::Main(argv[1]);
+}
