@@ -1,5 +1,6 @@
 #include "clients/cli/load_print.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -16,7 +17,7 @@ using Json = nlohmann::ordered_json;
 constexpr std::pair<const char*, double> kPercentiles[] = {
     {"p50", 50}, {"p90", 90}, {"p99", 99}, {"p99.9", 99.9}};
 
-std::string Rate(double per_second) { return Grouped(static_cast<std::uint64_t>(per_second + 0.5)); }
+std::string Rate(double per_second) { return Grouped(static_cast<std::uint64_t>(std::llround(per_second))); }
 
 // Finer than Seconds: two microseconds apart are worth telling apart.
 std::string Latency(double seconds) {

@@ -163,7 +163,7 @@ class Stream final : public Call {
   }
   void Answer() override {
     if (writing_ || broken_ || answers_.empty()) return;
-    const grpc::ByteBuffer answer = std::move(answers_.front());
+    const grpc::ByteBuffer answer = answers_.front();  // shares its bytes
     answers_.pop_front();
     grpc::WriteOptions options;
     if (answered_ && !answers_.empty()) options.set_buffer_hint();
