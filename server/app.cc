@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
@@ -22,6 +23,7 @@
 #include "prometheus/exposer.h"
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
+#include "server/rpc/authentication.h"
 #include "server/rpc/rpc_server.h"
 #include "server/self_probe.h"
 #include "server/version.h"
@@ -133,6 +135,22 @@ absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeCredentials(const T
   return MakeServerCredentials(tls);
 }
 
+// An address that only programs of this machine reach.
+bool IsLoopback(absl::string_view listen) {
+  return absl::StartsWith(listen, "127.") || absl::StartsWith(listen, "localhost:") ||
+         absl::StartsWith(listen, "[::1]:") || absl::StartsWith(listen, "unix:");
+}
+
+// Null: no tokens are asked for.
+absl::StatusOr<std::unique_ptr<Authentication>> MakeAuthentication(const Options& options) {
+  if (options.tokens.empty()) return nullptr;
+  if (options.tls.empty() && !IsLoopback(options.listen)) {
+    spdlog::warn("tokens come to {} without TLS: whoever reads along can use them (--tls-cert, --tls-key)",
+                 options.listen);
+  }
+  return Authentication::Load(options.tokens, absl::Now());
+}
+
 }  // namespace
 
 absl::Status RunServer(const Options& options) {
@@ -149,11 +167,14 @@ absl::Status RunServer(const Options& options) {
   if (!exposer.ok()) return exposer.status();
   const auto credentials = MakeCredentials(options.tls);
   if (!credentials.ok()) return credentials.status();
-  const RpcServer::Options rpc = {
-      .listen = options.listen,
-      .credentials = *credentials,
-      .reflection = options.reflection,
-      .serving = {.max_streams = options.max_streams, .max_future = options.max_future}};
+  const auto authentication = MakeAuthentication(options);
+  if (!authentication.ok()) return authentication.status();
+  const RpcServer::Options rpc = {.listen = options.listen,
+                                  .credentials = *credentials,
+                                  .reflection = options.reflection,
+                                  .serving = {.max_streams = options.max_streams,
+                                              .max_future = options.max_future,
+                                              .authentication = authentication->get()}};
   const auto server = RpcServer::Start(rpc, *repository, metrics->shard(0));
   if (!server.ok()) return server.status();
 

@@ -79,6 +79,11 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
       ->type_name("SECONDS")
       ->capture_default_str();
   AddTlsFlags(app, options.tls, *health);
+  app.add_option(
+         "--tokens", options.tokens,
+         "Serve only calls with a bearer token: a file of lines '<scope[,scope]> <SHA-256 of the token> "
+         "[name]' with the scopes push, read, admin; read anew when it changes. Health needs none")
+      ->type_name("FILE");
   app.add_flag("--reflection", options.reflection,
                "Let clients such as grpcurl ask for the services and messages (gRPC server reflection)");
   app.add_option("--log-format", options.log_format,

@@ -19,6 +19,7 @@ struct Options {
   absl::Duration max_future = absl::Seconds(300);  // how far a reading's time may lie ahead
   absl::Duration drain_delay;                      // between NOT_SERVING and the end of service
   TlsFiles tls;                                    // with `health` a client's, else a server's
+  std::string tokens;                              // file of bearer tokens; empty: everyone may call
   bool reflection = false;                         // gRPC server reflection
   std::string log_format = "text";                 // or json
   std::string log_level = "info";                  // trace, debug, info, warn, error or off

@@ -87,7 +87,7 @@ absl::StatusOr<Pem> ReadPem(const TlsFiles& files) {
   const auto read = [](absl::string_view flag, const std::string& file, std::string& text) -> absl::Status {
     if (file.empty()) return absl::OkStatus();
     auto got = ReadFlagFile(flag, file);
-    if (got.ok()) text = *std::move(got);
+    if (got.ok()) text = *got;
     return got.status();
   };
   if (auto s = read("--tls-cert", files.certificate, pem.certificate); !s.ok()) return s;

@@ -24,8 +24,11 @@ enum class Fault : std::uint8_t {
   kWeightsDiffer,       // a state made by other weights
   kTooManyStreamIds,    // named on one call
   kStreamsFull,         // no room for another stream
-  kOverloaded,          // too many readings are waiting
-  kDraining,            // the server is shutting down
+  kTokenMissing,        // authentication
+  kTokenUnknown,
+  kScopeMissing,  // of the token
+  kOverloaded,    // too many readings are waiting
+  kDraining,      // the server is shutting down
   kCount
 };
 

@@ -99,6 +99,15 @@ inline constexpr std::array<const char*, 11> kMethodNames = {
     "Push",        "Stream",       "Forecast",   "GetCursor",    "GetStream",   "ListStreams",
     "ResetStream", "DeleteStream", "ForkStream", "ExportStream", "ImportStream"};
 
+// What a bearer token may allow, and what each method needs, in the order of kMethodNames: push to push
+// readings, read to ask about streams, admin for the rest.
+enum class Scope { kPush, kRead, kAdmin };
+inline constexpr std::array kScopeNames = {"push", "read", "admin"};
+inline constexpr std::array kMethodScopes = {Scope::kPush,  Scope::kPush, Scope::kRead,  Scope::kRead,
+                                             Scope::kRead,  Scope::kRead, Scope::kAdmin, Scope::kAdmin,
+                                             Scope::kAdmin, Scope::kRead, Scope::kAdmin};
+static_assert(kMethodScopes.size() == kMethodNames.size(), "each method has a scope");
+
 inline constexpr std::size_t kStatusCodes = 17;  // of gRPC, 0-16
 inline constexpr std::size_t kOutcomes = 9;      // numbers of tidegate.v1.Outcome, 0-8
 

@@ -22,6 +22,7 @@ void PushCall::Complete(Operation operation, bool ok) {
 }
 
 void PushCall::Start() {
+  if (auto s = loop_.Authenticate(Method::kPush, context_); !s.ok()) return Refuse(s);
   if (loop_.admission().full()) {
     return Refuse(
         Refusal(Fault::kOverloaded, "", "too many readings are waiting on this server; push again later"));

@@ -39,6 +39,7 @@ ServingLoop::ServingLoop(const Options& options, const Repository& repository, S
     : metrics_(metrics),
       shard_(Models(repository), options.max_streams, metrics),
       admission_(repository, shard_, options.max_future),
+      authentication_(options.authentication),
       streams_(repository, shard_) {
   builder.RegisterService(&forecaster_);
   builder.RegisterService(&health_);

@@ -3,6 +3,7 @@
 #include <grpcpp/alarm.h>
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/server_builder.h>
+#include <grpcpp/server_context.h>
 #include <grpcpp/support/byte_buffer.h>
 
 #include <atomic>
@@ -13,11 +14,13 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "compat/health.grpc.pb.h"
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
 #include "server/rpc/admission.h"
+#include "server/rpc/authentication.h"
 #include "server/rpc/call.h"
 #include "server/rpc/stream_service.h"
 #include "server/shard/shard.h"
@@ -37,6 +40,7 @@ class ServingLoop {
   struct Options {
     std::size_t max_streams = 1'000'000;
     absl::Duration max_future = absl::Minutes(5);
+    Authentication* authentication = nullptr;  // null: everyone may call everything; must outlive the loop
   };
 
   // Adds itself to `builder`; all arguments must outlive it.
@@ -74,6 +78,11 @@ class ServingLoop {
   grpc::ServerCompletionQueue& queue() { return *queue_; }
   Admission& admission() { return admission_; }
   StreamService& streams() { return streams_; }
+  // May the call of `context`, which begins now, go on? Health asks nobody.
+  absl::Status Authenticate(Method method, const grpc::ServerContext& context) {
+    if (authentication_ == nullptr) return absl::OkStatus();
+    return authentication_->Check(method, context.client_metadata(), absl::Now());
+  }
   bool draining() const { return draining_; }
   HealthStatus Health(const std::string& service) const;
   void Opened(Call* call) { calls_.insert(call); }
@@ -100,6 +109,7 @@ class ServingLoop {
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   Shard shard_;
   Admission admission_;
+  Authentication* const authentication_;
   StreamService streams_;
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;

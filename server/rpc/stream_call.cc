@@ -21,7 +21,12 @@ void StreamCall::Complete(Operation operation, bool ok) {
       }
       new StreamCall(loop_);  // waits for the next client
       loop_.Opened(this);
-      if (loop_.draining()) Drain();
+      if (auto s = loop_.Authenticate(Method::kStream, context_); !s.ok()) {
+        loop_.CountRequest(Method::kStream, s.code());
+        end_ = s;
+      } else if (loop_.draining()) {
+        Drain();
+      }
       break;
     case Operation::kRead:
       reading_ = false;

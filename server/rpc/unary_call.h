@@ -36,7 +36,8 @@ class UnaryCall final : public Call {
       loop_.Opened(this);
       const auto received = Work::Clock::now();
       Response response;
-      const absl::Status status = (loop_.streams().*form_.answer)(request_, response);
+      absl::Status status = loop_.Authenticate(form_.method, context_);
+      if (status.ok()) status = (loop_.streams().*form_.answer)(request_, response);
       if (status.ok()) {
         loop_.CountAnswer(form_.method, received);
         writer_.Finish(response, grpc::Status::OK, &finish_);

@@ -52,6 +52,35 @@ TEST_F(SecurityTest, WithMutualTlsClientsNeedACertificate) {
   EXPECT_EQ(server.Stop().exit_code, 0);
 }
 
+TEST_F(SecurityTest, WithTokensClientsNeedOneAndHealthDoesNot) {
+  // Of the tokens "push-token" and "read-token".
+  std::ofstream(File("tokens"))
+      << "push 13550d36c32499b89fb2a0272e2672bde669c4735fdd7a75f80021c37592ce0f gateway\n"
+         "read 0328587016f9e316b9c31c94f944a2c453e1494a564062b5eab68039c75b58bf\n";
+  std::ofstream(File("push-token")) << "push-token\n";
+  std::ofstream(File("read-token")) << "read-token\n";
+  RunningServer server(folder_.path() / "models", {"--tokens", File("tokens")});
+  EXPECT_THAT(Push(server, {}).err, HasSubstr("TOKEN_MISSING"));
+  EXPECT_THAT(Push(server, {"--token-file", File("read-token")}).err,
+              HasSubstr("needs a token with the scope push"));
+  const Process::Result pushed = Push(server, {"--token-file", File("push-token")});
+  EXPECT_EQ(pushed.exit_code, 0) << pushed.err;
+  EXPECT_THAT(Push(server, {"--token-file", File("none")}).err, HasSubstr("--token-file"));
+  EXPECT_EQ(Health(server, {}).exit_code, 0);
+  EXPECT_EQ(server.Stop().exit_code, 0);
+}
+
+TEST_F(SecurityTest, TokensWithoutTlsOnAnOpenAddressAreWarnedOf) {
+  std::ofstream(File("tokens")) << "push " << std::string(64, 'a') << "\n";
+  const auto log = [&](const std::string& listen) {  // none can be listened on, so that the server ends
+    return RunServer({"--models", folder_.path() / "models", "--metrics-listen", "127.0.0.1:0", "--tokens",
+                      File("tokens"), "--listen", listen})
+        .err;
+  };
+  EXPECT_THAT(log("127.0.0.1:seven"), testing::Not(HasSubstr("without TLS")));
+  EXPECT_THAT(log("0.0.0.0:seven"), HasSubstr("tokens come to 0.0.0.0:seven without TLS"));
+}
+
 TEST_F(SecurityTest, AFileThatCannotBeUsedIsNamedAtTheStart) {
   const auto start = [&](const std::string& key) {
     return RunServer({"--models", folder_.path() / "models", "--listen", "127.0.0.1:0", "--metrics-listen",

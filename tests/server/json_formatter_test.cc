@@ -30,7 +30,7 @@ TEST(JsonFormatterTest, AnEntryIsOneObjectOnOneLine) {
 }
 
 TEST(JsonFormatterTest, HostileTextStaysInsideItsString) {
-  const std::string hostile = std::string("\"}\n{\"level\":\"error\"} \\ \r\t\b\x1b[31m \x7f ", 38) + '\0' +
+  const std::string hostile = std::string("\"}\n{\"level\":\"error\"} \\ \r\t\b\x1b[31m \x7f ") + '\0' +
                               " \xe2\x80\xa8 Gr\xc3\xbc\xc3\x9f";
   const std::string line = Line(hostile);
   EXPECT_EQ(line.find('\n'), line.size() - 1);

@@ -28,9 +28,27 @@ std::string Refusal(std::vector<const char*> arguments) {
 }
 
 TEST(OptionsTest, EachFlagSetsItsOption) {
-  const auto parsed = Parse({"--models", "m", "--listen", "h:1", "--metrics-listen", "h:2", "--default-model",
-                             "hall", "--max-streams", "7", "--max-future", "1.5", "--drain-delay", "2",
-                             "--log-level", "warn", "--log-format", "json", "--reflection"});
+  const auto parsed = Parse({"--models",
+                             "m",
+                             "--listen",
+                             "h:1",
+                             "--metrics-listen",
+                             "h:2",
+                             "--default-model",
+                             "hall",
+                             "--max-streams",
+                             "7",
+                             "--max-future",
+                             "1.5",
+                             "--drain-delay",
+                             "2",
+                             "--log-level",
+                             "warn",
+                             "--log-format",
+                             "json",
+                             "--reflection",
+                             "--tokens",
+                             "t"});
   ASSERT_TRUE(std::holds_alternative<Options>(parsed));
   const auto& options = std::get<Options>(parsed);
   EXPECT_EQ(options.models, "m");
@@ -43,6 +61,7 @@ TEST(OptionsTest, EachFlagSetsItsOption) {
   EXPECT_EQ(options.log_level, "warn");
   EXPECT_EQ(options.log_format, "json");
   EXPECT_TRUE(options.reflection);
+  EXPECT_EQ(options.tokens, "t");
 }
 
 TEST(OptionsTest, TlsFilesAreAServersOrWithHealthAClients) {
