@@ -10,7 +10,6 @@ WORKDIR /src
 COPY CMakeLists.txt ./
 COPY engine engine
 COPY proto proto
-COPY tls tls
 COPY server server
 COPY clients clients
 RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DTIDEGATE_TESTS=OFF \

@@ -21,6 +21,7 @@
 #include "absl/time/clock.h"
 #include "engine/tensor/elementwise.h"
 #include "prometheus/exposer.h"
+#include "proto/tls/server_credentials.h"
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
 #include "server/rpc/authentication.h"
@@ -28,7 +29,6 @@
 #include "server/self_probe.h"
 #include "server/version.h"
 #include "spdlog/spdlog.h"
-#include "tls/server_credentials.h"
 
 namespace tidegate {
 namespace {

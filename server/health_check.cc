@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "compat/health.grpc.pb.h"
-#include "tls/client_credentials.h"
+#include "proto/tls/client_credentials.h"
 
 namespace tidegate {
 

@@ -4,7 +4,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
-#include "tls/pem.h"
+#include "proto/tls/pem.h"
 
 namespace tidegate {
 

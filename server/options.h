@@ -5,7 +5,7 @@
 #include <variant>
 
 #include "absl/time/time.h"
-#include "tls/pem.h"
+#include "proto/tls/pem.h"
 
 namespace tidegate {
 

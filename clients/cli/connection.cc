@@ -8,7 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
-#include "tls/client_credentials.h"
+#include "proto/tls/client_credentials.h"
 
 namespace tidegate {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
-#include "tls/pem.h"
+#include "proto/tls/pem.h"
 
 namespace tidegate {
 

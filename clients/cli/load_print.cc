@@ -70,7 +70,7 @@ std::string LoadJson(const LoadOptions& options, const LoadResult& result) {
   Json outcomes = Json::object();
   for (const auto& [name, count] : result.outcomes) outcomes[name] = count;
   const Json json = {
-      {"server", options.server},
+      {"server", options.connection.server},
       {"model", options.model},
       {"streams", options.streams},
       {"batch", options.batch},

@@ -4,9 +4,9 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "proto/tls/pem.h"
 #include "server/fault/fault.h"
 #include "spdlog/spdlog.h"
-#include "tls/pem.h"
 
 namespace tidegate {
 namespace {

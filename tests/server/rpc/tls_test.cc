@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "proto/tls/client_credentials.h"
+#include "proto/tls/server_credentials.h"
 #include "tests/server/rpc/rpc_fixture.h"
 #include "tests/support/certificates.h"
-#include "tls/client_credentials.h"
-#include "tls/server_credentials.h"
 
 namespace tidegate {
 namespace {

@@ -1,4 +1,4 @@
-#include "tls/client_credentials.h"
+#include "proto/tls/client_credentials.h"
 
 #include "absl/status/status.h"
 

@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "tls/pem.h"
+#include "proto/tls/pem.h"
 
 namespace tidegate {
 

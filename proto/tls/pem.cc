@@ -1,4 +1,4 @@
-#include "tls/pem.h"
+#include "proto/tls/pem.h"
 
 #include <openssl/bio.h>
 #include <openssl/err.h>

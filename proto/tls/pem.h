@@ -9,9 +9,9 @@ namespace tidegate {
 
 // The PEM files of one end of a TLS connection, by path; empty: none.
 struct TlsFiles {
-  std::string certificate;  // --tls-cert: its own, then those between it and an authority
-  std::string key;          // --tls-key: of its own certificate, not encrypted
-  std::string authorities;  // the certificates it trusts in the other end
+  std::string certificate = {};  // --tls-cert: its own, then those between it and an authority
+  std::string key = {};          // --tls-key: of its own certificate, not encrypted
+  std::string authorities = {};  // the certificates it trusts in the other end
   absl::string_view authorities_flag = "--tls-ca";  // to name in errors
 
   bool empty() const { return certificate.empty() && key.empty() && authorities.empty(); }

@@ -1,13 +1,13 @@
-#include "tls/pem.h"
+#include "proto/tls/pem.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
+#include "proto/tls/client_credentials.h"
+#include "proto/tls/server_credentials.h"
 #include "tests/support/certificates.h"
-#include "tls/client_credentials.h"
-#include "tls/server_credentials.h"
 
 namespace tidegate {
 namespace {

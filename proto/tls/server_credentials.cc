@@ -1,4 +1,4 @@
-#include "tls/server_credentials.h"
+#include "proto/tls/server_credentials.h"
 
 #include <grpc/grpc.h>
 #include <grpc/grpc_security.h>
