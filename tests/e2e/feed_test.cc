@@ -134,7 +134,7 @@ TEST_F(FeedTest, InspectChecksAndDescribes) {
   const Process::Result text = RunTidegate({"inspect", model});
   EXPECT_EQ(text.exit_code, 0) << text.err;
   for (const char* said :
-       {"Model 'motes'", "gru 8", "temperature, 6 steps, 30s", "bytes of state", "verified"}) {
+       {"Model 'motes'", "gru 8", "temperature, 6 steps, 30s", "of the network's state", "verified"}) {
     EXPECT_THAT(text.out, HasSubstr(said));
   }
   const auto json = nlohmann::json::parse(RunTidegate({"inspect", model, "--json"}).out);
