@@ -1,6 +1,7 @@
 #include "engine/stream/calibration.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -14,7 +15,8 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 // Of a position's move, for step 1; for step h by the root of h less, as its hits come h readings late and in
 // runs: a position that went as far with every one of them would swing between no width and far too much.
 constexpr float kRate = 0.02f;
-constexpr float kMemory = 10'000;  // forecasts that a running mean looks back on
+constexpr float kMemory = 10'000;        // forecasts that a running mean looks back on
+constexpr std::size_t kMostLevels = 99;  // CheckSpec allows no more
 constexpr std::size_t kCounts = sizeof(TrackedStep) / sizeof(float);
 
 // The side of the median that quantile q lies on: how often the reading is to be on its inner side.
@@ -126,31 +128,33 @@ void CalibrateForecast(const Model& model, const float* kept, std::span<float> f
   const StreamLayout& layout = model.layout();
   const ModelSpec& spec = model.spec();
   const std::size_t levels = spec.quantiles.size(), middle = levels / 2;
+  if (levels == 1) return;
   const auto ratio = [&](std::size_t k, std::size_t q) {
+    if (q == middle) return 0.0f;  // of no width
     const float* const positions = kept + layout.tracked + k * layout.tracked_width + kCounts;
     const std::size_t side = SideOf(spec, q);
     return model.calibration().Ratio(k * (levels - 1) + side, positions[side], InnerShare(spec, q));
   };
-  for (std::size_t q = 0; q < levels; ++q) {
-    if (q == middle) continue;
-    float here = ratio(0, q);
-    std::size_t h = 0;
-    for (std::size_t k = 0; k < layout.steps.size(); ++k) {  // from the scored step k to the next
-      const bool last = k + 1 == layout.steps.size();
-      const std::size_t end = last ? spec.horizon : layout.steps[k + 1] - 1;
-      const float next = last ? here : ratio(k + 1, q);
-      const float slope =
-          last ? 0 : (next - here) / static_cast<float>(layout.steps[k + 1] - layout.steps[k]);
-      float width = here;
-      for (; h < end; ++h, width += slope) {
-        const float median = forecast[h * levels + middle];
-        float& value = forecast[h * levels + q];
-        value = median + width * (value - median);
+  std::array<float, kMostLevels> width, slope;
+  for (std::size_t q = 0; q < levels; ++q) width[q] = ratio(0, q);
+  std::size_t h = 0;
+  for (std::size_t k = 0; k < layout.steps.size(); ++k) {  // from the scored step k to the next
+    const bool last = k + 1 == layout.steps.size();
+    const std::size_t end = last ? spec.horizon : layout.steps[k + 1] - 1;
+    const float distance = last ? 1 : static_cast<float>(layout.steps[k + 1] - layout.steps[k]);
+    for (std::size_t q = 0; q < levels; ++q) slope[q] = last ? 0 : (ratio(k + 1, q) - width[q]) / distance;
+    for (; h < end; ++h) {
+      float* const row = forecast.data() + h * levels;
+      const float median = row[middle];
+      bool ordered = true;
+      for (std::size_t q = 0; q < levels; ++q) {
+        row[q] = median + width[q] * (row[q] - median);
+        width[q] += slope[q];
+        ordered &= q == 0 || row[q - 1] <= row[q];
       }
-      here = next;
+      if (!ordered) PutInOrder({row, levels});
     }
   }
-  for (std::size_t h = 0; h < spec.horizon; ++h) PutInOrder(forecast.subspan(h * levels, levels));
 }
 
 void RememberForecast(const Model& model, std::uint32_t step, std::span<const float> forecast, float* rings) {

@@ -38,9 +38,13 @@ float ResidualTable::Score(float residual) const {
     // The largest float below 1 keeps the promise that a score of 1 never comes.
     return std::min(1 - ratio * ratio / (n + 1), std::nextafter(1.0f, 0.0f));
   }
-  const auto above = std::lower_bound(quantiles_.begin(), quantiles_.end(), size);
-  float level = static_cast<float>(above - quantiles_.begin());
-  if (above != quantiles_.begin()) level -= (*above - size) / (*above - *(above - 1));
+  // The first quantile that is not smaller, without branches that could go either way.
+  std::size_t above = 0;
+  for (std::size_t half = 64; half > 0; half /= 2) {
+    above += above + half <= kLevels - 1 && quantiles_[above + half - 1] < size ? half : 0;
+  }
+  float level = static_cast<float>(above);
+  if (above != 0) level -= (quantiles_[above] - size) / (quantiles_[above] - quantiles_[above - 1]);
   return level / (kLevels - 1) * n / (n + 1);
 }
 

@@ -53,9 +53,11 @@ std::uint64_t Digest(std::span<const float> values) {
   return hash;
 }
 
-// Of a whole reading; never 0.
-std::uint64_t FullDigest(const Reading& reading) {
-  return (Digest(reading.values) ^ static_cast<std::uint64_t>(reading.timestamp_ns)) * 1099511628211u | 1;
+// Of a whole reading.
+std::uint32_t FullDigest(const Reading& reading) {
+  const std::uint64_t whole =
+      (Digest(reading.values) ^ static_cast<std::uint64_t>(reading.timestamp_ns)) * 1099511628211u;
+  return static_cast<std::uint32_t>(whole >> 32);
 }
 
 std::span<float> LastValues(const Model& model, StreamRef stream) {

@@ -46,12 +46,12 @@ struct StreamHeader {
   std::int64_t timestamp_ns = 0;     // of the last applied reading
   std::uint64_t digest = 0;          // of its values' bits: tells a retry from a conflict
   std::uint64_t sequence = 0;        // the last number that was taken, 0: none
-  std::uint64_t refused_digest = 0;  // of the reading with that number, time included, if it was refused
   std::uint32_t steps = 0;           // network steps since the start, bridged ones included; saturates
   float anomaly_score = 0;           // of the last reading
-  std::uint8_t quality = 0;          // bits of the last answer
-  Outcome refused = {};              // kLate or kInvalid: what became of the reading with the last number
+  std::uint32_t refused_digest = 0;  // of the reading with the last number, time included, if it was refused
+  Outcome refused = {};              // then what became of it: kLate or kInvalid
   Reason refused_reason = Reason::kNone;
+  std::uint8_t quality = 0;  // bits of the last answer
 };
 
 // Floats of one stream, see StreamLayout.

@@ -54,7 +54,8 @@ absl::StatusOr<StreamKey> StreamService::Find(const std::string& id) const {
 
 void StreamService::Describe(StreamKey key, v1::StreamInfo& info) const {
   const StreamHeader& header = shard_.header(key);
-  info.set_stream_id(shard_.table().id(key));
+  const absl::string_view id = shard_.table().id(key);
+  info.set_stream_id(id.data(), id.size());
   info.set_model(repository_.models()[key.model].name);
   info.set_timestamp(CursorOf(header));
   info.set_steps(header.steps);
@@ -154,7 +155,7 @@ absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
         response.set_next_page_token(absl::StrCat(next->model, ":", next->slot));
         return absl::OkStatus();
       }
-      const std::string& id = shard_.table().id(*next);
+      const absl::string_view id = shard_.table().id(*next);
       if (!id.empty() && absl::StartsWith(id, request.prefix())) Describe(*next, *response.add_stream());
     }
   }
@@ -244,12 +245,12 @@ absl::Status StreamService::ImportStream(const v1::ImportStreamRequest& request,
   const StreamHeader header = {.timestamp_ns = state.timestamp(),
                                .digest = state.digest(),
                                .sequence = state.sequence(),
-                               .refused_digest = state.refused_digest(),
                                .steps = state.steps(),
                                .anomaly_score = state.anomaly_score(),
-                               .quality = static_cast<std::uint8_t>(state.quality()),
+                               .refused_digest = state.refused_digest(),
                                .refused = static_cast<tidegate::Outcome>(state.refused()),
-                               .refused_reason = static_cast<tidegate::Reason>(state.refused_reason())};
+                               .refused_reason = static_cast<tidegate::Reason>(state.refused_reason()),
+                               .quality = static_cast<std::uint8_t>(state.quality())};
   if (state.quality() > kMostQuality || !v1::Reason_IsValid(state.refused_reason()) ||
       !IsStream(model, header, floats)) {
     return Refusal(Fault::kInvalidField, "state",

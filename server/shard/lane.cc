@@ -74,6 +74,25 @@ std::size_t Lane::StepBatch(std::vector<Work*>& done) {
   return steps_.size() + retries_.size();
 }
 
+// What the coming turns read on its way into the cache: first headers, as they say which row of a ring is
+// next.
+void Lane::PrefetchTurns() const {
+  if (turn_ + 2 * kAhead < turns_.size()) {
+    table_.Prefetch(key(turns_[turn_ + 2 * kAhead]));
+    __builtin_prefetch(&queues_[turns_[turn_ + 2 * kAhead]], 1);
+  }
+  if (turn_ + kAhead >= turns_.size()) return;
+  const StreamLayout& layout = model_->layout();
+  const StreamKey next = key(turns_[turn_ + kAhead]);
+  const std::uint32_t steps = table_.header(next).steps;
+  const float* const floats = table_.floats(next).data();
+  for (std::size_t i = 0; i < layout.kept; i += 16) __builtin_prefetch(floats + i, 1);
+  for (std::size_t k = 0; k < layout.steps.size(); ++k) {
+    const std::size_t row = steps % layout.steps[k] * model_->spec().quantiles.size();
+    __builtin_prefetch(floats + layout.kept + layout.rings[k] + row, 1);
+  }
+}
+
 bool Lane::TakeTurn(std::uint32_t& slot) {
   if (turn_ == turns_.size()) {
     turns_.clear();
@@ -83,7 +102,7 @@ bool Lane::TakeTurn(std::uint32_t& slot) {
   }
   if (turn_ == turns_.size()) return false;
   slot = turns_[turn_++];
-  if (turn_ + kAhead < turns_.size()) table_.Prefetch(key(turns_[turn_ + kAhead]));
+  PrefetchTurns();
   return true;
 }
 

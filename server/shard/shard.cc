@@ -9,6 +9,7 @@ namespace {
 // What one Run does at most: many small batches, or some large ones.
 constexpr std::size_t kRunBatches = 32;
 constexpr std::size_t kRunReadings = 1024;
+constexpr std::uint32_t kAhead = 16;  // readings whose streams are on their way from memory meanwhile
 
 }  // namespace
 
@@ -31,10 +32,20 @@ void Shard::Admit(Work& work) {
   const std::size_t first_handle = work.handles->size();
   for (const std::string* id : work.ids) work.handles->Add(*id, table_);
   for (std::uint32_t i = 0; i < work.size(); ++i) {
+    if (i + kAhead < work.size() && !work.handle.empty()) Prefetch(work, work.handle[i + kAhead]);
     AdmitReading(work, i,
                  work.handle.empty() ? static_cast<std::uint32_t>(first_handle) + i : work.handle[i]);
   }
   if (work.left == 0) empty_.push_back(&work);
+}
+
+// A batch follows soon, and most streams are in no cache when there are a million of them.
+void Shard::Prefetch(const Work& work, std::uint32_t handle) const {
+  if (handle >= work.handles->size()) return;
+  const StreamKey key = work.handles->key(handle);
+  if (key.model != work.model || key.slot >= table_.slots(key.model)) return;
+  table_.Prefetch(key);
+  lanes_[key.model].Prefetch(key.slot);
 }
 
 void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {

@@ -6,9 +6,10 @@ namespace tidegate {
 
 StreamTable::StreamTable(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams)
     : max_streams_(max_streams) {
-  for (const auto& model : models)
-    models_.push_back(
-        {.stream_floats = StreamFloats(*model), .kept = model->layout().kept, .pages = {}, .free = {}});
+  for (const auto& model : models) {
+    PerModel& added = models_.emplace_back();
+    added.stream_floats = StreamFloats(*model);
+  }
 }
 
 std::optional<StreamKey> StreamTable::Find(absl::string_view id) const {
@@ -20,17 +21,21 @@ std::optional<StreamKey> StreamTable::Find(absl::string_view id) const {
 std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t model) {
   if (keys_.size() >= max_streams_) return std::nullopt;
   PerModel& owner = models_[model];
-  StreamKey key{.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = owner.slots};
+  StreamKey key{.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = slots(model)};
   if (!owner.free.empty()) {
     key.slot = owner.free.back();
     owner.free.pop_back();
-    key.generation = page(key).generations[key.slot % kPageStreams];
-  } else if (owner.slots++ % kPageStreams == 0) {
-    owner.pages.push_back(std::make_unique<Page>());
-    owner.pages.back()->floats = std::make_unique_for_overwrite<float[]>(kPageStreams * owner.stream_floats);
+    key.generation = owner.generations[key.slot];
+  } else {
+    if (key.slot % kBlockStreams == 0) {
+      owner.headers.push_back(std::make_unique<StreamHeader[]>(kBlockStreams));
+      owner.floats.push_back(MakeLargeFloats(kBlockStreams * owner.stream_floats));
+    }
+    if (key.slot % kIdStreams == 0) owner.ids.push_back(std::make_unique<IdPage>());
+    owner.generations.push_back(0);
   }
   ++owner.streams;
-  page(key).ids[key.slot % kPageStreams].assign(id.data(), id.size());
+  owner.ids[key.slot / kIdStreams]->Set(key.slot % kIdStreams, id);
   const bool added = keys_.insert(key).second;
   assert(added);
   static_cast<void>(added);
@@ -41,10 +46,10 @@ void StreamTable::Remove(StreamKey key) {
   PerModel& owner = models_[key.model];
   keys_.erase(key);
   header(key) = {};
-  std::string().swap(page(key).ids[key.slot % kPageStreams]);
+  owner.ids[key.slot / kIdStreams]->Set(key.slot % kIdStreams, {});
   --owner.streams;
   // A slot whose generations have run out stays empty: a further one would be taken for the first.
-  if (++page(key).generations[key.slot % kPageStreams] != kLastGeneration) owner.free.push_back(key.slot);
+  if (++owner.generations[key.slot] != kLastGeneration) owner.free.push_back(key.slot);
 }
 
 }  // namespace tidegate

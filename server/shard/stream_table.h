@@ -1,13 +1,11 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
@@ -15,6 +13,8 @@
 #include "absl/strings/string_view.h"
 #include "engine/model/model.h"
 #include "engine/stream/stream.h"
+#include "server/shard/id_page.h"
+#include "server/shard/large_floats.h"
 
 namespace tidegate {
 
@@ -28,7 +28,7 @@ struct StreamKey {
 };
 
 // The streams of one shard: their ids, and per model their headers and floats (see StreamFloats) in flat
-// pages. A stream stays where it is, so keys and pointers to it hold as long as the table. Owned by its
+// blocks. A stream stays where it is, so keys and pointers to it hold as long as the table. Owned by its
 // shard's thread; not thread-safe.
 class StreamTable {
  public:
@@ -48,58 +48,57 @@ class StreamTable {
   void Remove(StreamKey key);
 
   // Whether the stream that the key was given for is there. What follows asks for the slot alone.
-  bool Holds(StreamKey key) const { return page(key).generations[key.slot % kPageStreams] == key.generation; }
+  bool Holds(StreamKey key) const { return models_[key.model].generations[key.slot] == key.generation; }
 
-  StreamHeader& header(StreamKey key) { return page(key).headers[key.slot % kPageStreams]; }
+  StreamHeader& header(StreamKey key) {
+    return models_[key.model].headers[key.slot / kBlockStreams][key.slot % kBlockStreams];
+  }
   std::span<float> floats(StreamKey key) {
     const std::size_t width = models_[key.model].stream_floats;
-    return {page(key).floats.get() + (key.slot % kPageStreams) * width, width};
+    return {models_[key.model].floats[key.slot / kBlockStreams].get() + key.slot % kBlockStreams * width,
+            width};
   }
 
-  // Brings what a step of the stream uses into the cache.
+  // Brings what Holds and header read on its way into the cache.
   void Prefetch(StreamKey key) const {
-    const Page& p = page(key);
-    const std::size_t width = models_[key.model].stream_floats;
-    __builtin_prefetch(&p.headers[key.slot % kPageStreams], 1);
-    const float* const floats = p.floats.get() + (key.slot % kPageStreams) * width;
-    for (std::size_t i = 0; i < models_[key.model].kept; i += 16) __builtin_prefetch(floats + i, 1);
+    const PerModel& owner = models_[key.model];
+    __builtin_prefetch(&owner.generations[key.slot]);
+    __builtin_prefetch(&owner.headers[key.slot / kBlockStreams][key.slot % kBlockStreams], 1);
   }
 
-  // Empty: the slot is free.
-  const std::string& id(StreamKey key) const { return page(key).ids[key.slot % kPageStreams]; }
+  // Empty: the slot is free. Holds until a stream is created or removed.
+  absl::string_view id(StreamKey key) const {
+    return models_[key.model].ids[key.slot / kIdStreams]->Get(key.slot % kIdStreams);
+  }
 
   std::size_t streams(std::uint32_t model) const { return models_[model].streams; }
-  std::uint32_t slots(std::uint32_t model) const { return models_[model].slots; }  // free ones included
+  std::uint32_t slots(std::uint32_t model) const {  // free ones included
+    return static_cast<std::uint32_t>(models_[model].generations.size());
+  }
   std::size_t state_bytes(std::uint32_t model) const {  // of its streams' headers and floats
     return streams(model) * (sizeof(StreamHeader) + models_[model].stream_floats * sizeof(float));
   }
 
  private:
-  static constexpr std::size_t kPageStreams = 256;
+  static constexpr std::size_t kBlockStreams = 16'384;
+  static constexpr std::size_t kIdStreams = IdPage::kIds;
   static constexpr std::uint16_t kLastGeneration = std::numeric_limits<std::uint16_t>::max();  // no stream's
-  struct Page {
-    std::array<StreamHeader, kPageStreams> headers;
-    std::array<std::string, kPageStreams> ids;
-    std::array<std::uint16_t, kPageStreams> generations{};
-    std::unique_ptr<float[]> floats;  // [kPageStreams, stream_floats]
-  };
   struct PerModel {
     std::size_t stream_floats = 0;
-    std::size_t kept = 0;  // of them that every step uses, the first
     std::size_t streams = 0;
-    std::uint32_t slots = 0;
-    std::vector<std::unique_ptr<Page>> pages;
-    std::vector<std::uint32_t> free;  // slots
+    std::vector<std::uint16_t> generations;                // by slot
+    std::vector<std::unique_ptr<StreamHeader[]>> headers;  // [kBlockStreams]
+    std::vector<LargeFloats> floats;                       // [kBlockStreams, stream_floats]
+    std::vector<std::unique_ptr<IdPage>> ids;              // of kIdStreams slots
+    std::vector<std::uint32_t> free;                       // slots
   };
-
-  Page& page(StreamKey key) const { return *models_[key.model].pages[key.slot / kPageStreams]; }
 
   // Ids stand in the pages only; the set of keys finds them there.
   struct IdHash {
     using is_transparent = void;
     const StreamTable* table;
     std::size_t operator()(absl::string_view id) const { return absl::HashOf(id); }
-    std::size_t operator()(StreamKey key) const { return absl::HashOf(absl::string_view(table->id(key))); }
+    std::size_t operator()(StreamKey key) const { return absl::HashOf(table->id(key)); }
   };
   struct IdEqual {
     using is_transparent = void;
