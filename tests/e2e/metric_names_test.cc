@@ -17,6 +17,7 @@ using testing::HasSubstr;
 using testing::Not;
 
 constexpr char kRules[] = TIDEGATE_SOURCE_DIR "/deploy/prometheus/rules/tidegate.yml";
+constexpr char kChecker[] = TIDEGATE_SOURCE_DIR "/tests/deploy/check_metric_names.py";
 constexpr char kReadme[] = TIDEGATE_SOURCE_DIR "/README.md";
 
 std::string ReadText(const std::filesystem::path& file) {
@@ -42,9 +43,8 @@ class MetricNamesTest : public testing::Test {
     std::ofstream(folder_.path() / "page") << page;
     std::ofstream(folder_.path() / "rules.yml") << rules;
     std::ofstream(folder_.path() / "README.md") << readme;
-    return RunProcess({"/usr/bin/env", "python3", TIDEGATE_SOURCE_DIR "/tests/deploy/check_metric_names.py",
-                       "--scrape", folder_.path() / "page", "--rules", folder_.path() / "rules.yml",
-                       "--readme", folder_.path() / "README.md"});
+    return RunProcess({"/usr/bin/env", "python3", kChecker, "--scrape", folder_.path() / "page", "--rules",
+                       folder_.path() / "rules.yml", "--readme", folder_.path() / "README.md"});
   }
 
   TemporaryFolder folder_;
