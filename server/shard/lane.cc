@@ -6,7 +6,8 @@
 namespace tidegate {
 namespace {
 
-constexpr std::size_t kAhead = 12;  // turns whose streams are on their way from memory meanwhile
+constexpr std::size_t kAhead = 16;       // turns whose streams are fetched together
+constexpr std::size_t kLineFloats = 16;  // of a cache line
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 double Seconds(Work::Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -35,15 +36,14 @@ void Lane::Enqueue(std::uint32_t slot, Work& work, std::uint32_t i) {
   }
   pending_[added] = {.work = &work, .i = i, .next = kNone};
 
-  if (slot >= queues_.size()) queues_.resize(slot + 1);
-  Queue& queue = queues_[slot];
-  if (queue.first == kNone) {
-    queue.first = added;
+  StreamQueue& waiting = queue(slot);
+  if (waiting.first == kNone) {
+    waiting.first = added;
     next_turns_.push_back(slot);
   } else {
-    pending_[queue.last].next = added;
+    pending_[waiting.last].next = added;
   }
-  queue.last = added;
+  waiting.last = added;
 }
 
 void Lane::Refuse(Work& work, std::size_t i, Outcome outcome, Reason reason, std::uint64_t reached) {
@@ -74,22 +74,20 @@ std::size_t Lane::StepBatch(std::vector<Work*>& done) {
   return steps_.size() + retries_.size();
 }
 
-// What the coming turns read on its way into the cache: first headers, as they say which row of a ring is
+// Brings what the next kAhead turns read into the cache: first headers, as they say which row of a ring is
 // next.
 void Lane::PrefetchTurns() const {
-  if (turn_ + 2 * kAhead < turns_.size()) {
-    table_.Prefetch(key(turns_[turn_ + 2 * kAhead]));
-    __builtin_prefetch(&queues_[turns_[turn_ + 2 * kAhead]], 1);
-  }
-  if (turn_ + kAhead >= turns_.size()) return;
+  const std::size_t end = std::min(turn_ + kAhead, turns_.size());
+  for (std::size_t t = turn_; t < end; ++t) table_.Touch(key(turns_[t]));
   const StreamLayout& layout = model_->layout();
-  const StreamKey next = key(turns_[turn_ + kAhead]);
-  const std::uint32_t steps = table_.header(next).steps;
-  const float* const floats = table_.floats(next).data();
-  for (std::size_t i = 0; i < layout.kept; i += 16) __builtin_prefetch(floats + i, 1);
-  for (std::size_t k = 0; k < layout.steps.size(); ++k) {
-    const std::size_t row = steps % layout.steps[k] * model_->spec().quantiles.size();
-    __builtin_prefetch(floats + layout.kept + layout.rings[k] + row, 1);
+  for (std::size_t t = turn_; t < end; ++t) {
+    const std::uint32_t steps = table_.header(key(turns_[t])).steps;
+    const float* const floats = table_.floats(key(turns_[t])).data();
+    for (std::size_t i = 0; i < layout.kept; i += kLineFloats) __builtin_prefetch(floats + i, 1);
+    for (std::size_t k = 0; k < layout.steps.size(); ++k) {
+      const std::size_t row = steps % layout.steps[k] * model_->spec().quantiles.size();
+      __builtin_prefetch(floats + layout.kept + layout.rings[k] + row, 1);
+    }
   }
 }
 
@@ -101,16 +99,16 @@ bool Lane::TakeTurn(std::uint32_t& slot) {
     std::swap(turns_, next_turns_);
   }
   if (turn_ == turns_.size()) return false;
+  if (turn_ % kAhead == 0) PrefetchTurns();
   slot = turns_[turn_++];
-  PrefetchTurns();
   return true;
 }
 
 // Answers the stream's first readings as long as they need no network, then puts the next one into the batch.
 void Lane::Plan(std::uint32_t slot, std::vector<Work*>& done) {
   StreamHeader& header = table_.header(key(slot));
-  while (queues_[slot].first != kNone) {
-    const Pending& first = pending_[queues_[slot].first];
+  while (queue(slot).first != kNone) {
+    const Pending& first = pending_[queue(slot).first];
     Work& work = *first.work;
     const Reading reading = work.reading(first.i);
     const Decision decision = Decide(model_->spec(), header, reading, work.latest_ns);
@@ -141,7 +139,7 @@ void Lane::AddStep(std::uint32_t r) {
   const std::size_t width = model_->spec().inputs();
   const std::span<float> inputs(inputs_.data() + states_.size() * width, width);
   BatchRows::Row& row = rows_[r];
-  const Pending& first = pending_[queues_[row.slot].first];
+  const Pending& first = pending_[queue(row.slot).first];
   const Reading reading = first.work->reading(first.i);
   row.bridging = row.bridges > 0;
   row.timestamp_ns = reading.timestamp_ns - row.bridges * model_->spec().interval_ns;
@@ -166,7 +164,7 @@ void Lane::RunSteps(std::vector<Work*>& done) {
 void Lane::FinishStep(std::uint32_t r, std::span<float> forecast, std::vector<Work*>& done) {
   BatchRows::Row& row = rows_[r];
   const std::uint32_t slot = row.slot;
-  const Pending& first = pending_[queues_[slot].first];
+  const Pending& first = pending_[queue(slot).first];
   const Reading reading = first.work->reading(first.i);
   StreamHeader& header = table_.header(key(slot));
   if (!IsSound(*model_, rows_.stream(r))) {
@@ -177,7 +175,7 @@ void Lane::FinishStep(std::uint32_t r, std::span<float> forecast, std::vector<Wo
     tidegate::Refuse(header, reading, poisoned);
     Refuse(*first.work, first.i, poisoned.outcome, poisoned.reason, header.sequence);
     Pop(slot, done);
-    if (queues_[slot].first != kNone) next_turns_.push_back(slot);
+    if (queue(slot).first != kNone) next_turns_.push_back(slot);
     return;
   }
   Finish(*model_, rows_.stream(r), row.timestamp_ns, forecast);
@@ -235,10 +233,9 @@ bool Lane::DropBridging(std::uint32_t slot) {
 }
 
 void Lane::Abandon(std::uint32_t slot, std::vector<Work*>& done) {
-  if (slot >= queues_.size()) return;  // nothing has ever waited
   DropBridging(slot);
-  while (queues_[slot].first != kNone) {
-    const Pending& first = pending_[queues_[slot].first];
+  while (queue(slot).first != kNone) {
+    const Pending& first = pending_[queue(slot).first];
     Refuse(*first.work, first.i, Outcome::kInvalid, Reason::kStreamDeleted);
     Pop(slot, done);
   }
@@ -257,7 +254,7 @@ void Lane::Reset(std::uint32_t slot) {
 // wait.
 void Lane::AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const float> forecast,
                        std::vector<Work*>& done) {
-  const Pending& first = pending_[queues_[slot].first];
+  const Pending& first = pending_[queue(slot).first];
   const StreamHeader& header = table_.header(key(slot));
   Work& work = *first.work;
   work.outcome[first.i] = static_cast<int>(outcome);
@@ -270,15 +267,15 @@ void Lane::AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const floa
   --work.left;
   Count(outcome);
   Pop(slot, done);
-  if (queues_[slot].first != kNone) next_turns_.push_back(slot);
+  if (queue(slot).first != kNone) next_turns_.push_back(slot);
 }
 
 void Lane::Pop(std::uint32_t slot, std::vector<Work*>& done) {
-  Queue& queue = queues_[slot];
-  const std::uint32_t popped = queue.first;
+  StreamQueue& waiting = queue(slot);
+  const std::uint32_t popped = waiting.first;
   Pending& first = pending_[popped];
   if (first.work->left == 0) done.push_back(first.work);
-  queue.first = first.next;
+  waiting.first = first.next;
   first.next = free_;
   free_ = popped;
 }

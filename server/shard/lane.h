@@ -32,11 +32,6 @@ class Lane {
   // Reading i of `work` waits for a turn of its stream. Requires that the stream is bound to this model.
   void Enqueue(std::uint32_t slot, Work& work, std::uint32_t i);
 
-  // Brings what Enqueue writes on its way into the cache.
-  void Prefetch(std::uint32_t slot) const {
-    if (slot < queues_.size()) __builtin_prefetch(&queues_[slot], 1);
-  }
-
   // The answer of a reading that takes no step: no forecast. reached: the last number that its stream has
   // taken.
   void Refuse(Work& work, std::size_t i, Outcome outcome, Reason reason, std::uint64_t reached = 0);
@@ -59,18 +54,13 @@ class Lane {
   const Model& model() const { return *model_; }
 
  private:
-  static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+  static constexpr std::uint32_t kNone = StreamQueue::kNone;
 
   struct Pending {  // a waiting reading
     Work* work;
     std::uint32_t i;
     std::uint32_t next;  // of the same stream, or kNone; of a free entry: the next free one
   };
-  struct Queue {  // what waits of one stream: indices into pending_
-    std::uint32_t first = kNone;
-    std::uint32_t last = kNone;
-  };
-
   void PrefetchTurns() const;
   bool TakeTurn(std::uint32_t& slot);
   void Plan(std::uint32_t slot, std::vector<Work*>& done);
@@ -84,6 +74,7 @@ class Lane {
                    std::vector<Work*>& done);
   void Pop(std::uint32_t slot, std::vector<Work*>& done);
   void Count(Outcome outcome) { metrics_.readings[static_cast<std::size_t>(outcome)].Add(1); }
+  StreamQueue& queue(std::uint32_t slot) { return table_.queue(key(slot)); }
   StreamKey key(std::uint32_t slot) const {  // of whatever stream has the slot
     return {.model = static_cast<std::uint16_t>(model_index_), .generation = 0, .slot = slot};
   }
@@ -96,7 +87,6 @@ class Lane {
 
   std::vector<Pending> pending_;
   std::uint32_t free_ = kNone;
-  std::vector<Queue> queues_;         // by slot
   std::vector<std::uint32_t> turns_;  // slots; each stream with waiting readings is here or in next_turns_
   std::size_t turn_ = 0;              // the next of turns_
   std::vector<std::uint32_t> next_turns_;  // follow when turns_ are through

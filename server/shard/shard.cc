@@ -9,7 +9,7 @@ namespace {
 // What one Run does at most: many small batches, or some large ones.
 constexpr std::size_t kRunBatches = 32;
 constexpr std::size_t kRunReadings = 1024;
-constexpr std::uint32_t kAhead = 16;  // readings whose streams are on their way from memory meanwhile
+constexpr std::uint32_t kAhead = 16;  // readings whose streams are fetched together
 
 }  // namespace
 
@@ -32,20 +32,21 @@ void Shard::Admit(Work& work) {
   const std::size_t first_handle = work.handles->size();
   for (const std::string* id : work.ids) work.handles->Add(*id, table_);
   for (std::uint32_t i = 0; i < work.size(); ++i) {
-    if (i + kAhead < work.size() && !work.handle.empty()) Prefetch(work, work.handle[i + kAhead]);
+    if (i % kAhead == 0 && !work.handle.empty()) Touch(work, i);
     AdmitReading(work, i,
                  work.handle.empty() ? static_cast<std::uint32_t>(first_handle) + i : work.handle[i]);
   }
   if (work.left == 0) empty_.push_back(&work);
 }
 
-// A batch follows soon, and most streams are in no cache when there are a million of them.
-void Shard::Prefetch(const Work& work, std::uint32_t handle) const {
-  if (handle >= work.handles->size()) return;
-  const StreamKey key = work.handles->key(handle);
-  if (key.model != work.model || key.slot >= table_.slots(key.model)) return;
-  table_.Prefetch(key);
-  lanes_[key.model].Prefetch(key.slot);
+// Fetches the next kAhead readings' streams together: when there are a million of them, most are in no cache.
+void Shard::Touch(const Work& work, std::uint32_t first) const {
+  const std::size_t end = std::min<std::size_t>(first + kAhead, work.size());
+  for (std::size_t i = first; i < end; ++i) {
+    if (work.handle[i] >= work.handles->size()) continue;
+    const StreamKey key = work.handles->key(work.handle[i]);
+    if (key.model == work.model && key.slot < table_.slots(key.model)) table_.Touch(key);
+  }
 }
 
 void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {

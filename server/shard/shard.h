@@ -53,7 +53,7 @@ class Shard {
  private:
   // Puts reading i into its stream's queue or refuses it.
   void AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle);
-  void Prefetch(const Work& work, std::uint32_t handle) const;
+  void Touch(const Work& work, std::uint32_t first) const;
   void CountStreams(std::uint32_t model);
   // The stream of a handle that had none when it was named, created if need be. False: reading i was refused.
   bool BindStream(Work& work, std::uint32_t i, std::uint32_t handle);

@@ -9,6 +9,8 @@ StreamTable::StreamTable(std::span<const std::shared_ptr<const Model>> models, s
   for (const auto& model : models) {
     PerModel& added = models_.emplace_back();
     added.stream_floats = StreamFloats(*model);
+    const std::size_t bytes = sizeof(Record) + added.stream_floats * sizeof(float);
+    added.row_bytes = (bytes + alignof(Record) - 1) / alignof(Record) * alignof(Record);
   }
 }
 
@@ -25,14 +27,13 @@ std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t
   if (!owner.free.empty()) {
     key.slot = owner.free.back();
     owner.free.pop_back();
-    key.generation = owner.generations[key.slot];
+    key.generation = record(key).generation;
   } else {
-    if (key.slot % kBlockStreams == 0) {
-      owner.headers.push_back(std::make_unique<StreamHeader[]>(kBlockStreams));
-      owner.floats.push_back(MakeLargeFloats(kBlockStreams * owner.stream_floats));
-    }
+    if (key.slot % kBlockStreams == 0)
+      owner.blocks.push_back(MakeLargeMemory(kBlockStreams * owner.row_bytes));
     if (key.slot % kIdStreams == 0) owner.ids.push_back(std::make_unique<IdPage>());
-    owner.generations.push_back(0);
+    ++owner.slots;
+    new (row(key)) Record();
   }
   ++owner.streams;
   owner.ids[key.slot / kIdStreams]->Set(key.slot % kIdStreams, id);
@@ -49,7 +50,7 @@ void StreamTable::Remove(StreamKey key) {
   owner.ids[key.slot / kIdStreams]->Set(key.slot % kIdStreams, {});
   --owner.streams;
   // A slot whose generations have run out stays empty: a further one would be taken for the first.
-  if (++owner.generations[key.slot] != kLastGeneration) owner.free.push_back(key.slot);
+  if (++record(key).generation != kLastGeneration) owner.free.push_back(key.slot);
 }
 
 }  // namespace tidegate

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <vector>
@@ -14,7 +15,7 @@
 #include "engine/model/model.h"
 #include "engine/stream/stream.h"
 #include "server/shard/id_page.h"
-#include "server/shard/large_floats.h"
+#include "server/shard/large_memory.h"
 
 namespace tidegate {
 
@@ -27,9 +28,16 @@ struct StreamKey {
   bool operator==(const StreamKey&) const = default;
 };
 
-// The streams of one shard: their ids, and per model their headers and floats (see StreamFloats) in flat
-// blocks. A stream stays where it is, so keys and pointers to it hold as long as the table. Owned by its
-// shard's thread; not thread-safe.
+// What waits of one stream, as its Lane numbers it; kNone: nothing.
+struct StreamQueue {
+  static constexpr std::uint32_t kNone = std::numeric_limits<std::uint32_t>::max();
+  std::uint32_t first = kNone;
+  std::uint32_t last = kNone;
+};
+
+// The streams of one shard: their ids, and per model their headers, queues and floats (see StreamFloats) as
+// rows of flat blocks. A stream stays where it is, so keys and pointers to it hold as long as the table.
+// Owned by its shard's thread; not thread-safe.
 class StreamTable {
  public:
   // max_streams: over all models.
@@ -48,23 +56,18 @@ class StreamTable {
   void Remove(StreamKey key);
 
   // Whether the stream that the key was given for is there. What follows asks for the slot alone.
-  bool Holds(StreamKey key) const { return models_[key.model].generations[key.slot] == key.generation; }
+  bool Holds(StreamKey key) const { return record(key).generation == key.generation; }
 
-  StreamHeader& header(StreamKey key) {
-    return models_[key.model].headers[key.slot / kBlockStreams][key.slot % kBlockStreams];
-  }
+  StreamHeader& header(StreamKey key) { return record(key).header; }
+  StreamQueue& queue(StreamKey key) { return record(key).queue; }
   std::span<float> floats(StreamKey key) {
-    const std::size_t width = models_[key.model].stream_floats;
-    return {models_[key.model].floats[key.slot / kBlockStreams].get() + key.slot % kBlockStreams * width,
-            width};
+    return {reinterpret_cast<float*>(row(key) + sizeof(Record)), models_[key.model].stream_floats};
   }
 
-  // Brings what Holds and header read on its way into the cache.
-  void Prefetch(StreamKey key) const {
-    const PerModel& owner = models_[key.model];
-    __builtin_prefetch(&owner.generations[key.slot]);
-    __builtin_prefetch(&owner.headers[key.slot / kBlockStreams][key.slot % kBlockStreams], 1);
-  }
+  // Brings all but the floats into the cache. A load, not a prefetch: that is dropped where the address has
+  // to be looked up in the page table, as that of most of a million streams. Called for several streams one
+  // after the other, their loads overlap.
+  void Touch(StreamKey key) const { static_cast<void>(*static_cast<const volatile std::byte*>(row(key))); }
 
   // Empty: the slot is free. Holds until a stream is created or removed.
   absl::string_view id(StreamKey key) const {
@@ -73,7 +76,7 @@ class StreamTable {
 
   std::size_t streams(std::uint32_t model) const { return models_[model].streams; }
   std::uint32_t slots(std::uint32_t model) const {  // free ones included
-    return static_cast<std::uint32_t>(models_[model].generations.size());
+    return models_[model].slots;
   }
   std::size_t state_bytes(std::uint32_t model) const {  // of its streams' headers and floats
     return streams(model) * (sizeof(StreamHeader) + models_[model].stream_floats * sizeof(float));
@@ -83,15 +86,27 @@ class StreamTable {
   static constexpr std::size_t kBlockStreams = 16'384;
   static constexpr std::size_t kIdStreams = IdPage::kIds;
   static constexpr std::uint16_t kLastGeneration = std::numeric_limits<std::uint16_t>::max();  // no stream's
+  // What a stream's row begins with; its floats follow, so that all lies in one page of memory.
+  struct Record {
+    StreamHeader header;
+    StreamQueue queue;
+    std::uint16_t generation = 0;
+  };
   struct PerModel {
     std::size_t stream_floats = 0;
+    std::size_t row_bytes = 0;
     std::size_t streams = 0;
-    std::vector<std::uint16_t> generations;                // by slot
-    std::vector<std::unique_ptr<StreamHeader[]>> headers;  // [kBlockStreams]
-    std::vector<LargeFloats> floats;                       // [kBlockStreams, stream_floats]
-    std::vector<std::unique_ptr<IdPage>> ids;              // of kIdStreams slots
-    std::vector<std::uint32_t> free;                       // slots
+    std::uint32_t slots = 0;
+    std::vector<LargeMemory> blocks;           // of kBlockStreams rows
+    std::vector<std::unique_ptr<IdPage>> ids;  // of kIdStreams slots
+    std::vector<std::uint32_t> free;           // slots
   };
+
+  std::byte* row(StreamKey key) const {
+    const PerModel& owner = models_[key.model];
+    return owner.blocks[key.slot / kBlockStreams].get() + key.slot % kBlockStreams * owner.row_bytes;
+  }
+  Record& record(StreamKey key) const { return *std::launder(reinterpret_cast<Record*>(row(key))); }
 
   // Ids stand in the pages only; the set of keys finds them there.
   struct IdHash {
