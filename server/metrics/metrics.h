@@ -93,19 +93,21 @@ enum class Method {
   kDeleteStream,
   kForkStream,
   kExportStream,
-  kImportStream
+  kImportStream,
+  kListModels,
+  kGetModel
 };
-inline constexpr std::array<const char*, 11> kMethodNames = {
-    "Push",        "Stream",       "Forecast",   "GetCursor",    "GetStream",   "ListStreams",
-    "ResetStream", "DeleteStream", "ForkStream", "ExportStream", "ImportStream"};
+inline constexpr std::array<const char*, 13> kMethodNames = {
+    "Push",         "Stream",     "Forecast",     "GetCursor",    "GetStream",  "ListStreams", "ResetStream",
+    "DeleteStream", "ForkStream", "ExportStream", "ImportStream", "ListModels", "GetModel"};
 
 // What a bearer token may allow, and what each method needs, in the order of kMethodNames: push to push
 // readings, read to ask about streams, admin for the rest.
 enum class Scope { kPush, kRead, kAdmin };
 inline constexpr std::array kScopeNames = {"push", "read", "admin"};
-inline constexpr std::array kMethodScopes = {Scope::kPush,  Scope::kPush, Scope::kRead,  Scope::kRead,
-                                             Scope::kRead,  Scope::kRead, Scope::kAdmin, Scope::kAdmin,
-                                             Scope::kAdmin, Scope::kRead, Scope::kAdmin};
+inline constexpr std::array kMethodScopes = {
+    Scope::kPush,  Scope::kPush,  Scope::kRead, Scope::kRead,  Scope::kRead, Scope::kRead, Scope::kAdmin,
+    Scope::kAdmin, Scope::kAdmin, Scope::kRead, Scope::kAdmin, Scope::kRead, Scope::kRead};
 static_assert(kMethodScopes.size() == kMethodNames.size(), "each method has a scope");
 
 inline constexpr std::size_t kStatusCodes = 17;  // of gRPC, 0-16

@@ -40,7 +40,8 @@ ServingLoop::ServingLoop(const Options& options, const Repository& repository, S
       shard_(Models(repository), options.max_streams, metrics),
       admission_(repository, shard_, options.max_future),
       authentication_(options.authentication),
-      streams_(repository, shard_) {
+      streams_(repository, shard_),
+      models_(repository, shard_) {
   builder.RegisterService(&forecaster_);
   builder.RegisterService(&health_);
   queue_ = builder.AddCompletionQueue();
@@ -94,6 +95,10 @@ void ServingLoop::ServeQuestions() {
       *this, {Method::kExportStream, &Service::RequestExportStream, &StreamService::ExportStream});
   new UnaryCall<v1::ImportStreamRequest, StreamInfo>(
       *this, {Method::kImportStream, &Service::RequestImportStream, &StreamService::ImportStream});
+  new UnaryCall<v1::ListModelsRequest, v1::ListModelsResponse, ModelService>(
+      *this, {Method::kListModels, &Service::RequestListModels, &ModelService::ListModels});
+  new UnaryCall<v1::GetModelRequest, v1::ModelInfo, ModelService>(
+      *this, {Method::kGetModel, &Service::RequestGetModel, &ModelService::GetModel});
 }
 
 void ServingLoop::Run() {

@@ -22,6 +22,7 @@
 #include "server/rpc/admission.h"
 #include "server/rpc/authentication.h"
 #include "server/rpc/call.h"
+#include "server/rpc/model_service.h"
 #include "server/rpc/stream_service.h"
 #include "server/shard/shard.h"
 #include "tidegate/v1/forecaster.grpc.pb.h"
@@ -68,7 +69,8 @@ class ServingLoop {
       v1::Forecaster::WithAsyncMethod_GetStream<v1::Forecaster::WithAsyncMethod_ListStreams<
           v1::Forecaster::WithAsyncMethod_ResetStream<v1::Forecaster::WithAsyncMethod_DeleteStream<
               v1::Forecaster::WithAsyncMethod_ForkStream<v1::Forecaster::WithAsyncMethod_ExportStream<
-                  v1::Forecaster::WithAsyncMethod_ImportStream<v1::Forecaster::Service>>>>>>>>>;
+                  v1::Forecaster::WithAsyncMethod_ImportStream<v1::Forecaster::WithAsyncMethod_ListModels<
+                      v1::Forecaster::WithAsyncMethod_GetModel<v1::Forecaster::Service>>>>>>>>>>>;
   using ForecasterService =
       v1::Forecaster::WithRawMethod_Push<v1::Forecaster::WithRawMethod_Stream<QuestionService>>;
   ForecasterService& forecaster() { return forecaster_; }
@@ -78,6 +80,7 @@ class ServingLoop {
   grpc::ServerCompletionQueue& queue() { return *queue_; }
   Admission& admission() { return admission_; }
   StreamService& streams() { return streams_; }
+  ModelService& models() { return models_; }
   // May the call of `context`, which begins now, go on? Health asks nobody.
   absl::Status Authenticate(Method method, const grpc::ServerContext& context) {
     if (authentication_ == nullptr) return absl::OkStatus();
@@ -97,7 +100,7 @@ class ServingLoop {
   enum class Gathered { kDry, kMore, kEnded };
 
   void Run();
-  void ServeQuestions();  // those of StreamService
+  void ServeQuestions();  // those of StreamService and ModelService
   void Handle(void* tag, bool ok);
   Gathered Gather();
   void AnswerSome();
@@ -111,6 +114,7 @@ class ServingLoop {
   Admission admission_;
   Authentication* const authentication_;
   StreamService streams_;
+  ModelService models_;
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;
   std::atomic<bool> serving_{true};  // for Health

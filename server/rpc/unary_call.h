@@ -3,6 +3,8 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
 
+#include <type_traits>
+
 #include "absl/status/status.h"
 #include "server/rpc/call.h"
 #include "server/rpc/serving_loop.h"
@@ -11,8 +13,8 @@
 
 namespace tidegate {
 
-// A call with one request and one answer that StreamService gives at once.
-template <typename Request, typename Response>
+// A call with one request and one answer that StreamService or ModelService gives at once.
+template <typename Request, typename Response, typename Answerer = StreamService>
 class UnaryCall final : public Call {
  public:
   using Service = ServingLoop::ForecasterService;
@@ -21,7 +23,7 @@ class UnaryCall final : public Call {
     Method method;
     void (Service::*request)(grpc::ServerContext*, Request*, grpc::ServerAsyncResponseWriter<Response>*,
                              grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
-    absl::Status (StreamService::*answer)(const Request&, Response&);
+    absl::Status (Answerer::*answer)(const Request&, Response&);
   };
 
   // Waits for a client.
@@ -37,7 +39,7 @@ class UnaryCall final : public Call {
       const auto received = Work::Clock::now();
       Response response;
       absl::Status status = loop_.Authenticate(form_.method, context_);
-      if (status.ok()) status = (loop_.streams().*form_.answer)(request_, response);
+      if (status.ok()) status = (answerer().*form_.answer)(request_, response);
       if (status.ok()) {
         loop_.CountAnswer(form_.method, received);
         writer_.Finish(response, grpc::Status::OK, &finish_);
@@ -52,6 +54,14 @@ class UnaryCall final : public Call {
   }
 
  private:
+  Answerer& answerer() {
+    if constexpr (std::is_same_v<Answerer, ModelService>) {
+      return loop_.models();
+    } else {
+      return loop_.streams();
+    }
+  }
+
   ServingLoop& loop_;
   Form form_;
   grpc::ServerContext context_;
