@@ -23,6 +23,7 @@ void QuantileHead::Apply(const float* const* hidden, float* quantiles, std::size
 }
 
 void QuantileHead::Uncross(float* values, std::size_t rows, std::size_t quantiles) {
+  if (quantiles == 1) return;
   constexpr std::size_t kBuffer = 512;  // floats; a row has at most 99
   float distance[kBuffer];
   const std::size_t middle = quantiles / 2;

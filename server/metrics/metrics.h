@@ -54,12 +54,13 @@ inline constexpr MetricDeclaration kCovered{
     Counter};
 inline constexpr MetricDeclaration kAbsoluteError{
     "tidegate_forecast_absolute_error_total",
-    "Sum of |reading - median| over the scored forecasts, in the target's unit, by model and step.", Counter};
-inline constexpr MetricDeclaration kNaiveError{"tidegate_naive_absolute_error_total",
-                                               "Sum of |reading - reading before| over the same readings, in "
-                                               "the target's unit, by model and step. The absolute "
-                                               "error by this is MASE.",
-                                               Counter};
+    "Sum of the median's absolute error over the scored forecasts, in the target's unit, by model and step.",
+    Counter};
+inline constexpr MetricDeclaration kNaiveError{
+    "tidegate_naive_absolute_error_total",
+    "Sum of the absolute error of the reading before as the forecast of the same readings, in the target's "
+    "unit, by model and step. The median's by this is MASE.",
+    Counter};
 inline constexpr MetricDeclaration kPinball{
     "tidegate_forecast_pinball_loss_total",
     "Sum of the pinball loss, mean over the quantiles, in the target's unit, by model and step.", Counter};

@@ -20,7 +20,7 @@ namespace tidegate {
 class RpcServer {
  public:
   struct Options {
-    std::string listen = "127.0.0.1:0";                    // HOST:PORT; port 0: a free one
+    std::string listen = "127.0.0.1:0";                              // HOST:PORT; port 0: a free one
     std::shared_ptr<grpc::ServerCredentials> credentials = nullptr;  // null: no TLS
     bool reflection = false;  // gRPC server reflection (v1alpha), on polling threads of its own
     ServingLoop::Options serving;

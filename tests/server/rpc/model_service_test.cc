@@ -50,11 +50,11 @@ TEST_F(ModelServiceTest, TheDefaultModelAsItsSpecSays) {
 TEST_F(ModelServiceTest, AModelThatIsNotServedIsNotFound) {
   grpc::ClientContext context;
   v1::GetModelRequest request;
-  request.set_model("other");
+  request.set_model("missing");
   v1::ModelInfo model;
   const grpc::Status status = stub_->GetModel(&context, request, &model);
   EXPECT_EQ(status.error_code(), grpc::StatusCode::NOT_FOUND);
-  EXPECT_THAT(status.error_message(), testing::HasSubstr("other"));
+  EXPECT_THAT(status.error_message(), testing::HasSubstr("missing"));
 }
 
 }  // namespace
