@@ -24,6 +24,7 @@ enum class Fault : std::uint8_t {
   kWeightsDiffer,       // a state made by other weights
   kTooManyStreamIds,    // named on one call
   kStreamsFull,         // no room for another stream
+  kSubscriptionsFull,   // no room for another subscription
   kTokenMissing,        // authentication
   kTokenUnknown,
   kScopeMissing,  // of the token

@@ -103,6 +103,16 @@ void AddRequestMetrics(std::vector<MetricFamily>& families, const std::deque<Sha
   families.insert(families.end(), {std::move(durations), std::move(wait), std::move(requests)});
 }
 
+void AddSubscriptionMetrics(std::vector<MetricFamily>& families, const std::deque<ShardMetrics>& shards) {
+  const auto add = [&](const MetricDeclaration& declaration, auto field) {
+    families.push_back(Single(
+        declaration, SumOf(shards, [&](const auto& shard) { return (shard.subscriptions.*field).value(); })));
+  };
+  add(metric::kSubscriptions, &SubscriptionMetrics::open);
+  add(metric::kSubscriptionEvents, &SubscriptionMetrics::events);
+  add(metric::kSubscriptionEventsLost, &SubscriptionMetrics::lost);
+}
+
 // Families of one model's scores, filled model by model.
 class ScoreFamilies {
  public:
@@ -229,6 +239,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   {
     const std::lock_guard lock(mutex_);
     AddRequestMetrics(families, shards_);
+    AddSubscriptionMetrics(families, shards_);
     AddModelMetrics(families, models_, shards_);
   }
   families.push_back(Single(

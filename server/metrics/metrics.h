@@ -44,6 +44,13 @@ inline constexpr MetricDeclaration kRequests{
 inline constexpr MetricDeclaration kStreams{"tidegate_streams", "Streams the server keeps, by model.", Gauge};
 inline constexpr MetricDeclaration kStateBytes{
     "tidegate_state_bytes", "Memory that the states of the streams take, by model.", Gauge};
+inline constexpr MetricDeclaration kSubscriptions{
+    "tidegate_subscriptions", "Calls of Subscribe whose clients are being sent events.", Gauge};
+inline constexpr MetricDeclaration kSubscriptionEvents{
+    "tidegate_subscription_events_total", "Events handed to gRPC, each subscription's counted.", Counter};
+inline constexpr MetricDeclaration kSubscriptionEventsLost{
+    "tidegate_subscription_events_lost_total",
+    "Events dropped because their subscriber did not read fast enough.", Counter};
 inline constexpr MetricDeclaration kScored{
     "tidegate_scored_forecasts_total",
     "Forecasts whose reading came, by model and step of the horizon. Only the steps that the model scores.",
@@ -96,11 +103,12 @@ enum class Method {
   kExportStream,
   kImportStream,
   kListModels,
-  kGetModel
+  kGetModel,
+  kSubscribe
 };
-inline constexpr std::array<const char*, 13> kMethodNames = {
+inline constexpr std::array<const char*, 14> kMethodNames = {
     "Push",         "Stream",     "Forecast",     "GetCursor",    "GetStream",  "ListStreams", "ResetStream",
-    "DeleteStream", "ForkStream", "ExportStream", "ImportStream", "ListModels", "GetModel"};
+    "DeleteStream", "ForkStream", "ExportStream", "ImportStream", "ListModels", "GetModel",    "Subscribe"};
 
 // What a bearer token may allow, and what each method needs, in the order of kMethodNames: push to push
 // readings, read to ask about streams, admin for the rest.
@@ -108,7 +116,7 @@ enum class Scope { kPush, kRead, kAdmin };
 inline constexpr std::array kScopeNames = {"push", "read", "admin"};
 inline constexpr std::array kMethodScopes = {
     Scope::kPush,  Scope::kPush,  Scope::kRead, Scope::kRead,  Scope::kRead, Scope::kRead, Scope::kAdmin,
-    Scope::kAdmin, Scope::kAdmin, Scope::kRead, Scope::kAdmin, Scope::kRead, Scope::kRead};
+    Scope::kAdmin, Scope::kAdmin, Scope::kRead, Scope::kAdmin, Scope::kRead, Scope::kRead, Scope::kRead};
 static_assert(kMethodScopes.size() == kMethodNames.size(), "each method has a scope");
 
 inline constexpr std::size_t kStatusCodes = 17;  // of gRPC, 0-16
@@ -131,6 +139,13 @@ struct ModelMetrics {
   std::deque<ScoreMetrics> scores;  // by scored step
 };
 
+// What one shard counts about its subscriptions.
+struct SubscriptionMetrics {
+  Gauge open;
+  Counter events;
+  Counter lost;
+};
+
 // What one shard counts. Written by the shard's thread only.
 struct ShardMetrics {
   explicit ShardMetrics(std::size_t model_count = 0);
@@ -142,6 +157,7 @@ struct ShardMetrics {
   std::deque<Histogram> request_durations;  // by method
   Histogram queue_wait;
   std::array<std::array<Counter, kStatusCodes>, kMethodNames.size()> requests;
+  SubscriptionMetrics subscriptions;
   std::deque<ModelMetrics> models;  // in the order of Metrics::AddModel
 };
 

@@ -20,6 +20,13 @@ inline constexpr std::size_t kCallReadings = 8192;
 inline constexpr std::size_t kCallRequests = 64;
 inline constexpr std::size_t kCallAnswerBytes = 8 << 20;
 
+// Of calls of Subscribe. What waits for a subscriber that does not read is bounded by its bytes; the oldest
+// is dropped.
+inline constexpr std::size_t kSubscriptions = 256;
+inline constexpr std::size_t kSubscriptionIds = 4096;
+inline constexpr std::size_t kSubscriptionBytes = 2 << 20;     // that wait
+inline constexpr std::size_t kEventsMessageBytes = 256 << 10;  // a message is full
+
 // Readings that wait for the network, of all calls. Above it calls of Push are refused, and a call of Stream
 // has one request at a time.
 inline constexpr std::size_t kWaitingReadings = 1 << 18;

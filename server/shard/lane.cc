@@ -59,7 +59,7 @@ void Lane::Refuse(Work& work, std::size_t i, Outcome outcome, Reason reason, std
   Count(outcome);
 }
 
-std::size_t Lane::StepBatch(std::vector<Work*>& done) {
+std::size_t Lane::StepBatch(std::vector<Work*>& done, AppliedObserver* observer) {
   batch_start_ = Work::Clock::now();
   steps_.clear();
   retries_.clear();
@@ -67,7 +67,10 @@ std::size_t Lane::StepBatch(std::vector<Work*>& done) {
   for (const std::uint32_t row : steps_) AddStep(row);
   std::uint32_t slot = 0;
   while (steps_.size() < kBatch && retries_.size() < kBatch && TakeTurn(slot)) Plan(slot, done);
-  if (!steps_.empty()) RunSteps(done);
+  if (!steps_.empty()) {
+    RunSteps(done);
+    if (observer != nullptr) Show(*observer);
+  }
   if (!retries_.empty()) RunRetries(done);
   next_turns_.insert(next_turns_.end(), deferred_.begin(), deferred_.end());
   deferred_.clear();
@@ -171,6 +174,7 @@ void Lane::FinishStep(std::uint32_t r, std::span<float> forecast, std::vector<Wo
     const Decision poisoned = {.outcome = Outcome::kInvalid,
                                .reason = Reason::kPoisonedState,
                                .refuse_number = reading.sequence != 0};
+    row.decision = poisoned;
     rows_.Free(r);
     tidegate::Refuse(header, reading, poisoned);
     Refuse(*first.work, first.i, poisoned.outcome, poisoned.reason, header.sequence);
@@ -187,6 +191,21 @@ void Lane::FinishStep(std::uint32_t r, std::span<float> forecast, std::vector<Wo
   tidegate::Commit(model_->spec(), row.header, reading, row.decision, row.imputed);
   rows_.Commit(r, header, table_.floats(key(slot)));
   AnswerFirst(slot, Outcome::kApplied, forecast, done);
+}
+
+// The readings that RunSteps has just applied: their rows are free, but nothing has taken them yet.
+void Lane::Show(AppliedObserver& observer) {
+  const std::size_t width = model_->spec().outputs();
+  applied_.clear();
+  for (std::size_t b = 0; b < steps_.size(); ++b) {
+    const BatchRows::Row& row = rows_[steps_[b]];
+    if (row.bridging || row.decision.outcome != Outcome::kApplied) continue;
+    const StreamKey stream = key(row.slot);
+    applied_.push_back({.id = &table_.id(stream),
+                        .header = &table_.header(stream),
+                        .forecast = {outputs_.data() + b * width, width}});
+  }
+  if (!applied_.empty()) observer.Applied(*model_, applied_);
 }
 
 // The state is still that of the last reading, so decoding it again gives the forecast of the last answer.

@@ -10,6 +10,7 @@
 #include "engine/model/model.h"
 #include "engine/stream/stream.h"
 #include "server/metrics/metrics.h"
+#include "server/shard/applied_observer.h"
 #include "server/shard/batch_rows.h"
 #include "server/shard/stream_table.h"
 #include "server/shard/work.h"
@@ -38,9 +39,10 @@ class Lane {
 
   bool idle() const { return next_turns_.empty() && turn_ == turns_.size() && bridging_.empty(); }
 
-  // Takes one batch through the network; work without unanswered readings goes to `done`. Returns how many
-  // streams were in the batch: 0 if none needed the network.
-  std::size_t StepBatch(std::vector<Work*>& done);
+  // Takes one batch through the network; work without unanswered readings goes to `done`, and `observer` sees
+  // the readings that were applied (null: nobody does). Returns how many streams were in the batch: 0 if none
+  // needed the network.
+  std::size_t StepBatch(std::vector<Work*>& done, AppliedObserver* observer);
 
   // The forecast [horizon, Q] of a stream that has taken a step, from its present state.
   void Forecast(std::uint32_t slot, std::span<float> forecast);
@@ -67,6 +69,7 @@ class Lane {
   void AddStep(std::uint32_t row);
   void RunSteps(std::vector<Work*>& done);
   void FinishStep(std::uint32_t row, std::span<float> forecast, std::vector<Work*>& done);
+  void Show(AppliedObserver& observer);
   bool DropBridging(std::uint32_t slot);
   void CountScores();
   void RunRetries(std::vector<Work*>& done);
@@ -100,8 +103,9 @@ class Lane {
   std::vector<std::uint32_t> retries_;   // slots whose last forecast is asked for again
   std::vector<float> inputs_;            // [kBatch, inputs]
   std::vector<float*> states_;
-  std::vector<float> outputs_;       // [kBatch, horizon, Q]
-  std::vector<ScoreTotals> scores_;  // of this batch, by scored step
+  std::vector<float> outputs_;           // [kBatch, horizon, Q]
+  std::vector<ScoreTotals> scores_;      // of this batch, by scored step
+  std::vector<AppliedReading> applied_;  // by this batch; filled for an observer only
   Model::Workspace workspace_;
 };
 

@@ -91,7 +91,7 @@ void Shard::Run(std::vector<Work*>& done) {
   std::size_t readings = 0;
   for (std::size_t batches = 0; batches < kRunBatches && readings < kRunReadings && !idle(); ++batches) {
     for (Lane& lane : lanes_) {
-      if (!lane.idle()) readings += lane.StepBatch(done);
+      if (!lane.idle()) readings += lane.StepBatch(done, observer_);
     }
   }
 }

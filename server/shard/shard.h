@@ -9,6 +9,7 @@
 
 #include "engine/model/model.h"
 #include "server/metrics/metrics.h"
+#include "server/shard/applied_observer.h"
 #include "server/shard/lane.h"
 #include "server/shard/stream_table.h"
 #include "server/shard/work.h"
@@ -30,6 +31,10 @@ class Shard {
   // Steps some batches, a few milliseconds' worth, so that the caller can look for new requests in between.
   // Appends the requests that are answered to `done`.
   void Run(std::vector<Work*>& done);
+
+  // From now on `observer` sees every reading that is applied, batch by batch, within Run; null: nobody does,
+  // which costs a branch per batch.
+  void Observe(AppliedObserver* observer) { observer_ = observer; }
 
   // What follows sees and changes streams as they are between two batches: readings that wait have not been
   // taken yet.
@@ -62,6 +67,7 @@ class Shard {
   ShardMetrics& metrics_;
   std::deque<Lane> lanes_;    // by model
   std::vector<Work*> empty_;  // requests that were answered when they were admitted
+  AppliedObserver* observer_ = nullptr;
 };
 
 }  // namespace tidegate

@@ -37,7 +37,8 @@ TEST(MetricsTest, EveryLabelSetExistsBeforeAnythingHappens) {
        "tidegate_step_duration_seconds_bucket{model=\"hall\",le=\"1e-06\"} 0\n",
        "tidegate_batch_size_readings_bucket{model=\"hall\",le=\"256\"} 0\n",
        "tidegate_queue_wait_seconds_bucket{le=\"+Inf\"} 0\n", "tidegate_streams{model=\"hall\"} 0\n",
-       "tidegate_state_bytes{model=\"hall\"} 0\n",
+       "tidegate_state_bytes{model=\"hall\"} 0\n", "tidegate_subscriptions 0\n",
+       "tidegate_subscription_events_total 0\n", "tidegate_subscription_events_lost_total 0\n",
        "tidegate_build_info{version=\"1.2.3\",instruction_set=\"portable\",onednn=\"2.6.3\"} 1\n",
        R"(tidegate_model_info{model="hall",version="7",cell="gru",units="64",horizon="24",sha256="01"} 1)"}) {
     EXPECT_THAT(page, HasSubstr(line));
