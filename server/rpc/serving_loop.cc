@@ -10,6 +10,7 @@
 #include "server/rpc/health_call.h"
 #include "server/rpc/push_call.h"
 #include "server/rpc/stream_call.h"
+#include "server/rpc/subscribe_call.h"
 #include "server/rpc/unary_call.h"
 
 namespace tidegate {
@@ -41,7 +42,8 @@ ServingLoop::ServingLoop(const Options& options, const Repository& repository, S
       admission_(repository, shard_, options.max_future),
       authentication_(options.authentication),
       streams_(repository, shard_),
-      models_(repository, shard_) {
+      models_(repository, shard_),
+      subscriptions_(repository, shard_, metrics.subscriptions) {
   builder.RegisterService(&forecaster_);
   builder.RegisterService(&health_);
   queue_ = builder.AddCompletionQueue();
@@ -104,6 +106,7 @@ void ServingLoop::ServeQuestions() {
 void ServingLoop::Run() {
   new PushCall(*this);
   new StreamCall(*this);
+  new SubscribeCall(*this);
   ServeQuestions();
   new HealthCheckCall(*this);
   new HealthWatchCall(*this);
@@ -158,7 +161,8 @@ void ServingLoop::Handle(void* tag, bool ok) {
   }
 }
 
-// Steps some batches and sends the answers that are complete, each call's together.
+// Steps some batches and sends the answers that are complete, each call's together, then what subscribers
+// get.
 void ServingLoop::AnswerSome() {
   if (admission_.idle()) return;
   answered_.clear();
@@ -168,6 +172,7 @@ void ServingLoop::AnswerSome() {
   std::sort(answered_.begin(), answered_.end());
   answered_.erase(std::unique(answered_.begin(), answered_.end()), answered_.end());
   for (Call* call : answered_) call->Answer();
+  for (Call* call : subscriptions_.TakeReady()) call->Answer();
 }
 
 void ServingLoop::CountAnswer(Method method, Work::Clock::time_point received) {

@@ -24,6 +24,7 @@
 #include "server/rpc/call.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/stream_service.h"
+#include "server/rpc/subscriptions.h"
 #include "server/shard/shard.h"
 #include "tidegate/v1/forecaster.grpc.pb.h"
 
@@ -71,8 +72,8 @@ class ServingLoop {
               v1::Forecaster::WithAsyncMethod_ForkStream<v1::Forecaster::WithAsyncMethod_ExportStream<
                   v1::Forecaster::WithAsyncMethod_ImportStream<v1::Forecaster::WithAsyncMethod_ListModels<
                       v1::Forecaster::WithAsyncMethod_GetModel<v1::Forecaster::Service>>>>>>>>>>>;
-  using ForecasterService =
-      v1::Forecaster::WithRawMethod_Push<v1::Forecaster::WithRawMethod_Stream<QuestionService>>;
+  using ForecasterService = v1::Forecaster::WithAsyncMethod_Subscribe<
+      v1::Forecaster::WithRawMethod_Push<v1::Forecaster::WithRawMethod_Stream<QuestionService>>>;
   ForecasterService& forecaster() { return forecaster_; }
   using HealthService = grpc::health::v1::Health::WithAsyncMethod_Check<
       grpc::health::v1::Health::WithAsyncMethod_Watch<grpc::health::v1::Health::Service>>;
@@ -81,6 +82,7 @@ class ServingLoop {
   Admission& admission() { return admission_; }
   StreamService& streams() { return streams_; }
   ModelService& models() { return models_; }
+  Subscriptions& subscriptions() { return subscriptions_; }
   // May the call of `context`, which begins now, go on? Health asks nobody.
   absl::Status Authenticate(Method method, const grpc::ServerContext& context) {
     if (authentication_ == nullptr) return absl::OkStatus();
@@ -115,6 +117,7 @@ class ServingLoop {
   Authentication* const authentication_;
   StreamService streams_;
   ModelService models_;
+  Subscriptions subscriptions_;
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;
   std::atomic<bool> serving_{true};  // for Health

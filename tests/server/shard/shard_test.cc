@@ -389,5 +389,40 @@ TEST_F(ShardTest, RunReturnsNowAndThenWhileMuchWaits) {
   EXPECT_EQ(done_.size(), 2u);
 }
 
+// Keeps what it is shown, by stream.
+class Watcher final : public AppliedObserver {
+ public:
+  void Applied(const Model& model, std::span<const AppliedReading> readings) override {
+    EXPECT_FALSE(readings.empty());
+    for (const AppliedReading& reading : readings) {
+      EXPECT_EQ(reading.forecast.size(), model.spec().outputs());
+      seen[*reading.id].push_back({Outcome::kApplied, Reason::kNone, Bits(reading.forecast),
+                                   Bits(reading.header->anomaly_score), reading.header->steps,
+                                   reading.header->quality, reading.header->sequence});
+    }
+  }
+  std::map<std::string, std::vector<Answer>> seen;
+};
+
+TEST_F(ShardTest, AnObserverSeesTheAnswersOfAppliedReadingsAndNoOthers) {
+  Watcher watcher;
+  shard_.Observe(&watcher);
+  std::mt19937 random(11);
+  std::map<std::string, std::vector<Answer>> applied;
+  for (const std::uint32_t model : {0u, 1u}) {
+    for (int s = 0; s < 20; ++s) {
+      const std::string id = absl::StrCat(model, "-", s);
+      const Request& request = Push(Life(id, 100, true, random), model);
+      for (std::size_t i = 0; i < request.sent().size(); ++i) {
+        if (request.answer(i).outcome == Outcome::kApplied) applied[id].push_back(request.answer(i));
+      }
+    }
+  }
+  EXPECT_EQ(watcher.seen, applied);
+  shard_.Observe(nullptr);
+  Push({{"unseen", kSecond, {20, 50}}});
+  EXPECT_EQ(watcher.seen.count("unseen"), 0u);
+}
+
 }  // namespace
 }  // namespace tidegate

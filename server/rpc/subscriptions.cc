@@ -1,0 +1,206 @@
+#include "server/rpc/subscriptions.h"
+
+#include <algorithm>
+#include <span>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "server/fault/fault.h"
+#include "server/rpc/limits.h"
+#include "server/rpc/request_check.h"
+
+namespace tidegate {
+namespace {
+
+// About what a message takes beside its events, and an event beside its id and forecast.
+constexpr std::size_t kMessageOverhead = 512;
+constexpr std::size_t kEventOverhead = sizeof(std::string) + 3 * 8 + 4;
+
+// Messages, from the last one, among which one of the batch's model is looked for.
+constexpr std::size_t kLookBack = 8;
+
+}  // namespace
+
+Subscription::Subscription(const v1::SubscribeRequest& request, Call* call, SubscriptionMetrics& metrics)
+    : request_(request), call_(call), metrics_(metrics) {}
+
+void Subscription::Add(std::uint64_t batch, const Model& model, const AppliedReading& reading) {
+  if (batch != batch_) {
+    batch_ = batch;
+    BeginBatch(model);
+  }
+  const std::size_t width = horizon_ * levels_.size();
+  const std::size_t bytes = kEventOverhead + reading.id->size() + width * sizeof(float);
+  if (open_ == nullptr || open_->bytes + bytes > limits::kEventsMessageBytes) BeginMessage();
+  while (bytes_ + bytes > limits::kSubscriptionBytes && waiting_.front().get() != open_) DropOldest();
+
+  v1::Events& events = open_->events;
+  events.add_stream_id(*reading.id);
+  events.add_timestamp(reading.header->timestamp_ns);
+  events.add_anomaly_score(reading.header->anomaly_score);
+  events.add_steps(reading.header->steps);
+  events.add_quality(reading.header->quality);
+  const std::size_t quantiles = model.spec().quantiles.size();
+  if (levels_.size() == quantiles) {
+    events.mutable_forecast()->Add(reading.forecast.begin(),
+                                   reading.forecast.begin() + static_cast<std::ptrdiff_t>(width));
+  } else {
+    for (std::size_t k = 0; k < width; ++k) {
+      events.add_forecast(reading.forecast[k / levels_.size() * quantiles + levels_[k % levels_.size()]]);
+    }
+  }
+  open_->bytes += bytes;
+  bytes_ += bytes;
+}
+
+// A model may have been replaced by one of its name since the request was checked: what that one does not
+// forecast is left out.
+void Subscription::BeginBatch(const Model& model) {
+  const ModelSpec& spec = model.spec();
+  model_ = &model;
+  horizon_ = request_.horizon() == 0 ? spec.horizon : std::min<std::size_t>(request_.horizon(), spec.horizon);
+  FindLevels(request_.quantile(), spec, levels_);
+  open_ = nullptr;
+  const std::size_t last = waiting_.size();
+  for (std::size_t back = 1; back <= std::min(last, kLookBack); ++back) {
+    Waiting& waiting = *waiting_[last - back];
+    const v1::Events& events = waiting.events;
+    if (events.model() != spec.name) continue;
+    // Only the model's last message: a stream's events are in order.
+    const auto same = [&](float level, std::uint8_t index) { return level == spec.quantiles[index]; };
+    if (events.horizon() == horizon_ && events.interval() == spec.interval_ns &&
+        std::equal(events.quantile().begin(), events.quantile().end(), levels_.begin(), levels_.end(),
+                   same)) {
+      open_ = &waiting;
+    }
+    return;
+  }
+}
+
+void Subscription::BeginMessage() {
+  waiting_.push_back(std::make_unique<Waiting>());
+  open_ = waiting_.back().get();
+  open_->bytes = kMessageOverhead;
+  bytes_ += kMessageOverhead;
+  v1::Events& events = open_->events;
+  events.set_model(model_->spec().name);
+  events.set_horizon(static_cast<std::uint32_t>(horizon_));
+  for (const std::uint8_t level : levels_) events.add_quantile(model_->spec().quantiles[level]);
+  events.set_interval(model_->spec().interval_ns);
+}
+
+// Requires a message after the oldest.
+void Subscription::DropOldest() {
+  const Waiting& oldest = *waiting_.front();
+  const auto events = static_cast<std::uint64_t>(oldest.events.timestamp_size());
+  metrics_.lost.Add(events);
+  v1::Events& next = waiting_[1]->events;
+  next.set_lost(next.lost() + oldest.events.lost() + events);
+  bytes_ -= oldest.bytes;
+  waiting_.pop_front();
+}
+
+const v1::Events& Subscription::Take() {
+  taken_ = std::move(waiting_.front());
+  waiting_.pop_front();
+  bytes_ -= taken_->bytes;
+  metrics_.events.Add(static_cast<std::uint64_t>(taken_->events.timestamp_size()));
+  return taken_->events;
+}
+
+absl::Status Subscriptions::Check(const v1::SubscribeRequest& request) const {
+  const auto bad_id = [](absl::string_view field, absl::string_view id) {
+    return Refusal(Fault::kInvalidField, field,
+                   absl::StrCat("'", absl::CHexEscape(id.substr(0, 128)),
+                                "': expected 1 to 128 bytes of UTF-8 without control characters"));
+  };
+  if (request.stream_id_size() != 0 && !request.prefix().empty()) {
+    return Refusal(Fault::kInvalidField, "prefix",
+                   absl::StrCat("sent together with ", request.stream_id_size(),
+                                " stream ids: send either ids or a prefix"));
+  }
+  if (static_cast<std::size_t>(request.stream_id_size()) > limits::kSubscriptionIds) {
+    return Refusal(
+        Fault::kInvalidField, "stream_id",
+        absl::StrCat(request.stream_id_size(), " streams in a request; at most ", limits::kSubscriptionIds));
+  }
+  for (const std::string& id : request.stream_id()) {
+    if (!IsStreamId(id)) return bad_id("stream_id", id);
+  }
+  if (!request.prefix().empty() && !IsStreamId(request.prefix())) return bad_id("prefix", request.prefix());
+  if (!request.model().empty()) {
+    const auto index = repository_.Find(request.model());
+    if (!index.ok()) return index.status();
+    return CheckWanted(request.horizon(), request.quantile(), repository_.models()[*index].model->spec());
+  }
+  for (const ServedModel& served : repository_.models()) {
+    if (auto s = CheckWanted(request.horizon(), request.quantile(), served.model->spec()); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<Subscription>> Subscriptions::Begin(const v1::SubscribeRequest& request,
+                                                                   Call* call) {
+  if (auto s = Check(request); !s.ok()) return s;
+  if (all_.size() >= limits::kSubscriptions) {
+    return Refusal(Fault::kSubscriptionsFull, "",
+                   absl::StrCat("this server has ", all_.size(), " subscriptions, the most it may have"));
+  }
+  auto subscription = std::make_unique<Subscription>(request, call, metrics_);
+  all_.push_back(subscription.get());
+  const absl::flat_hash_set<std::string> ids(request.stream_id().begin(), request.stream_id().end());
+  for (const std::string& id : ids) by_id_[id].push_back(subscription.get());
+  if (ids.empty()) wide_.push_back(subscription.get());
+  metrics_.open.Set(static_cast<std::int64_t>(all_.size()));
+  shard_.Observe(this);
+  return subscription;
+}
+
+void Subscriptions::End(Subscription& subscription) {
+  if (std::erase(all_, &subscription) == 0) return;  // ended before
+  std::erase(wide_, &subscription);
+  std::erase(ready_, subscription.call());
+  for (const std::string& id : subscription.request().stream_id()) {
+    const auto named = by_id_.find(id);
+    if (named == by_id_.end()) continue;  // named twice
+    std::erase(named->second, &subscription);
+    if (named->second.empty()) by_id_.erase(named);
+  }
+  metrics_.open.Set(static_cast<std::int64_t>(all_.size()));
+  if (all_.empty()) shard_.Observe(nullptr);
+}
+
+void Subscriptions::Applied(const Model& model, std::span<const AppliedReading> readings) {
+  ++batch_;
+  for (Subscription* subscription : wide_) {
+    if (!subscription->Wants(model)) continue;
+    const std::string& prefix = subscription->request().prefix();
+    for (const AppliedReading& reading : readings) {
+      if (absl::StartsWith(*reading.id, prefix)) Add(*subscription, model, reading);
+    }
+  }
+  if (by_id_.empty()) return;
+  for (const AppliedReading& reading : readings) {
+    const auto named = by_id_.find(*reading.id);
+    if (named == by_id_.end()) continue;
+    for (Subscription* subscription : named->second) {
+      if (subscription->Wants(model)) Add(*subscription, model, reading);
+    }
+  }
+}
+
+void Subscriptions::Add(Subscription& subscription, const Model& model, const AppliedReading& reading) {
+  if (subscription.empty()) ready_.push_back(subscription.call());
+  subscription.Add(batch_, model, reading);
+}
+
+const std::vector<Call*>& Subscriptions::TakeReady() {
+  taken_.clear();
+  std::swap(ready_, taken_);
+  return taken_;
+}
+
+}  // namespace tidegate
