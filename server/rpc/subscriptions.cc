@@ -17,7 +17,7 @@ namespace {
 
 // About what a message takes beside its events, and an event beside its id and forecast.
 constexpr std::size_t kMessageOverhead = 512;
-constexpr std::size_t kEventOverhead = sizeof(std::string) + 3 * 8 + 4;
+constexpr std::size_t kEventOverhead = sizeof(std::string) + 28;
 
 // Messages, from the last one, among which one of the batch's model is looked for.
 constexpr std::size_t kLookBack = 8;
