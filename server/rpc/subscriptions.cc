@@ -33,12 +33,12 @@ void Subscription::Add(std::uint64_t batch, const Model& model, const AppliedRea
     BeginBatch(model);
   }
   const std::size_t width = horizon_ * levels_.size();
-  const std::size_t bytes = kEventOverhead + reading.id->size() + width * sizeof(float);
+  const std::size_t bytes = kEventOverhead + reading.id.size() + width * sizeof(float);
   if (open_ == nullptr || open_->bytes + bytes > limits::kEventsMessageBytes) BeginMessage();
   while (bytes_ + bytes > limits::kSubscriptionBytes && waiting_.front().get() != open_) DropOldest();
 
   v1::Events& events = open_->events;
-  events.add_stream_id(*reading.id);
+  events.add_stream_id(reading.id.data(), reading.id.size());
   events.add_timestamp(reading.header->timestamp_ns);
   events.add_anomaly_score(reading.header->anomaly_score);
   events.add_steps(reading.header->steps);
@@ -179,12 +179,12 @@ void Subscriptions::Applied(const Model& model, std::span<const AppliedReading> 
     if (!subscription->Wants(model)) continue;
     const std::string& prefix = subscription->request().prefix();
     for (const AppliedReading& reading : readings) {
-      if (absl::StartsWith(*reading.id, prefix)) Add(*subscription, model, reading);
+      if (absl::StartsWith(reading.id, prefix)) Add(*subscription, model, reading);
     }
   }
   if (by_id_.empty()) return;
   for (const AppliedReading& reading : readings) {
-    const auto named = by_id_.find(*reading.id);
+    const auto named = by_id_.find(reading.id);
     if (named == by_id_.end()) continue;
     for (Subscription* subscription : named->second) {
       if (subscription->Wants(model)) Add(*subscription, model, reading);

@@ -1,8 +1,8 @@
 #pragma once
 
 #include <span>
-#include <string>
 
+#include "absl/strings/string_view.h"
 #include "engine/model/model.h"
 #include "engine/stream/stream.h"
 
@@ -10,7 +10,7 @@ namespace tidegate {
 
 // A reading that a batch has applied. The pointers hold during AppliedObserver::Applied only.
 struct AppliedReading {
-  const std::string* id;            // of its stream
+  absl::string_view id;             // of its stream
   const StreamHeader* header;       // of its stream, as the reading left it
   std::span<const float> forecast;  // [horizon, Q] the model's whole answer, in the target's unit
 };

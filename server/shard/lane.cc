@@ -201,7 +201,7 @@ void Lane::Show(AppliedObserver& observer) {
     const BatchRows::Row& row = rows_[steps_[b]];
     if (row.bridging || row.decision.outcome != Outcome::kApplied) continue;
     const StreamKey stream = key(row.slot);
-    applied_.push_back({.id = &table_.id(stream),
+    applied_.push_back({.id = table_.id(stream),
                         .header = &table_.header(stream),
                         .forecast = {outputs_.data() + b * width, width}});
   }

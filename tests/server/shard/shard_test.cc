@@ -396,9 +396,9 @@ class Watcher final : public AppliedObserver {
     EXPECT_FALSE(readings.empty());
     for (const AppliedReading& reading : readings) {
       EXPECT_EQ(reading.forecast.size(), model.spec().outputs());
-      seen[*reading.id].push_back({Outcome::kApplied, Reason::kNone, Bits(reading.forecast),
-                                   Bits(reading.header->anomaly_score), reading.header->steps,
-                                   reading.header->quality, reading.header->sequence});
+      seen[std::string(reading.id)].push_back({Outcome::kApplied, Reason::kNone, Bits(reading.forecast),
+                                               Bits(reading.header->anomaly_score), reading.header->steps,
+                                               reading.header->quality, reading.header->sequence});
     }
   }
   std::map<std::string, std::vector<Answer>> seen;
