@@ -1,11 +1,14 @@
 #pragma once
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <ctime>
 #include <span>
 
 namespace tidegate {
@@ -41,6 +44,32 @@ class Gauge {
 
  private:
   std::atomic<std::int64_t> value_{0};
+};
+
+// CPU time of one thread. Whoever asks reads the thread's clock, which costs the thread itself nothing.
+class ThreadTime {
+ public:
+  // The calling thread's, from now on until it calls End.
+  void Begin() {
+    clockid_t clock{};
+    if (pthread_getcpuclockid(pthread_self(), &clock) == 0) clock_.store(clock, std::memory_order_relaxed);
+  }
+  void End() {
+    ended_.store(seconds(), std::memory_order_relaxed);
+    clock_.store(kNone, std::memory_order_release);
+  }
+  double seconds() const {
+    const clockid_t clock = clock_.load(std::memory_order_acquire);
+    timespec time{};
+    // A thread that has just ended has no clock any more.
+    if (clock == kNone || clock_gettime(clock, &time) != 0) return ended_.load(std::memory_order_relaxed);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  }
+
+ private:
+  static constexpr clockid_t kNone = CLOCK_REALTIME;  // no thread's
+  std::atomic<clockid_t> clock_{kNone};
+  std::atomic<double> ended_{0};
 };
 
 // How often values fell into each of some buckets, and their sum.

@@ -20,6 +20,9 @@ constexpr std::array kRequestBounds = {10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e
                                        5e-3,  10e-3, 25e-3, 50e-3,  100e-3, 250e-3, 500e-3, 1.0};
 constexpr std::array kStepBounds = {1e-6,   2.5e-6, 5e-6,   10e-6, 25e-6, 50e-6, 100e-6, 250e-6,
                                     500e-6, 1e-3,   2.5e-3, 5e-3,  10e-3, 25e-3, 50e-3,  100e-3};
+constexpr std::array kStageBounds = {1e-6,   2.5e-6, 5e-6,   10e-6,  25e-6, 50e-6, 100e-6,
+                                     250e-6, 500e-6, 1e-3,   2.5e-3, 5e-3,  10e-3, 25e-3,
+                                     50e-3,  100e-3, 250e-3, 500e-3, 1.0};
 constexpr std::array kBatchBounds = {1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0};
 
 struct NumberName {
@@ -28,13 +31,17 @@ struct NumberName {
 };
 
 // Only codes that the server itself answers with, and outcomes it gives.
-constexpr std::array<NumberName, 7> kCodeNames = {{{0, "OK"},
-                                                   {1, "CANCELLED"},
-                                                   {3, "INVALID_ARGUMENT"},
-                                                   {5, "NOT_FOUND"},
-                                                   {8, "RESOURCE_EXHAUSTED"},
-                                                   {13, "INTERNAL"},
-                                                   {14, "UNAVAILABLE"}}};
+constexpr std::array<NumberName, 11> kCodeNames = {{{0, "OK"},
+                                                    {1, "CANCELLED"},
+                                                    {3, "INVALID_ARGUMENT"},
+                                                    {5, "NOT_FOUND"},
+                                                    {6, "ALREADY_EXISTS"},
+                                                    {7, "PERMISSION_DENIED"},
+                                                    {8, "RESOURCE_EXHAUSTED"},
+                                                    {9, "FAILED_PRECONDITION"},
+                                                    {13, "INTERNAL"},
+                                                    {14, "UNAVAILABLE"},
+                                                    {16, "UNAUTHENTICATED"}}};
 constexpr std::array<NumberName, 8> kOutcomeNames = {{{1, "applied"},
                                                       {2, "duplicate"},
                                                       {3, "conflict"},
@@ -99,7 +106,8 @@ void AddRequestMetrics(std::vector<MetricFamily>& families, const std::deque<Sha
     }
   }
   MetricFamily wait = Family(metric::kQueueWait);
-  AddHistogram(wait, {}, shards, [](const auto& shard) -> const Histogram& { return shard.queue_wait; });
+  constexpr auto kQueue = static_cast<std::size_t>(Stage::kQueue);
+  AddHistogram(wait, {}, shards, [](const auto& shard) -> const Histogram& { return shard.stages[kQueue]; });
   families.insert(families.end(), {std::move(durations), std::move(wait), std::move(requests)});
 }
 
@@ -111,6 +119,28 @@ void AddSubscriptionMetrics(std::vector<MetricFamily>& families, const std::dequ
   add(metric::kSubscriptions, &SubscriptionMetrics::open);
   add(metric::kSubscriptionEvents, &SubscriptionMetrics::events);
   add(metric::kSubscriptionEventsLost, &SubscriptionMetrics::lost);
+}
+
+void AddShardMetrics(std::vector<MetricFamily>& families, const std::deque<ShardMetrics>& shards) {
+  MetricFamily stages = Family(metric::kStageDuration);
+  for (std::size_t stage = 0; stage < kStageNames.size(); ++stage) {
+    AddHistogram(stages, {{"stage", kStageNames[stage]}}, shards,
+                 [&](const auto& shard) -> const Histogram& { return shard.stages[stage]; });
+  }
+  MetricFamily refusals = Family(metric::kRefusals);
+  for (std::size_t lack = 0; lack < kLackNames.size(); ++lack) {
+    AddValue(refusals, {{"reason", kLackNames[lack]}},
+             SumOf(shards, [&](const auto& shard) { return shard.lacks[lack].value(); }));
+  }
+  MetricFamily busy = Family(metric::kBusy);
+  for (std::size_t s = 0; s < shards.size(); ++s) {
+    AddValue(busy, {{"shard", std::to_string(s)}}, shards[s].busy.seconds());
+  }
+  families.insert(families.end(), {std::move(stages), std::move(refusals), std::move(busy)});
+  families.push_back(Single(metric::kWaitingReadings,
+                            SumOf(shards, [](const auto& shard) { return shard.waiting_readings.value(); })));
+  families.push_back(
+      Single(metric::kOpenCalls, SumOf(shards, [](const auto& shard) { return shard.open_calls.value(); })));
 }
 
 // Families of one model's scores, filled model by model.
@@ -149,6 +179,9 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Mode
   MetricFamily readings = Family(metric::kReadings);
   MetricFamily streams = Family(metric::kStreams);
   MetricFamily bytes = Family(metric::kStateBytes);
+  MetricFamily created = Family(metric::kStreamsCreated);
+  MetricFamily deleted = Family(metric::kStreamsDeleted);
+  MetricFamily cold = Family(metric::kColdAnswers);
   MetricFamily info = Family(metric::kModelInfo);
   ScoreFamilies scores;
   for (std::size_t m = 0; m < models.size(); ++m) {
@@ -165,10 +198,14 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Mode
                  return shard.models[m].readings[outcome.number].value();
                }));
     }
-    AddValue(streams, {label},
-             SumOf(shards, [&](const auto& shard) { return shard.models[m].streams.value(); }));
-    AddValue(bytes, {label},
-             SumOf(shards, [&](const auto& shard) { return shard.models[m].state_bytes.value(); }));
+    const auto sum = [&](auto field) {
+      return SumOf(shards, [&](const auto& shard) { return (shard.models[m].*field).value(); });
+    };
+    AddValue(streams, {label}, sum(&ModelMetrics::streams));
+    AddValue(bytes, {label}, sum(&ModelMetrics::state_bytes));
+    AddValue(created, {label}, sum(&ModelMetrics::streams_created));
+    AddValue(deleted, {label}, sum(&ModelMetrics::streams_deleted));
+    AddValue(cold, {label}, sum(&ModelMetrics::cold_answers));
     AddValue(info,
              {label,
               {"version", model.version},
@@ -179,7 +216,8 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Mode
              1);
   }
   families.insert(families.end(), {std::move(steps), std::move(batches), std::move(readings),
-                                   std::move(streams), std::move(bytes), std::move(info)});
+                                   std::move(streams), std::move(bytes), std::move(created),
+                                   std::move(deleted), std::move(cold), std::move(info)});
   scores.MoveTo(families);
 }
 
@@ -197,10 +235,11 @@ void AddProcessMetrics(std::vector<MetricFamily>& families) {
 ModelMetrics::ModelMetrics(std::size_t scored_steps)
     : step_duration(kStepBounds), batch_size(kBatchBounds), scores(scored_steps) {}
 
-ShardMetrics::ShardMetrics(std::size_t model_count) : queue_wait(kRequestBounds), models(model_count) {
+ShardMetrics::ShardMetrics(std::size_t model_count) : models(model_count) {
   for (std::size_t method = 0; method < kMethodNames.size(); ++method) {
     request_durations.emplace_back(kRequestBounds);
   }
+  for (std::size_t stage = 0; stage < kStageNames.size(); ++stage) stages.emplace_back(kStageBounds);
 }
 
 Metrics::Metrics(BuildInfo build, std::vector<ModelInfo> models, std::size_t shard_count)
@@ -240,6 +279,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
     const std::lock_guard lock(mutex_);
     AddRequestMetrics(families, shards_);
     AddSubscriptionMetrics(families, shards_);
+    AddShardMetrics(families, shards_);
     AddModelMetrics(families, models_, shards_);
   }
   families.push_back(Single(

@@ -31,6 +31,22 @@ inline constexpr MetricDeclaration kRequestDuration{"tidegate_request_duration_s
 inline constexpr MetricDeclaration kQueueWait{
     "tidegate_queue_wait_seconds", "Time from reading a request to the batch that takes its first reading.",
     Histogram};
+inline constexpr MetricDeclaration kStageDuration{"tidegate_stage_duration_seconds",
+                                                  "Time of each stage of serving: receive, queue and send of "
+                                                  "a message; gather, step and scatter of a batch.",
+                                                  Histogram};
+inline constexpr MetricDeclaration kWaitingReadings{
+    "tidegate_waiting_readings", "Readings taken in whose message is not answered yet.", Gauge};
+inline constexpr MetricDeclaration kRefusals{
+    "tidegate_refusals_total",
+    "What the server had no room for, by reason: a Push, a new stream, or the next message of a Stream call, "
+    "which waits.",
+    Counter};
+inline constexpr MetricDeclaration kBusy{
+    "tidegate_shard_busy_seconds_total",
+    "Time in which the thread of a shard did not sleep, with what gRPC does in it.", Counter};
+inline constexpr MetricDeclaration kOpenCalls{
+    "tidegate_open_calls", "Calls that have begun and not ended, of all methods and of health.", Gauge};
 inline constexpr MetricDeclaration kStepDuration{
     "tidegate_step_duration_seconds", "Time of one batched step of the network, by model.", Histogram};
 inline constexpr MetricDeclaration kBatchSize{
@@ -42,6 +58,13 @@ inline constexpr MetricDeclaration kRequests{
     "tidegate_requests_total",
     "Requests answered, by method and gRPC status code. On Stream, each message counts.", Counter};
 inline constexpr MetricDeclaration kStreams{"tidegate_streams", "Streams the server keeps, by model.", Gauge};
+inline constexpr MetricDeclaration kStreamsCreated{
+    "tidegate_streams_created_total", "Streams that began: by a reading, a fork or an import.", Counter};
+inline constexpr MetricDeclaration kStreamsDeleted{"tidegate_streams_deleted_total",
+                                                   "Streams that were deleted.", Counter};
+inline constexpr MetricDeclaration kColdAnswers{
+    "tidegate_cold_answers_total",
+    "Answers with a forecast and QUALITY_COLD: the stream has had too few readings.", Counter};
 inline constexpr MetricDeclaration kStateBytes{
     "tidegate_state_bytes", "Memory that the states of the streams take, by model.", Gauge};
 inline constexpr MetricDeclaration kSubscriptions{
@@ -122,6 +145,19 @@ static_assert(kMethodScopes.size() == kMethodNames.size(), "each method has a sc
 inline constexpr std::size_t kStatusCodes = 17;  // of gRPC, 0-16
 inline constexpr std::size_t kOutcomes = 9;      // numbers of tidegate.v1.Outcome, 0-8
 
+// What serving is made of. Of each message: kReceive parses, checks and queues it, kQueue is the wait for the
+// batch that takes its first reading, kSend serialises the answer and hands it to gRPC. Of each batch that
+// steps the network: kGather decides on readings, copies states and scales values, kStep is the network,
+// kScatter unscales and calibrates forecasts, commits states and writes the answers.
+enum class Stage { kReceive, kQueue, kGather, kStep, kScatter, kSend };
+inline constexpr std::array kStageNames = {"receive", "queue", "gather", "step", "scatter", "send"};
+
+// What the server has no room for. kWaitingReadings: too many readings wait to take a Push, or the next
+// message of a Stream call. kStreams: a stream would be one too many. kCallLimit: a Stream call has reached
+// the limits of what it may have unanswered and is not read from for a while.
+enum class Lack { kWaitingReadings, kStreams, kCallLimit };
+inline constexpr std::array kLackNames = {"waiting_readings", "streams", "call_limit"};
+
 // How forecasts for one step ahead did.
 struct ScoreMetrics {
   Counter scored, covered;
@@ -136,6 +172,8 @@ struct ModelMetrics {
   Histogram batch_size;
   Gauge streams;
   Gauge state_bytes;
+  Counter streams_created, streams_deleted;
+  Counter cold_answers;
   std::deque<ScoreMetrics> scores;  // by scored step
 };
 
@@ -154,8 +192,15 @@ struct ShardMetrics {
     return requests[static_cast<std::size_t>(method)][static_cast<std::size_t>(code)];
   }
 
+  Histogram& stage(Stage stage) { return stages[static_cast<std::size_t>(stage)]; }
+  Counter& lack(Lack lack) { return lacks[static_cast<std::size_t>(lack)]; }
+
   std::deque<Histogram> request_durations;  // by method
-  Histogram queue_wait;
+  std::deque<Histogram> stages;             // by stage
+  std::array<Counter, kLackNames.size()> lacks;
+  Gauge waiting_readings;
+  Gauge open_calls;
+  ThreadTime busy;
   std::array<std::array<Counter, kStatusCodes>, kMethodNames.size()> requests;
   SubscriptionMetrics subscriptions;
   std::deque<ModelMetrics> models;  // in the order of Metrics::AddModel

@@ -2,6 +2,7 @@
 
 #include <grpcpp/support/proto_buffer_reader.h>
 
+#include <chrono>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -44,7 +45,10 @@ absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, StreamHandle
   exchange->latest_ns = absl::ToUnixNanos(absl::Now() + max_future_);
   PrepareExchange(repository_.models()[*model].model->spec(), *exchange);
   waiting_readings_ += exchange->size();
+  shard_.metrics().waiting_readings.Set(static_cast<std::int64_t>(waiting_readings_));
   shard_.Admit(*exchange);
+  const std::chrono::duration<double> seconds = Work::Clock::now() - exchange->received;
+  shard_.metrics().stage(Stage::kReceive).Observe(seconds.count());
   return exchange.release();
 }
 
@@ -77,6 +81,7 @@ const std::vector<Exchange*>& Admission::Run() {
     CompleteResponse(*exchange);
     answered_.push_back(exchange);
   }
+  shard_.metrics().waiting_readings.Set(static_cast<std::int64_t>(waiting_readings_));
   return answered_;
 }
 

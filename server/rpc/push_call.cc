@@ -24,6 +24,7 @@ void PushCall::Complete(Operation operation, bool ok) {
 void PushCall::Start() {
   if (auto s = loop_.Authenticate(Method::kPush, context_); !s.ok()) return Refuse(s);
   if (loop_.admission().full()) {
+    loop_.CountLack(Lack::kWaitingReadings);
     return Refuse(
         Refusal(Fault::kOverloaded, "", "too many readings are waiting on this server; push again later"));
   }
@@ -39,8 +40,9 @@ void PushCall::Refuse(const absl::Status& status) {
 }
 
 void PushCall::Answer() {
-  loop_.CountAnswer(Method::kPush, exchange_->received);
+  const auto counted = loop_.CountAnswer(Method::kPush, exchange_->received);
   writer_.Finish(Serialize(exchange_->response), grpc::Status::OK, &finish_);
+  loop_.CountSend(counted);
   loop_.admission().Release(exchange_);
 }
 

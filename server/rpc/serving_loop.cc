@@ -50,7 +50,11 @@ ServingLoop::ServingLoop(const Options& options, const Repository& repository, S
 }
 
 void ServingLoop::Start() {
-  thread_ = std::thread([this] { Run(); });
+  thread_ = std::thread([this] {
+    metrics_.busy.Begin();
+    Run();
+    metrics_.busy.End();
+  });
 }
 
 void ServingLoop::AnnounceShutdown() {
@@ -175,10 +179,16 @@ void ServingLoop::AnswerSome() {
   for (Call* call : subscriptions_.TakeReady()) call->Answer();
 }
 
-void ServingLoop::CountAnswer(Method method, Work::Clock::time_point received) {
-  const std::chrono::duration<double> seconds = Work::Clock::now() - received;
-  metrics_.request_duration(method).Observe(seconds.count());
+Work::Clock::time_point ServingLoop::CountAnswer(Method method, Work::Clock::time_point received) {
+  const auto now = Work::Clock::now();
+  metrics_.request_duration(method).Observe(std::chrono::duration<double>(now - received).count());
   CountRequest(method, absl::StatusCode::kOk);
+  return now;
+}
+
+void ServingLoop::CountSend(Work::Clock::time_point counted) {
+  const std::chrono::duration<double> seconds = Work::Clock::now() - counted;
+  metrics_.stage(Stage::kSend).Observe(seconds.count());
 }
 
 }  // namespace tidegate

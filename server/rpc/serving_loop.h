@@ -90,13 +90,23 @@ class ServingLoop {
   }
   bool draining() const { return draining_; }
   HealthStatus Health(const std::string& service) const;
-  void Opened(Call* call) { calls_.insert(call); }
-  void Closed(Call* call) { calls_.erase(call); }
+  void Opened(Call* call) {
+    calls_.insert(call);
+    metrics_.open_calls.Set(static_cast<std::int64_t>(calls_.size()));
+  }
+  void Closed(Call* call) {
+    calls_.erase(call);
+    metrics_.open_calls.Set(static_cast<std::int64_t>(calls_.size()));
+  }
   // Counts a request that ends with `code` and no answer, and one that is answered now.
   void CountRequest(Method method, absl::StatusCode code) {
     metrics_.request(method, static_cast<int>(code)).Add(1);
   }
-  void CountAnswer(Method method, Work::Clock::time_point received);
+  // Returns now.
+  Work::Clock::time_point CountAnswer(Method method, Work::Clock::time_point received);
+  // An answer that was counted at `counted` is with gRPC.
+  void CountSend(Work::Clock::time_point counted);
+  void CountLack(Lack lack) { metrics_.lack(lack).Add(1); }
 
  private:
   enum class Gathered { kDry, kMore, kEnded };

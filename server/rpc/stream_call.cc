@@ -87,11 +87,14 @@ void StreamCall::Advance() {
   }
 }
 
-bool StreamCall::MayRead() const {
+bool StreamCall::MayRead() {
   if (end_ || gone_) return false;
-  if (exchanges_.empty()) return true;
-  return readings_ < limits::kCallReadings && exchanges_.size() < limits::kCallRequests &&
-         answer_bytes_ < limits::kCallAnswerBytes && !loop_.admission().full();
+  const bool room = readings_ < limits::kCallReadings && exchanges_.size() < limits::kCallRequests &&
+                    answer_bytes_ < limits::kCallAnswerBytes;
+  const bool may = exchanges_.empty() || (room && !loop_.admission().full());
+  if (!may && !paused_) loop_.CountLack(room ? Lack::kWaitingReadings : Lack::kCallLimit);
+  paused_ = !may;
+  return may;
 }
 
 void StreamCall::DropAnswers() {
@@ -106,7 +109,7 @@ void StreamCall::DropAnswers() {
 // for.
 void StreamCall::WriteAnswer() {
   Exchange& exchange = *exchanges_.front();
-  loop_.CountAnswer(Method::kStream, exchange.received);
+  const auto counted = loop_.CountAnswer(Method::kStream, exchange.received);
   const grpc::ByteBuffer bytes = Serialize(exchange.response);
   PopExchange();
   grpc::WriteOptions options;
@@ -114,6 +117,7 @@ void StreamCall::WriteAnswer() {
   answered_ = true;
   writing_ = true;
   stream_.Write(bytes, options, &write_);
+  loop_.CountSend(counted);
 }
 
 void StreamCall::PopExchange() {

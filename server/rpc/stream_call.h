@@ -32,7 +32,7 @@ class StreamCall final : public Call {
   void DropAnswers();
   void WriteAnswer();
   void Finish();
-  bool MayRead() const;
+  bool MayRead();
   bool answer_due() const { return !exchanges_.empty() && exchanges_.front()->answered; }
   void PopExchange();
 
@@ -52,6 +52,7 @@ class StreamCall final : public Call {
   std::size_t answer_bytes_ = 0;     // of exchanges_
 
   bool reading_ = false;             // a read is under way
+  bool paused_ = false;              // none is, as too much waits
   bool writing_ = false;             // a write is under way
   bool answered_ = false;            // the first answer has been sent
   bool gone_ = false;                // the client has gone: answers are dropped

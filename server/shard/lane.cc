@@ -15,11 +15,11 @@ double Seconds(Work::Clock::duration duration) { return std::chrono::duration<do
 }  // namespace
 
 Lane::Lane(std::shared_ptr<const Model> model, std::uint32_t model_index, StreamTable& table,
-           Histogram& queue_wait, ModelMetrics& metrics)
+           ShardMetrics& shard_metrics, ModelMetrics& metrics)
     : model_(std::move(model)),
       model_index_(model_index),
       table_(table),
-      queue_wait_(queue_wait),
+      shard_metrics_(shard_metrics),
       metrics_(metrics),
       rows_(*model_, kBatch),
       inputs_(kBatch * model_->spec().inputs()),
@@ -119,7 +119,7 @@ void Lane::Plan(std::uint32_t slot, std::vector<Work*>& done) {
       deferred_.push_back(slot);
       return;
     }
-    if (!work.started) queue_wait_.Observe(Seconds(batch_start_ - work.received));
+    if (!work.started) shard_metrics_.stage(Stage::kQueue).Observe(Seconds(batch_start_ - work.received));
     work.started = true;
     if (decision.outcome == Outcome::kApplied) {
       const std::uint32_t row = rows_.Take(slot, decision, header, table_.floats(key(slot)));
@@ -153,15 +153,19 @@ void Lane::AddStep(std::uint32_t r) {
 
 void Lane::RunSteps(std::vector<Work*>& done) {
   const std::size_t width = model_->spec().outputs();
-  const auto start = Work::Clock::now();
+  const auto gathered = Work::Clock::now();
   model_->Step({inputs_.data(), steps_.size() * model_->spec().inputs()}, states_,
                {outputs_.data(), steps_.size() * width}, workspace_);
-  metrics_.step_duration.Observe(Seconds(Work::Clock::now() - start));
+  const auto stepped = Work::Clock::now();
+  metrics_.step_duration.Observe(Seconds(stepped - gathered));
   metrics_.batch_size.Observe(static_cast<double>(steps_.size()));
   for (std::size_t b = 0; b < steps_.size(); ++b)
     FinishStep(steps_[b], {outputs_.data() + b * width, width}, done);
   states_.clear();
   CountScores();
+  shard_metrics_.stage(Stage::kGather).Observe(Seconds(gathered - batch_start_));
+  shard_metrics_.stage(Stage::kStep).Observe(Seconds(stepped - gathered));
+  shard_metrics_.stage(Stage::kScatter).Observe(Seconds(Work::Clock::now() - stepped));
 }
 
 void Lane::FinishStep(std::uint32_t r, std::span<float> forecast, std::vector<Work*>& done) {
@@ -285,6 +289,7 @@ void Lane::AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const floa
   if (!work.reached.empty()) work.reached[first.i] = header.sequence;
   --work.left;
   Count(outcome);
+  if ((header.quality & quality::kCold) != 0) metrics_.cold_answers.Add(1);
   Pop(slot, done);
   if (queue(slot).first != kNone) next_turns_.push_back(slot);
 }

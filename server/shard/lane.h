@@ -28,7 +28,7 @@ class Lane {
   static constexpr std::size_t kBatch = 256;  // streams advanced by one call of the network
 
   Lane(std::shared_ptr<const Model> model, std::uint32_t model_index, StreamTable& table,
-       Histogram& queue_wait, ModelMetrics& metrics);
+       ShardMetrics& shard_metrics, ModelMetrics& metrics);
 
   // Reading i of `work` waits for a turn of its stream. Requires that the stream is bound to this model.
   void Enqueue(std::uint32_t slot, Work& work, std::uint32_t i);
@@ -85,7 +85,7 @@ class Lane {
   std::shared_ptr<const Model> model_;
   std::uint32_t model_index_;
   StreamTable& table_;
-  Histogram& queue_wait_;
+  ShardMetrics& shard_metrics_;
   ModelMetrics& metrics_;
 
   std::vector<Pending> pending_;

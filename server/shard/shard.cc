@@ -17,7 +17,7 @@ Shard::Shard(std::span<const std::shared_ptr<const Model>> models, std::size_t m
              ShardMetrics& metrics)
     : table_(models, max_streams), metrics_(metrics) {
   for (std::uint32_t m = 0; m < models.size(); ++m) {
-    lanes_.emplace_back(models[m], m, table_, metrics.queue_wait, metrics.models[m]);
+    lanes_.emplace_back(models[m], m, table_, metrics, metrics.models[m]);
   }
 }
 
@@ -76,10 +76,11 @@ bool Shard::BindStream(Work& work, std::uint32_t i, std::uint32_t handle) {
     }
     key = table_.Create(work.handles->id(handle), work.model);
     if (!key) {
+      metrics_.lack(Lack::kStreams).Add(1);
       lane.Refuse(work, i, Outcome::kOverloaded, Reason::kNone);
       return false;
     }
-    CountStreams(work.model);
+    CountCreated(work.model);
   }
   work.handles->Bind(handle, *key);
   return true;
@@ -101,19 +102,28 @@ void Shard::CountStreams(std::uint32_t model) {
   metrics_.models[model].state_bytes.Set(static_cast<std::int64_t>(table_.state_bytes(model)));
 }
 
+void Shard::CountCreated(std::uint32_t model) {
+  metrics_.models[model].streams_created.Add(1);
+  CountStreams(model);
+}
+
 void Shard::Delete(StreamKey key) {
   lanes_[key.model].Abandon(key.slot, empty_);
   table_.Remove(key);
+  metrics_.models[key.model].streams_deleted.Add(1);
   CountStreams(key.model);
 }
 
 bool Shard::Create(absl::string_view id, std::uint32_t model, const StreamHeader& header,
                    std::span<const float> floats) {
   const auto key = table_.Create(id, model);
-  if (!key) return false;
+  if (!key) {
+    metrics_.lack(Lack::kStreams).Add(1);
+    return false;
+  }
   table_.header(*key) = header;
   std::ranges::copy(floats, table_.floats(*key).begin());
-  CountStreams(model);
+  CountCreated(model);
   return true;
 }
 

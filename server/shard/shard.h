@@ -52,6 +52,8 @@ class Shard {
               std::span<const float> floats);
   std::span<const float> floats(StreamKey key) { return table_.floats(key); }
 
+  ShardMetrics& metrics() { return metrics_; }
+
   // Nothing waits: Run has nothing to do.
   bool idle() const;
 
@@ -60,6 +62,7 @@ class Shard {
   void AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle);
   void Touch(const Work& work, std::uint32_t first) const;
   void CountStreams(std::uint32_t model);
+  void CountCreated(std::uint32_t model);
   // The stream of a handle that had none when it was named, created if need be. False: reading i was refused.
   bool BindStream(Work& work, std::uint32_t i, std::uint32_t handle);
 

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <array>
+#include <ctime>
+#include <thread>
 
 namespace tidegate {
 namespace {
@@ -16,6 +18,26 @@ TEST(HistogramTest, ABoundBelongsToItsBucketAndWhatIsAboveAllHasOneToo) {
   EXPECT_EQ(histogram.count(2), 1u);
   EXPECT_EQ(histogram.count(3), 2u);
   EXPECT_DOUBLE_EQ(histogram.sum(), 111.1);
+}
+
+TEST(ThreadTimeTest, GrowsWhileItsThreadWorksAndStaysWhenThatHasEnded) {
+  ThreadTime time;
+  EXPECT_EQ(time.seconds(), 0);
+  double before = 0;
+  std::thread worker([&] {
+    time.Begin();
+    before = time.seconds();
+    while (time.seconds() < before + 0.002) {
+    }
+    time.End();
+  });
+  worker.join();
+  const double after = time.seconds();
+  EXPECT_GE(after, before + 0.002);
+  const std::clock_t begin = std::clock();  // the time of other threads does not count
+  while (std::clock() - begin < CLOCKS_PER_SEC / 500) {
+  }
+  EXPECT_EQ(time.seconds(), after);
 }
 
 TEST(CounterTest, AddsUp) {

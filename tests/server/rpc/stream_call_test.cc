@@ -61,6 +61,17 @@ TEST_F(StreamCallTest, AnswersEachRequestInOrderWhileManyAreInFlight) {
   const grpc::Status status = call->stream->Finish();
   EXPECT_TRUE(status.ok()) << status.error_message();
   EXPECT_EQ(metrics_.request(Method::kStream, 0).value(), static_cast<std::uint64_t>(kRequests));
+  server_.reset();  // its thread has counted all it will
+  EXPECT_EQ(metrics_.open_calls.value(), 0);
+  EXPECT_EQ(metrics_.waiting_readings.value(), 0);
+  EXPECT_GT(metrics_.busy.seconds(), 0);
+  for (const Stage stage : {Stage::kReceive, Stage::kQueue, Stage::kSend}) {
+    const Histogram& histogram = metrics_.stage(stage);
+    std::uint64_t count = 0;
+    for (std::size_t i = 0; i <= histogram.bounds().size(); ++i) count += histogram.count(i);
+    EXPECT_EQ(count, static_cast<std::uint64_t>(kRequests)) << static_cast<int>(stage);
+    EXPECT_GT(histogram.sum(), 0);
+  }
 }
 
 TEST_F(StreamCallTest, LargeAnswersArriveWholeAndInOrder) {
@@ -190,6 +201,8 @@ TEST_F(StreamCallTest, AClientThatNeverReadsIsReadFromNoFurtherThanItsCredit) {
     applied = now;
   }
   EXPECT_GE(applied, limits::kCallReadings);
+  EXPECT_GE(metrics_.lack(Lack::kCallLimit).value(), 1u);
+  EXPECT_GE(metrics_.open_calls.value(), 1);
   EXPECT_LT(applied, 400'000u) << "the credit, and what fits into the buffers of the connection";
   call->context.TryCancel();
   writer.join();

@@ -142,6 +142,12 @@ class Request {
   std::vector<std::uint64_t> sequences_, reached_;
 };
 
+std::uint64_t Count(const Histogram& histogram) {
+  std::uint64_t count = 0;
+  for (std::size_t i = 0; i <= histogram.bounds().size(); ++i) count += histogram.count(i);
+  return count;
+}
+
 class ShardTest : public testing::Test {
  protected:
   static ModelSpec Spec(std::size_t index) {
@@ -370,7 +376,27 @@ TEST_F(ShardTest, StreamsOfAllRequestsShareABatch) {
   const Histogram& sizes = metrics_.models[0].batch_size;
   EXPECT_EQ(sizes.sum(), 300);
   EXPECT_EQ(sizes.count(6) + sizes.count(8), 2u) << "one of 256 and one of 44";
-  EXPECT_GT(metrics_.queue_wait.sum(), 0);
+  EXPECT_GT(metrics_.stage(Stage::kQueue).sum(), 0);
+  for (const Stage stage : {Stage::kGather, Stage::kStep, Stage::kScatter}) {
+    EXPECT_GT(metrics_.stage(stage).sum(), 0);
+    EXPECT_EQ(Count(metrics_.stage(stage)), Count(metrics_.models[0].batch_size));
+  }
+}
+
+TEST_F(ShardTest, CountsStreamsThatComeAndGoAndAnswersThatAreCold) {
+  std::uint64_t cold = 0;
+  for (std::int64_t t = 1; t <= 10; ++t) {
+    cold += Push({{"a", t * kSecond, {20, 50}}, {"b", t / 5 * kSecond, {20, 50}}}).answer(0).quality & 1u;
+  }
+  const ModelMetrics& counted = metrics_.models[0];
+  EXPECT_EQ(counted.streams_created.value(), 2u);
+  EXPECT_GE(cold, 1u);
+  EXPECT_LT(cold, 10u);
+  EXPECT_EQ(counted.cold_answers.value(), cold + 10) << "b never gets warm, and repeats its answers";
+  shard_.Delete(*shard_.table().Find("a"));
+  EXPECT_EQ(counted.streams_deleted.value(), 1u);
+  EXPECT_EQ(counted.streams_created.value(), 2u);
+  EXPECT_EQ(counted.streams.value(), 1);
 }
 
 TEST_F(ShardTest, RunReturnsNowAndThenWhileMuchWaits) {
