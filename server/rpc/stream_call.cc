@@ -1,7 +1,6 @@
 #include "server/rpc/stream_call.h"
 
 #include "server/fault/fault.h"
-#include "server/rpc/limits.h"
 #include "server/rpc/request_check.h"
 #include "server/rpc/status.h"
 

@@ -5,11 +5,12 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstddef>
-#include <deque>
 #include <optional>
 
 #include "absl/status/status.h"
+#include "server/rpc/bounded_queue.h"
 #include "server/rpc/call.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/serving_loop.h"
 #include "server/shard/stream_handles.h"
 
@@ -47,9 +48,10 @@ class StreamCall final : public Call {
   Tag done_{this, Operation::kDone};
 
   StreamHandles handles_;
-  std::deque<Exchange*> exchanges_;  // requests whose answers have not been sent, in order
-  std::size_t readings_ = 0;         // in exchanges_
-  std::size_t answer_bytes_ = 0;     // of exchanges_
+  // Requests whose answers have not been sent, in order.
+  BoundedQueue<Exchange*, limits::kCallRequests> exchanges_;
+  std::size_t readings_ = 0;      // in exchanges_
+  std::size_t answer_bytes_ = 0;  // of exchanges_
 
   bool reading_ = false;             // a read is under way
   bool paused_ = false;              // none is, as too much waits
