@@ -83,10 +83,11 @@ class Histogram {
     assert(bounds.size() <= kMaxBounds);
   }
 
-  void Observe(double value) {
+  // weight: of how many like it the value is a sample.
+  void Observe(double value, std::uint64_t weight = 1) {
     const auto bucket = static_cast<std::size_t>(std::ranges::lower_bound(bounds_, value) - bounds_.begin());
-    counts_[bucket].Add(1);
-    sum_.store(sum() + value, std::memory_order_relaxed);
+    counts_[bucket].Add(weight);
+    sum_.store(sum() + value * static_cast<double>(weight), std::memory_order_relaxed);
   }
 
   std::span<const double> bounds() const { return bounds_; }

@@ -47,8 +47,10 @@ absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, StreamHandle
   waiting_readings_ += exchange->size();
   shard_.metrics().waiting_readings.Set(static_cast<std::int64_t>(waiting_readings_));
   shard_.Admit(*exchange);
-  const std::chrono::duration<double> seconds = Work::Clock::now() - exchange->received;
-  shard_.metrics().stage(Stage::kReceive).Observe(seconds.count());
+  if (received_++ % kSampled == 0) {
+    const std::chrono::duration<double> seconds = Work::Clock::now() - exchange->received;
+    shard_.metrics().stage(Stage::kReceive).Observe(seconds.count(), kSampled);
+  }
   return exchange.release();
 }
 

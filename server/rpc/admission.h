@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
@@ -46,6 +47,7 @@ class Admission {
   std::vector<Work*> done_;
   std::vector<Exchange*> answered_;
   std::size_t waiting_readings_ = 0;
+  std::uint64_t received_ = 0;  // messages
 };
 
 }  // namespace tidegate

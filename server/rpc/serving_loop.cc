@@ -187,8 +187,9 @@ Work::Clock::time_point ServingLoop::CountAnswer(Method method, Work::Clock::tim
 }
 
 void ServingLoop::CountSend(Work::Clock::time_point counted) {
+  if (sent_++ % kSampled != 0) return;
   const std::chrono::duration<double> seconds = Work::Clock::now() - counted;
-  metrics_.stage(Stage::kSend).Observe(seconds.count());
+  metrics_.stage(Stage::kSend).Observe(seconds.count(), kSampled);
 }
 
 }  // namespace tidegate

@@ -130,6 +130,7 @@ class ServingLoop {
   Subscriptions subscriptions_;
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;
+  std::uint64_t sent_ = 0;           // answers
   std::atomic<bool> serving_{true};  // for Health
   bool draining_ = false;
   bool stopping_ = false;

@@ -20,6 +20,14 @@ TEST(HistogramTest, ABoundBelongsToItsBucketAndWhatIsAboveAllHasOneToo) {
   EXPECT_DOUBLE_EQ(histogram.sum(), 111.1);
 }
 
+TEST(HistogramTest, ASampleCountsForThoseLikeIt) {
+  static constexpr std::array kBounds = {1.0, 2.0};
+  Histogram histogram(kBounds);
+  histogram.Observe(1.5, 8);
+  EXPECT_EQ(histogram.count(1), 8u);
+  EXPECT_DOUBLE_EQ(histogram.sum(), 12);
+}
+
 TEST(ThreadTimeTest, GrowsWhileItsThreadWorksAndStaysWhenThatHasEnded) {
   ThreadTime time;
   EXPECT_EQ(time.seconds(), 0);

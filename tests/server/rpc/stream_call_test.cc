@@ -43,7 +43,7 @@ class StreamCallTest : public RpcFixture {
 
 TEST_F(StreamCallTest, AnswersEachRequestInOrderWhileManyAreInFlight) {
   const auto call = Open();
-  constexpr int kRequests = 3000;
+  constexpr int kRequests = 3000;  // a multiple of kSampled
   std::thread writer([&] {
     ASSERT_TRUE(call->stream->Write(Readings({"a", "b", "c"}, 1)));
     for (int t = 2; t <= kRequests; ++t) ASSERT_TRUE(call->stream->Write(OfHandles({0, 2}, t)));
