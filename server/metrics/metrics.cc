@@ -106,8 +106,9 @@ void AddRequestMetrics(std::vector<MetricFamily>& families, const std::deque<Sha
     }
   }
   MetricFamily wait = Family(metric::kQueueWait);
-  constexpr auto kQueue = static_cast<std::size_t>(Stage::kQueue);
-  AddHistogram(wait, {}, shards, [](const auto& shard) -> const Histogram& { return shard.stages[kQueue]; });
+  AddHistogram(wait, {}, shards, [](const auto& shard) -> const Histogram& {
+    return shard.stages[static_cast<std::size_t>(Stage::kQueue)];
+  });
   families.insert(families.end(), {std::move(durations), std::move(wait), std::move(requests)});
 }
 

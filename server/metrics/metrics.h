@@ -58,7 +58,9 @@ inline constexpr MetricDeclaration kReadings{
     "tidegate_readings_total", "Readings answered, by model and by what became of them.", Counter};
 inline constexpr MetricDeclaration kRequests{
     "tidegate_requests_total",
-    "Requests answered, by method and gRPC status code. On Stream, each message counts.", Counter};
+    "Requests answered, by method and gRPC status code. On Stream, each message counts; on Subscribe, the "
+    "call when it is subscribed.",
+    Counter};
 inline constexpr MetricDeclaration kStreams{"tidegate_streams", "Streams the server keeps, by model.", Gauge};
 inline constexpr MetricDeclaration kStreamsCreated{
     "tidegate_streams_created_total", "Streams that began: by a reading, a fork or an import.", Counter};
