@@ -18,17 +18,18 @@ void Accuracy::Step::Add(const Step& other) {
 Accuracy::Accuracy(std::size_t streams, std::size_t horizon, std::size_t quantiles)
     : quantiles_(quantiles), steps_(horizon), remembered_(streams) {}
 
-void Accuracy::Observe(std::size_t stream, std::int64_t tick, float actual) {
+void Accuracy::Observe(std::size_t stream, std::int64_t tick, float actual, float reach) {
   if (std::isnan(actual)) return;
   for (const Forecast& forecast : remembered_[stream]) {
     const std::int64_t ahead = tick - forecast.tick;
     if (ahead < 1 || ahead > static_cast<std::int64_t>(steps_.size())) continue;
     const auto [low, middle, high] = forecast.steps[static_cast<std::size_t>(ahead - 1)];
-    steps_[static_cast<std::size_t>(ahead - 1)].Add({.forecasts = 1,
-                                                     .error = std::abs(middle - actual),
-                                                     .persistence_error = std::abs(forecast.last - actual),
-                                                     .inside = low <= actual && actual <= high ? 1.0 : 0.0,
-                                                     .width = high - low});
+    steps_[static_cast<std::size_t>(ahead - 1)].Add(
+        {.forecasts = 1,
+         .error = std::abs(middle - actual),
+         .persistence_error = std::abs(forecast.last - actual),
+         .inside = low - reach <= actual && actual <= high + reach ? 1.0 : 0.0,
+         .width = high - low});
   }
 }
 

@@ -18,7 +18,7 @@ class Accuracy {
     std::size_t forecasts = 0;
     double error = 0;              // |point - actual|
     double persistence_error = 0;  // |last value - actual|
-    double inside = 0;             // 1 for an actual value within the interval, its ends included
+    double inside = 0;             // 1 for an actual value within the interval, see Observe
     double width = 0;              // of the interval
 
     void Add(const Step& other);
@@ -32,8 +32,9 @@ class Accuracy {
   Accuracy(std::size_t streams, std::size_t horizon, std::size_t quantiles);
 
   // Scores every remembered forecast of `actual`, which stream `stream` read at `tick`; ignores NaN. Ticks
-  // count the model's intervals and rise per stream.
-  void Observe(std::size_t stream, std::int64_t tick, float actual);
+  // count the model's intervals and rise per stream. A value up to `reach` beyond an interval's end counts as
+  // inside: half the sensor's resolution, as what it reads stands for all that rounds to it.
+  void Observe(std::size_t stream, std::int64_t tick, float actual, float reach = 0);
 
   // Remembers a forecast [horizon, Q] made at `tick` with `last` as the last known value; ignores NaN.
   void Remember(std::size_t stream, std::int64_t tick, float last, std::span<const float> forecast);

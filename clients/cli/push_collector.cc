@@ -99,7 +99,7 @@ void PushCollector::AddReading(const FeedReading& reading, const v1::PushRespons
   const std::int64_t tick = (elapsed + summary_.model_interval_ns / 2) / summary_.model_interval_ns;
   const float actual = Target(reading);
   const float anomaly_score = response.anomaly_score(i);
-  accuracy_->Observe(reading.stream, tick, actual);
+  accuracy_->Observe(reading.stream, tick, actual, static_cast<float>(summary_.resolution / 2));
   if (sample) Sample(reading, tick, anomaly_score);
   if (!std::isnan(anomaly_score)) {
     scores_.push_back({anomaly_score, !stream.label[reading.row].empty()});
@@ -129,6 +129,7 @@ PushSummary::Row PushCollector::Row(const FeedReading& reading, std::size_t step
           .step = step,
           .forecast = forecast,
           .actual = Target(reading),
+          .reach = static_cast<float>(summary_.resolution / 2),
           .anomaly_score = anomaly_score,
           .label = stream.label[reading.row]};
 }

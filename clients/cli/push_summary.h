@@ -21,10 +21,11 @@ struct PushSummary {
     std::size_t step = 0;  // the forecast was made so many steps before
     Accuracy::Quantiles forecast = {};
     float actual = 0;
+    float reach = 0;  // half the sensor's resolution, see Accuracy::Observe
     float anomaly_score = 0;
     std::string label;
 
-    bool inside() const { return forecast.low <= actual && actual <= forecast.high; }
+    bool inside() const { return forecast.low - reach <= actual && actual <= forecast.high + reach; }
   };
 
   // A reading that was not applied.

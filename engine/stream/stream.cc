@@ -13,7 +13,7 @@ constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kMost = std::numeric_limits<float>::max();
 constexpr float kInputLimit = 8;      // deviations; what the network sees of an outlier
 constexpr float kScaleMemory = 1000;  // values that per-stream moments look back on
-constexpr float kSizeMemory = 500;    // readings that the size of residuals looks back on
+constexpr float kSizeMemory = 2000;   // readings that the size of residuals looks back on
 constexpr float kMostSurprise = 5;    // times the usual size; what one residual counts as in it
 constexpr float kLeastSize =
     0.05f;  // of the validation's size: a stuck sensor is not to make noise an anomaly

@@ -58,5 +58,16 @@ TEST(AccuracyTest, FindsWhatWasForecastForATick) {
   EXPECT_EQ(accuracy.Find(0, 7, 2), nullptr);  // forgotten: no reading to come is within its horizon
 }
 
+TEST(AccuracyTest, AReadingWithinReachOfTheIntervalIsInside) {
+  Accuracy accuracy(1, 1, 3);
+  const std::vector<float> forecast = {1, 2, 3};
+  accuracy.Remember(0, 0, 2, forecast);
+  accuracy.Observe(0, 1, 3.5f, 0.5f);
+  EXPECT_EQ(accuracy.steps()[0].inside, 1);
+  accuracy.Remember(0, 1, 2, forecast);
+  accuracy.Observe(0, 2, 3.5f, 0.25f);
+  EXPECT_EQ(accuracy.steps()[0].inside, 1) << "of two";
+}
+
 }  // namespace
 }  // namespace tidegate
