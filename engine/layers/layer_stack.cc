@@ -1,7 +1,6 @@
 #include "engine/layers/layer_stack.h"
 
 #include <algorithm>
-#include <cmath>
 #include <string>
 
 #include "engine/layers/make_layer.h"
@@ -88,7 +87,6 @@ void LayerStack::Step(const float* const* x, float* const* states, std::size_t b
 }
 
 bool LayerStack::IsState(const float* state) const {
-  if (!std::all_of(state, state + state_floats_, [](float v) { return std::isfinite(v); })) return false;
   for (std::size_t i = 0; i < layers_.size(); ++i) {
     const bool above = strided_ != nullptr && i > strided_index_;
     const std::size_t chains = above && chains_ == Chains::kInterleaved ? stride_ : 1;

@@ -41,7 +41,7 @@ class LayerStack {
   // place.
   void Step(const float* const* x, float* const* states, std::size_t batch, Scratch& scratch) const;
 
-  // Whether `state` can have been made by Step: finite, and counting as the layers count.
+  // Whether `state`, which is finite, can have been made by Step: it counts as the layers count.
   bool IsState(const float* state) const;
 
   // y: set to B pointers into the states: the outputs [O] after the last Step. If the topmost layer is

@@ -45,10 +45,9 @@ class Model {
   //   mixing.network [horizon]                              weight of the network beside the linear path
   //   cycle.table [n, F]                                    unit of the features
   //   residuals.quantiles [K], residuals.count [1]          see ResidualTable
-  //   calibration.ratios [K*(Q-1), 101]                     see CalibrationTable; K scored steps; may be
-  //   missing golden.values [T, F], golden.forecast [horizon, Q]    readings one interval apart, the first at
-  //   time 0,
-  //                                                         and the forecast after them, before calibration
+  //   calibration.ratios [K*(Q-1), 101]     may be missing; see CalibrationTable; K scored steps
+  //   golden.values [T, F]                  readings one interval apart, the first at time 0,
+  //   golden.forecast [horizon, Q]          and the forecast after them, before calibration
   // InvalidArgument: a tensor is missing, has another shape, or values that are not of the spec's
   // precision.
   static absl::StatusOr<std::shared_ptr<const Model>> Create(ModelSpec spec, const Tensors& tensors);

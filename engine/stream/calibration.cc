@@ -7,14 +7,12 @@
 #include <limits>
 
 #include "engine/stream/layout.h"
+#include "engine/stream/pinball.h"
 
 namespace tidegate {
 namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-// Of a position's move, for step 1; for step h by the root of h less, as its hits come h readings late and in
-// runs: a position that went as far with every one of them would swing between no width and far too much.
-constexpr float kRate = 0.02f;
 constexpr float kMemory = 10'000;        // forecasts that a running mean looks back on
 constexpr std::size_t kMostLevels = 99;  // CheckSpec allows no more
 constexpr std::size_t kCounts = sizeof(TrackedStep) / sizeof(float);
@@ -27,15 +25,6 @@ float InnerShare(const ModelSpec& spec, std::size_t q) {
 // Number of quantile q among those that are not the median.
 std::size_t SideOf(const ModelSpec& spec, std::size_t q) {
   return q - (q > spec.quantiles.size() / 2 ? 1 : 0);
-}
-
-float MeanPinball(const ModelSpec& spec, const float* forecast, float target) {
-  float sum = 0;
-  for (std::size_t q = 0; q < spec.quantiles.size(); ++q) {
-    const float over = target - forecast[q];
-    sum += over >= 0 ? spec.quantiles[q] * over : (spec.quantiles[q] - 1) * over;
-  }
-  return sum / static_cast<float>(spec.quantiles.size());
 }
 
 // The error of the reading before as the forecast; NaN: there was none.
@@ -97,7 +86,8 @@ void ScoreReading(const Model& model, std::uint32_t step, float target, float* k
     float* const tracked = kept + layout.tracked + k * layout.tracked_width;
     TrackedStep mean;
     std::memcpy(&mean, tracked, sizeof mean);
-    const float pinball = MeanPinball(spec, forecast, target);
+    const auto pinball =
+        static_cast<float>(Pinball(target, spec.quantiles, forecast) / static_cast<double>(levels));
     const float covered = target >= forecast[0] - half && target <= forecast[levels - 1] + half ? 1 : 0;
     mean.scored = std::min(mean.scored + 1, kMemory);
     const float weight = 1 / mean.scored;
@@ -106,12 +96,11 @@ void ScoreReading(const Model& model, std::uint32_t step, float target, float* k
     mean.coverage += weight * (covered - mean.coverage);
     mean.width += weight * (width - mean.width);
     std::memcpy(tracked, &mean, sizeof mean);
-    const float rate = kRate / std::sqrt(static_cast<float>(layout.steps[k]));
     for (std::size_t q = 0; q < levels; ++q) {
       if (q == middle) continue;
       const bool hit = q < middle ? target >= forecast[q] - half : target <= forecast[q] + half;
       float& position = tracked[kCounts + SideOf(spec, q)];
-      position += rate * (InnerShare(spec, q) - (hit ? 1.0f : 0.0f));
+      position += layout.rates[k] * (InnerShare(spec, q) - (hit ? 1.0f : 0.0f));
       position = std::clamp(position, CalibrationTable::kLeastPosition, CalibrationTable::kMostPosition);
     }
     if (totals.empty()) continue;

@@ -10,19 +10,6 @@ constexpr float kTail = 0.01f;  // where the logistic distribution is cut
 
 }  // namespace
 
-std::vector<float> CalibrationTable::Row(std::vector<float> ratios) {
-  std::sort(ratios.begin(), ratios.end());
-  std::vector<float> row(kLevels);
-  for (std::size_t i = 0; i < kLevels; ++i) {
-    const double at = static_cast<double>(i) / (kLevels - 1) * static_cast<double>(ratios.size() - 1);
-    const auto below = static_cast<std::size_t>(at);
-    const std::size_t above = std::min(below + 1, ratios.size() - 1);
-    const auto part = static_cast<float>(at - static_cast<double>(below));
-    row[i] = ratios[below] + part * (ratios[above] - ratios[below]);
-  }
-  return row;
-}
-
 float CalibrationTable::Ratio(std::size_t row, float position, float usual) const {
   const float within = std::clamp(position, 0.0f, 1.0f);
   const float beyond = position - within;

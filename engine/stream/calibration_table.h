@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 #include <vector>
 
 namespace tidegate {
@@ -17,11 +18,8 @@ class CalibrationTable {
 
   CalibrationTable() = default;  // knows no ratios
 
-  // ratios [rows, kLevels]: of each row the quantiles at the levels 0, 0.01, ... 1, rising.
+  // ratios [rows, kLevels]: of each row EvenQuantiles of the ratios seen.
   explicit CalibrationTable(std::vector<float> ratios) : ratios_(std::move(ratios)) {}
-
-  // One row of it, from the ratios seen. Requires some.
-  static std::vector<float> Row(std::vector<float> ratios);
 
   // The quantile of a row at `position`: between 0 and 1 linear between those that are stored; beyond, where
   // no validation reading was, it moves on as 2^(5 d) - 1 at a distance of d. Without ratios those of a

@@ -1,6 +1,15 @@
 #include "engine/stream/layout.h"
 
+#include <cmath>
+
 namespace tidegate {
+namespace {
+
+// Of step 1; of step h by the root of h less, as its hits come h readings late and in runs: a position that
+// went as far with every one of them would swing between no width and far too much.
+constexpr float kRate = 0.02f;
+
+}  // namespace
 
 StreamLayout::StreamLayout(const ModelSpec& spec, std::size_t state_floats) : steps(spec.ScoredSteps()) {
   const std::size_t features = spec.features.size(), levels = spec.quantiles.size();
@@ -14,6 +23,7 @@ StreamLayout::StreamLayout(const ModelSpec& spec, std::size_t state_floats) : st
   kept = tracked + steps.size() * tracked_width;
   std::size_t ring = 0;
   for (const std::size_t step : steps) {
+    rates.push_back(kRate / std::sqrt(static_cast<float>(step)));
     rings.push_back(ring);
     ring += step * levels;
   }

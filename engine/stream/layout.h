@@ -32,6 +32,7 @@ struct StreamLayout {
   std::size_t tracked_width = 0;
   std::size_t kept = 0;            // floats before the rings
   std::vector<std::size_t> steps;  // [K] the scored steps, rising, the first is 1
+  std::vector<float> rates;        // [K] how far a reading moves each one's positions, see calibration.h
   std::vector<std::size_t> rings;  // [K] where each one's ring begins, counted from `kept`
   std::size_t floats = 0;          // in all
 };

@@ -6,22 +6,15 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/stream/even_quantiles.h"
+
 namespace tidegate {
 
 ResidualTable ResidualTable::From(std::vector<float> residuals) {
   std::erase_if(residuals, [](float r) { return std::isnan(r); });
   if (residuals.empty()) return {};
-  std::sort(residuals.begin(), residuals.end());
-  std::vector<float> quantiles(kLevels);
-  for (std::size_t i = 0; i < kLevels; ++i) {
-    const double position =
-        static_cast<double>(i) / (kLevels - 1) * static_cast<double>(residuals.size() - 1);
-    const auto below = static_cast<std::size_t>(position);
-    const std::size_t above = std::min(below + 1, residuals.size() - 1);
-    const auto part = static_cast<float>(position - static_cast<double>(below));
-    quantiles[i] = residuals[below] + part * (residuals[above] - residuals[below]);
-  }
-  return {std::move(quantiles), residuals.size()};
+  const std::size_t count = residuals.size();
+  return {EvenQuantiles(std::move(residuals), kLevels), count};
 }
 
 ResidualTable::ResidualTable(std::vector<float> quantiles, std::size_t count)

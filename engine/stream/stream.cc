@@ -225,10 +225,12 @@ bool Prepare(const Model& model, StreamRef stream, std::int64_t timestamp_ns, st
   const float target = values.empty() ? kNaN : values[spec.target];
   StreamHeader& header = stream.header;
   header.anomaly_score = ScoreAnomaly(model, stream, target);
-  ScoreReading(model, header.steps, target, stream.kept, stream.rings, totals);
+  // At the last step number the rings have no next place: from there on nothing is scored.
+  const bool counts = header.steps != std::numeric_limits<std::uint32_t>::max();
+  ScoreReading(model, header.steps, counts ? target : kNaN, stream.kept, stream.rings, totals);
   ScaleInputs(spec, model.cycle(), timestamp_ns, values, LastValues(model, stream),
               stream.kept + model.layout().moments, inputs);
-  if (header.steps != std::numeric_limits<std::uint32_t>::max()) ++header.steps;
+  if (counts) ++header.steps;
   return std::any_of(values.begin(), values.end(), [](float v) { return std::isnan(v); });
 }
 

@@ -24,13 +24,4 @@ double PinballGradient(const Matrix& targets, std::span<const float> quantiles, 
   return sum;
 }
 
-double Pinball(float target, std::span<const float> quantiles, const float* outputs) {
-  double sum = 0;
-  for (std::size_t q = 0; q < quantiles.size(); ++q) {
-    const float error = target - outputs[q];
-    sum += error >= 0 ? quantiles[q] * error : (quantiles[q] - 1) * error;
-  }
-  return sum;
-}
-
 }  // namespace tidegate

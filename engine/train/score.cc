@@ -5,10 +5,10 @@
 #include <span>
 
 #include "engine/stream/calibration_table.h"
+#include "engine/stream/even_quantiles.h"
 #include "engine/train/pinball.h"
 
 namespace tidegate {
-
 namespace {
 
 // The ratios that CalibrationTable is made of.
@@ -39,7 +39,7 @@ class Ratios {
     std::vector<float> all;
     for (const std::vector<float>& row : rows_) {
       if (row.empty()) return {};
-      const std::vector<float> quantiles = CalibrationTable::Row(row);
+      const std::vector<float> quantiles = EvenQuantiles(row, CalibrationTable::kLevels);
       all.insert(all.end(), quantiles.begin(), quantiles.end());
     }
     return all;

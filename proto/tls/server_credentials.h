@@ -10,10 +10,10 @@
 namespace tidegate {
 
 // TLS for a server, with files.certificate; with files.authorities, clients must present a certificate of one
-// of these. The files are read anew on each handshake, some 50 us beside the milliseconds of its arithmetic,
-// and what has changed holds from that connection on; older connections stay. If the new content cannot be
-// used, that is logged once, and what was good stays in force, so files may be replaced one after the other.
-// Must outlive the server. InvalidArgument: errors of ReadPem and CheckPem.
+// of these. The files are read anew on each handshake, and what has changed holds from that connection on;
+// older connections stay. If the new content cannot be used, that is logged once, and what was good stays in
+// force, so files may be replaced one after the other. Must outlive the server. InvalidArgument: errors of
+// ReadPem and CheckPem.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(const TlsFiles& files);
 
 }  // namespace tidegate

@@ -172,8 +172,7 @@ class ScoreFamilies {
                pinball_ = Family(metric::kPinball), width_ = Family(metric::kWidth);
 };
 
-template <typename Model>
-void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Model>& models,
+void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<ModelInfo>& models,
                      const std::deque<ShardMetrics>& shards) {
   MetricFamily steps = Family(metric::kStepDuration);
   MetricFamily batches = Family(metric::kBatchSize);
@@ -186,8 +185,7 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Mode
   MetricFamily info = Family(metric::kModelInfo);
   ScoreFamilies scores;
   for (std::size_t m = 0; m < models.size(); ++m) {
-    if (!models[m].served) continue;
-    const ModelInfo& model = models[m].info;
+    const ModelInfo& model = models[m];
     scores.Add(model, m, shards);
     const ClientMetric::Label label{"model", model.name};
     AddHistogram(steps, {label}, shards,
@@ -244,45 +242,18 @@ ShardMetrics::ShardMetrics(std::size_t model_count) : models(model_count) {
 }
 
 Metrics::Metrics(BuildInfo build, std::vector<ModelInfo> models, std::size_t shard_count)
-    : build_(std::move(build)), shards_(shard_count) {
-  for (const ModelInfo& model : models) AddModel(model);
-}
-
-std::size_t Metrics::AddModel(const ModelInfo& info) {
-  const std::lock_guard lock(mutex_);
-  const auto same = std::ranges::find_if(models_, [&](const Model& m) {
-    return m.info.name == info.name && m.info.scored_steps == info.scored_steps;
-  });
-  const auto index = static_cast<std::size_t>(same - models_.begin());
-  for (Model& model : models_) model.served &= model.info.name != info.name;
-  if (same != models_.end()) {
-    *same = {.info = info};
-    return index;
+    : build_(std::move(build)), models_(std::move(models)), shards_(shard_count) {
+  for (ShardMetrics& shard : shards_) {
+    for (const ModelInfo& model : models_) shard.models.emplace_back(model.scored_steps.size());
   }
-  models_.push_back({.info = info});
-  for (ShardMetrics& shard : shards_) shard.models.emplace_back(info.scored_steps.size());
-  return models_.size() - 1;
-}
-
-void Metrics::RemoveModel(const std::string& name) {
-  const std::lock_guard lock(mutex_);
-  for (Model& model : models_) model.served &= model.info.name != name;
-}
-
-ModelMetrics& Metrics::model(std::size_t shard, std::size_t model) {
-  const std::lock_guard lock(mutex_);
-  return shards_[shard].models[model];
 }
 
 std::vector<MetricFamily> Metrics::Collect() const {
   std::vector<MetricFamily> families;
-  {
-    const std::lock_guard lock(mutex_);
-    AddRequestMetrics(families, shards_);
-    AddSubscriptionMetrics(families, shards_);
-    AddShardMetrics(families, shards_);
-    AddModelMetrics(families, models_, shards_);
-  }
+  AddRequestMetrics(families, shards_);
+  AddSubscriptionMetrics(families, shards_);
+  AddShardMetrics(families, shards_);
+  AddModelMetrics(families, models_, shards_);
   families.push_back(Single(
       metric::kBuildInfo, 1,
       {{"version", build_.version}, {"instruction_set", build_.instruction_set}, {"onednn", build_.onednn}}));

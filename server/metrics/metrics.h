@@ -3,7 +3,6 @@
 #include <array>
 #include <cstddef>
 #include <deque>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -84,7 +83,8 @@ inline constexpr MetricDeclaration kScored{
     Counter};
 inline constexpr MetricDeclaration kCovered{
     "tidegate_covered_forecasts_total",
-    "Scored forecasts whose reading lay between the lowest and the highest quantile, by model and step.",
+    "Scored forecasts whose reading lay between the lowest and the highest quantile, up to half the sensor's "
+    "resolution beyond, by model and step.",
     Counter};
 inline constexpr MetricDeclaration kAbsoluteError{
     "tidegate_forecast_absolute_error_total",
@@ -211,7 +211,7 @@ struct ShardMetrics {
   ThreadTime busy;
   std::array<std::array<Counter, kStatusCodes>, kMethodNames.size()> requests;
   SubscriptionMetrics subscriptions;
-  std::deque<ModelMetrics> models;  // in the order of Metrics::AddModel
+  std::deque<ModelMetrics> models;  // in the order of the models served
 };
 
 struct BuildInfo {
@@ -223,42 +223,27 @@ struct BuildInfo {
 struct ModelInfo {
   std::string name;
   std::string version;
-  std::string cell;     // of each layer: "gru", "gru,lstm"
-  std::string units;    // of each layer: "64"
-  std::string horizon;  // steps
-  std::string sha256;   // start of the weights' checksum
-  std::vector<std::size_t> scored_steps = {1, 2};
+  std::string cell;                                // of each layer: "gru", "gru,lstm"
+  std::string units;                               // of each layer: "64"
+  std::string horizon;                             // steps
+  std::string sha256;                              // start of the weights' checksum
+  std::vector<std::size_t> scored_steps = {1, 2};  // of the horizon
 };
 
 // All metrics: shards write theirs, a scrape adds them up. Every label set exists from the start, so that
-// rates begin at 0. Collect is safe from any thread and costs the shards nothing; AddModel and RemoveModel
-// too.
+// rates begin at 0. Collect is safe from any thread and costs the shards nothing.
 class Metrics : public prometheus::Collectable {
  public:
   Metrics(BuildInfo build, std::vector<ModelInfo> models, std::size_t shard_count);
 
-  // Lives as long as this; `models` is read through model() only, once there may be other threads.
+  // Lives as long as this.
   ShardMetrics& shard(std::size_t index) { return shards_[index]; }
-
-  // A model is served from now on, instead of any other of its name: counters go on if it scores the same
-  // steps. Returns its number.
-  std::size_t AddModel(const ModelInfo& info);
-  // It is not any more: its metrics are gone from the next scrape on.
-  void RemoveModel(const std::string& name);
-  // What a shard counts about a model, by the model's number. Lives as long as this.
-  ModelMetrics& model(std::size_t shard, std::size_t model);
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
-  struct Model {
-    ModelInfo info;
-    bool served = true;
-  };
-
   BuildInfo build_;
-  mutable std::mutex mutex_;  // of what follows, and of the shape of ShardMetrics::models
-  std::vector<Model> models_;
+  std::vector<ModelInfo> models_;
   std::deque<ShardMetrics> shards_;
 };
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <span>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "server/fault/fault.h"
@@ -26,6 +27,13 @@ auto Room(Field* field, std::size_t n) {
 }
 
 }  // namespace
+
+absl::Status CheckStreamId(absl::string_view field, absl::string_view id) {
+  if (IsStreamId(id)) return absl::OkStatus();
+  return Refusal(Fault::kInvalidField, field,
+                 absl::StrCat("'", absl::CHexEscape(id.substr(0, 128)),
+                              "': expected 1 to 128 bytes of UTF-8 without control characters"));
+}
 
 absl::Status CheckWanted(std::uint32_t horizon, const Levels& levels, const ModelSpec& spec) {
   if (horizon > spec.horizon) {

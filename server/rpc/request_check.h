@@ -16,6 +16,10 @@ namespace tidegate {
 // that the model does not forecast. ResourceExhausted: too many handles.
 absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec, std::size_t handles_named);
 
+// InvalidArgument: `id`, sent in `field`, is none that a stream may have (see IsStreamId), nor the beginning
+// of one.
+absl::Status CheckStreamId(absl::string_view field, absl::string_view id);
+
 // What a client may want of a forecast: the first steps, 0 for all, and levels among the model's, none for
 // all. InvalidArgument: the model forecasts no such step or level, or the levels do not rise.
 using Levels = google::protobuf::RepeatedField<float>;

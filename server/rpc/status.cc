@@ -23,6 +23,10 @@ std::optional<absl::Duration> RetryDelay(absl::StatusCode code, const std::optio
 
 }  // namespace
 
+absl::Status DrainingStatus() {
+  return Refusal(Fault::kDraining, "", "draining: this server is shutting down, call again");
+}
+
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const std::string message = ToUtf8(status.message(), kMessageBytes);

@@ -1,6 +1,5 @@
 #include "server/rpc/stream_call.h"
 
-#include "server/fault/fault.h"
 #include "server/rpc/request_check.h"
 #include "server/rpc/status.h"
 
@@ -52,7 +51,7 @@ void StreamCall::Complete(Operation operation, bool ok) {
 }
 
 void StreamCall::Drain() {
-  if (!end_) end_ = Refusal(Fault::kDraining, "", "draining: this server is shutting down, call again");
+  if (!end_) end_ = DrainingStatus();
   Advance();
 }
 

@@ -96,9 +96,9 @@ absl::Status StreamService::Forecast(const v1::ForecastRequest& request, v1::For
   std::vector<float> whole(spec.outputs());
   shard_.Forecast(*key, whole);
   Describe(*key, *response.mutable_stream());
-  for (std::size_t h = 0; h < horizon; ++h) {
-    for (const std::uint8_t level : levels) response.add_forecast(whole[h * spec.quantiles.size() + level]);
-  }
+  const std::size_t width = horizon * levels.size();
+  response.mutable_forecast()->Resize(static_cast<int>(width), 0);
+  PickForecast(whole, spec.quantiles.size(), levels, {response.mutable_forecast()->mutable_data(), width});
   response.set_horizon(static_cast<std::uint32_t>(horizon));
   for (const std::uint8_t level : levels) response.add_quantile(spec.quantiles[level]);
   response.set_interval(spec.interval_ns);
@@ -179,11 +179,7 @@ absl::Status StreamService::DeleteStream(const v1::DeleteStreamRequest& request,
 absl::Status StreamService::Create(absl::string_view field, const std::string& id, std::uint32_t model,
                                    const StreamHeader& header, std::span<const float> floats,
                                    v1::StreamInfo& info) {
-  if (!IsStreamId(id)) {
-    return Refusal(Fault::kInvalidField, field,
-                   absl::StrCat("'", absl::CHexEscape(id.substr(0, 128)),
-                                "': expected 1 to 128 bytes of UTF-8 without control characters"));
-  }
+  if (auto s = CheckStreamId(field, id); !s.ok()) return s;
   if (shard_.table().Find(id)) {
     return Refusal(Fault::kStreamExists, field,
                    absl::StrCat("there is a stream '", id, "' already: delete it first, or name another"));

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "server/fault/fault.h"
 #include "server/rpc/status.h"
 
 namespace tidegate {
@@ -45,7 +44,7 @@ void SubscribeCall::Begin() {
   const auto received = Work::Clock::now();
   absl::Status status = loop_.Authenticate(Method::kSubscribe, context_);
   if (status.ok() && loop_.draining()) {
-    status = Refusal(Fault::kDraining, "", "draining: this server is shutting down, call again");
+    status = DrainingStatus();
   }
   if (status.ok()) {
     auto begun = loop_.subscriptions().Begin(request_, this);
@@ -62,7 +61,7 @@ void SubscribeCall::Begin() {
 }
 
 void SubscribeCall::Drain() {
-  End(Refusal(Fault::kDraining, "", "draining: this server is shutting down, call again"));
+  End(DrainingStatus());
   Advance();
 }
 

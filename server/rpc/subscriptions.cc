@@ -5,12 +5,12 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/fault/fault.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/request_check.h"
+#include "server/shard/work.h"
 
 namespace tidegate {
 namespace {
@@ -43,15 +43,10 @@ void Subscription::Add(std::uint64_t batch, const Model& model, const AppliedRea
   events.add_anomaly_score(reading.header->anomaly_score);
   events.add_steps(reading.header->steps);
   events.add_quality(reading.header->quality);
-  const std::size_t quantiles = model.spec().quantiles.size();
-  if (levels_.size() == quantiles) {
-    events.mutable_forecast()->Add(reading.forecast.begin(),
-                                   reading.forecast.begin() + static_cast<std::ptrdiff_t>(width));
-  } else {
-    for (std::size_t k = 0; k < width; ++k) {
-      events.add_forecast(reading.forecast[k / levels_.size() * quantiles + levels_[k % levels_.size()]]);
-    }
-  }
+  const int before = events.forecast_size();
+  events.mutable_forecast()->Resize(before + static_cast<int>(width), 0);
+  PickForecast(reading.forecast, model.spec().quantiles.size(), levels_,
+               {events.mutable_forecast()->mutable_data() + before, width});
   open_->bytes += bytes;
   bytes_ += bytes;
 }
@@ -112,11 +107,6 @@ const v1::Events& Subscription::Take() {
 }
 
 absl::Status Subscriptions::Check(const v1::SubscribeRequest& request) const {
-  const auto bad_id = [](absl::string_view field, absl::string_view id) {
-    return Refusal(Fault::kInvalidField, field,
-                   absl::StrCat("'", absl::CHexEscape(id.substr(0, 128)),
-                                "': expected 1 to 128 bytes of UTF-8 without control characters"));
-  };
   if (request.stream_id_size() != 0 && !request.prefix().empty()) {
     return Refusal(Fault::kInvalidField, "prefix",
                    absl::StrCat("sent together with ", request.stream_id_size(),
@@ -128,9 +118,11 @@ absl::Status Subscriptions::Check(const v1::SubscribeRequest& request) const {
         absl::StrCat(request.stream_id_size(), " streams in a request; at most ", limits::kSubscriptionIds));
   }
   for (const std::string& id : request.stream_id()) {
-    if (!IsStreamId(id)) return bad_id("stream_id", id);
+    if (auto s = CheckStreamId("stream_id", id); !s.ok()) return s;
   }
-  if (!request.prefix().empty() && !IsStreamId(request.prefix())) return bad_id("prefix", request.prefix());
+  if (!request.prefix().empty()) {
+    if (auto s = CheckStreamId("prefix", request.prefix()); !s.ok()) return s;
+  }
   if (!request.model().empty()) {
     const auto index = repository_.Find(request.model());
     if (!index.ok()) return index.status();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cstdlib>
+#include <new>
 
 namespace tidegate {
 namespace {
@@ -17,6 +18,7 @@ BatchRows::BatchRows(const Model& model, std::size_t rows)
       width_((all_ + kLineFloats - 1) / kLineFloats * kLineFloats),
       rows_(rows),
       floats_(static_cast<float*>(std::aligned_alloc(64, rows * width_ * sizeof(float))), std::free) {
+  if (floats_ == nullptr) throw std::bad_alloc();
   for (std::size_t r = rows; r-- > 0;) free_.push_back(static_cast<std::uint32_t>(r));
 }
 

@@ -63,6 +63,7 @@ class Lane {
     std::uint32_t i;
     std::uint32_t next;  // of the same stream, or kNone; of a free entry: the next free one
   };
+
   void PrefetchTurns() const;
   bool TakeTurn(std::uint32_t& slot);
   void Plan(std::uint32_t slot, std::vector<Work*>& done);

@@ -67,9 +67,8 @@ bool Shard::BindStream(Work& work, std::uint32_t i, std::uint32_t handle) {
   Lane& lane = lanes_[work.model];
   auto key = table_.Find(work.handles->id(handle));
   if (!key) {
-    // Only a reading that a new stream would take begins one.
+    // Only a reading that a new stream would take begins one, or that uses up its number.
     const Decision decision = Decide(lane.model().spec(), StreamHeader(), work.reading(i), work.latest_ns);
-    // (A numbered one that is refused uses up its number, so there is something to remember.)
     if (decision.outcome != Outcome::kApplied && !decision.refuse_number) {
       lane.Refuse(work, i, decision.outcome, decision.reason);
       return false;

@@ -13,6 +13,19 @@
 
 namespace tidegate {
 
+// Copies of a forecast `whole` [horizon, quantiles] the first steps, as many as fit into `wanted` [H, Q], and
+// of these the quantiles `levels` [Q], indices that rise.
+inline void PickForecast(std::span<const float> whole, std::size_t quantiles,
+                         std::span<const std::uint8_t> levels, std::span<float> wanted) {
+  if (levels.size() == quantiles) {
+    std::copy_n(whole.begin(), wanted.size(), wanted.begin());
+    return;
+  }
+  for (std::size_t k = 0; k < wanted.size(); ++k) {
+    wanted[k] = whole[k / levels.size() * quantiles + levels[k % levels.size()]];
+  }
+}
+
 // One request as a shard sees it: the columns of N readings of one model, and room for their answers. Both
 // belong to the call and must stay put from Shard::Admit until Shard::Run hands the work back.
 struct Work {
@@ -57,14 +70,7 @@ struct Work {
   std::span<float> forecast_row(std::size_t i) const { return forecast.subspan(i * width, width); }
   // What is wanted of a model's forecast `whole` [horizon, quantiles].
   void PutForecast(std::size_t i, std::span<const float> whole, std::size_t quantiles) const {
-    const std::span<float> row = forecast_row(i);
-    if (levels.size() == quantiles) {
-      std::copy_n(whole.begin(), row.size(), row.begin());
-      return;
-    }
-    for (std::size_t k = 0; k < row.size(); ++k) {
-      row[k] = whole[k / levels.size() * quantiles + levels[k % levels.size()]];
-    }
+    PickForecast(whole, quantiles, levels, forecast_row(i));
   }
 };
 

@@ -9,6 +9,7 @@
 #include <random>
 #include <vector>
 
+#include "engine/stream/even_quantiles.h"
 #include "engine/stream/replay.h"
 #include "tests/support/tiny_model.h"
 
@@ -112,7 +113,7 @@ TEST(CalibrationAccuracyTest, WhatAStreamKnowsOfItselfIsWhatItsAnswersWereWorth)
 TEST(CalibrationTableTest, GivesTheQuantilesOfItsRatiosAndGrowsBeyondThem) {
   std::vector<float> ratios;
   for (int i = 0; i <= 1000; ++i) ratios.push_back(static_cast<float>(i) * 0.002f);  // 0 to 2
-  const CalibrationTable table(CalibrationTable::Row(ratios));
+  const CalibrationTable table(EvenQuantiles(ratios, CalibrationTable::kLevels));
   EXPECT_NEAR(table.Ratio(0, 0.25f, 0.9f), 0.5f, 1e-4);
   EXPECT_NEAR(table.Ratio(0, 0.904f, 0.9f), 1.808f, 1e-4);
   EXPECT_NEAR(table.Ratio(0, 1, 0.9f), 2, 1e-4);
