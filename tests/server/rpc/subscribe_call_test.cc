@@ -23,6 +23,7 @@ using testing::HasSubstr;
 template <typename Floats>
 std::vector<std::uint32_t> Bits(const Floats& floats) {
   std::vector<std::uint32_t> bits;
+  bits.reserve(static_cast<std::size_t>(floats.size()));
   for (const float v : floats) bits.push_back(std::bit_cast<std::uint32_t>(v));
   return bits;
 }
@@ -145,8 +146,8 @@ TEST_F(SubscribeCallTest, AMessageHasTheStepsAndLevelsAskedForOfOneModel) {
 
 TEST_F(SubscribeCallTest, WhoNeverReadsLosesTheOldestEventsIsToldHowManyAndHoldsUpNobody) {
   const auto slow = Open({});
-  std::vector<std::string> ids;
-  for (int i = 0; i < 500; ++i) ids.push_back(absl::StrCat("s", i));
+  std::vector<std::string> ids(500);
+  for (std::size_t i = 0; i < ids.size(); ++i) ids[i] = absl::StrCat("s", i);
   int t = 0;
   while (metrics_.subscriptions.lost.value() == 0 && t < 2000) {
     const v1::PushResponse answer = Pushed(Readings(ids, ++t));
