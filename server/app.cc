@@ -2,9 +2,11 @@
 
 #include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <exception>
@@ -17,7 +19,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "engine/tensor/elementwise.h"
 #include "prometheus/exposer.h"
@@ -25,6 +26,7 @@
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
 #include "server/rpc/authentication.h"
+#include "server/rpc/model_admin.h"
 #include "server/rpc/rpc_server.h"
 #include "server/self_probe.h"
 #include "server/version.h"
@@ -89,25 +91,18 @@ BuildInfo DescribeBuild() {
           .onednn = absl::StrCat(onednn.major, ".", onednn.minor, ".", onednn.patch)};
 }
 
-ModelInfo DescribeModel(const ServedModel& served) {
-  const ModelSpec& spec = served.model->spec();
-  const auto cell = [](std::string* out, const LayerSpec& layer) {
-    absl::StrAppend(out, KindName(layer.kind));
-  };
-  const auto units = [](std::string* out, const LayerSpec& layer) { absl::StrAppend(out, layer.units); };
-  return {.name = served.name,
-          .version = absl::StrCat(served.version),
-          .cell = absl::StrJoin(spec.layers, ",", cell),
-          .units = absl::StrJoin(spec.layers, ",", units),
-          .horizon = absl::StrCat(spec.horizon),
-          .sha256 = spec.weights_sha256.substr(0, 12),
-          .scored_steps = spec.ScoredSteps()};
+// Half of the CPUs that the process may use: gRPC's clients and the kernel want the others.
+std::size_t ShardsByCpus() {
+  cpu_set_t cpus;
+  CPU_ZERO(&cpus);
+  if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) return 1;
+  return std::max(1, CPU_COUNT(&cpus) / 2);
 }
 
-std::shared_ptr<Metrics> MakeMetrics(const Repository& repository) {
+std::shared_ptr<Metrics> MakeMetrics(const Repository& repository, std::size_t shards) {
   std::vector<ModelInfo> models;
-  for (const ServedModel& served : repository.models()) models.push_back(DescribeModel(served));
-  return std::make_shared<Metrics>(DescribeBuild(), std::move(models), /*shard_count=*/1);
+  for (const ServedModel& served : repository.models()) models.push_back(MetricsOf(served));
+  return std::make_shared<Metrics>(DescribeBuild(), std::move(models), shards);
 }
 
 // An HTTP server for Prometheus, until the process ends: to stop one takes its library two seconds.
@@ -162,7 +157,8 @@ absl::Status RunServer(const Options& options) {
     spdlog::info("model {} version {}: {} parameters, {} bytes of state per stream", served.name,
                  served.version, served.model->parameters(), StreamBytes(*served.model));
   }
-  const std::shared_ptr<Metrics> metrics = MakeMetrics(*repository);
+  const std::shared_ptr<Metrics> metrics =
+      MakeMetrics(*repository, options.shards > 0 ? options.shards : ShardsByCpus());
   const auto exposer = StartExposer(options.metrics_listen, metrics);
   if (!exposer.ok()) return exposer.status();
   const auto credentials = MakeCredentials(options.tls);
@@ -172,17 +168,19 @@ absl::Status RunServer(const Options& options) {
   const RpcServer::Options rpc = {.listen = options.listen,
                                   .credentials = *credentials,
                                   .reflection = options.reflection,
-                                  .serving = {.max_streams = options.max_streams,
-                                              .max_future = options.max_future,
-                                              .authentication = authentication->get()}};
-  const auto server = RpcServer::Start(rpc, *repository, metrics->shard(0));
+                                  .models = options.models,
+                                  .max_streams = options.max_streams,
+                                  .authentication = authentication->get(),
+                                  .serving = {.max_future = options.max_future}};
+  const auto server = RpcServer::Start(rpc, *repository, *metrics);
   if (!server.ok()) return server.status();
 
   const std::string metrics_host = options.metrics_listen.substr(0, options.metrics_listen.rfind(':') + 1);
   std::printf("tidegate-server ready: grpc=%s metrics=http://%s%d/metrics\n", (*server)->address().c_str(),
               metrics_host.c_str(), (*exposer)->GetListeningPorts().front());
   std::fflush(stdout);
-  spdlog::info("serving on {}", (*server)->address());
+  spdlog::info("serving on {} with {} {}", (*server)->address(), metrics->shards(),
+               metrics->shards() == 1 ? "shard" : "shards");
 
   std::optional<SelfProbe> probe(std::in_place, (*server)->address(), SelfProbe::Options(), EndDeaf);
   signals.Wait();

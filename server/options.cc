@@ -68,6 +68,12 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31))
       ->type_name("COUNT")
       ->capture_default_str();
+  app.add_option(
+         "--shards", options.shards,
+         "Threads that serve, each with streams of its own; 0: half as many as there are CPUs, at least one")
+      ->check(CLI::Range(std::size_t{0}, std::size_t{64}))
+      ->type_name("COUNT")
+      ->capture_default_str();
   app.add_option("--max-future", max_future_seconds,
                  "How far a reading's time may lie ahead of this machine's clock; later ones are INVALID")
       ->check(CLI::Range(0.0, 1e9))

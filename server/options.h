@@ -16,6 +16,7 @@ struct Options {
   std::string metrics_listen = "127.0.0.1:9464";   // HTTP, /metrics
   std::string default_model;                       // empty: the only one, if there is just one
   std::size_t max_streams = 1'000'000;             // over all models
+  std::size_t shards = 0;                          // threads that serve; 0: by the CPUs
   absl::Duration max_future = absl::Seconds(300);  // how far a reading's time may lie ahead
   absl::Duration drain_delay;                      // between NOT_SERVING and the end of service
   TlsFiles tls;                                    // with `health` a client's, else a server's

@@ -24,10 +24,18 @@ constexpr std::array kDescriptions = {
     FaultDescription{absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAM_IDS", absl::ZeroDuration()},
     FaultDescription{absl::StatusCode::kResourceExhausted, "STREAMS_FULL", absl::Minutes(1)},
     FaultDescription{absl::StatusCode::kResourceExhausted, "SUBSCRIPTIONS_FULL", absl::Minutes(1)},
+    FaultDescription{absl::StatusCode::kFailedPrecondition, "MODEL_SERVED", absl::InfiniteDuration()},
+    FaultDescription{absl::StatusCode::kFailedPrecondition, "MODEL_HAS_STREAMS", absl::InfiniteDuration()},
+    FaultDescription{absl::StatusCode::kFailedPrecondition, "MODEL_UNUSABLE", absl::InfiniteDuration()},
+    FaultDescription{absl::StatusCode::kResourceExhausted, "MODELS_FULL", absl::Minutes(1)},
     FaultDescription{absl::StatusCode::kUnauthenticated, "TOKEN_MISSING", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kPermissionDenied, "SCOPE_MISSING", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kResourceExhausted, "OVERLOADED", absl::Milliseconds(100)},
+    FaultDescription{absl::StatusCode::kResourceExhausted, "CLIENT_OVERLOADED", absl::Milliseconds(100)},
+    FaultDescription{absl::StatusCode::kResourceExhausted, "CLIENT_CALLS", absl::Seconds(1)},
+    FaultDescription{absl::StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED", absl::InfiniteDuration()},
+    FaultDescription{absl::StatusCode::kUnavailable, "IDLE", absl::ZeroDuration()},
     FaultDescription{absl::StatusCode::kUnavailable, "DRAINING", absl::Seconds(1)},
 };
 static_assert(kDescriptions.size() == static_cast<std::size_t>(Fault::kCount));

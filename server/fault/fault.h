@@ -25,11 +25,19 @@ enum class Fault : std::uint8_t {
   kTooManyStreamIds,    // named on one call
   kStreamsFull,         // no room for another stream
   kSubscriptionsFull,   // no room for another subscription
+  kModelServed,         // another version of it is
+  kModelHasStreams,     // and they are not to be deleted
+  kModelUnusable,       // its files cannot be served
+  kModelsFull,          // no room for another model
   kTokenMissing,        // authentication
   kTokenUnknown,
-  kScopeMissing,  // of the token
-  kOverloaded,    // too many readings are waiting
-  kDraining,      // the server is shutting down
+  kScopeMissing,      // of the token
+  kOverloaded,        // too many readings are waiting
+  kClientOverloaded,  // of this client
+  kClientCalls,       // it has too many open
+  kDeadline,          // was over before the request was looked at
+  kIdle,              // nothing was sent for too long
+  kDraining,          // the server is shutting down
   kCount
 };
 

@@ -172,7 +172,7 @@ class ScoreFamilies {
                pinball_ = Family(metric::kPinball), width_ = Family(metric::kWidth);
 };
 
-void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<ModelInfo>& models,
+void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<std::optional<ModelInfo>>& models,
                      const std::deque<ShardMetrics>& shards) {
   MetricFamily steps = Family(metric::kStepDuration);
   MetricFamily batches = Family(metric::kBatchSize);
@@ -185,7 +185,8 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<Mode
   MetricFamily info = Family(metric::kModelInfo);
   ScoreFamilies scores;
   for (std::size_t m = 0; m < models.size(); ++m) {
-    const ModelInfo& model = models[m];
+    if (!models[m]) continue;
+    const ModelInfo& model = *models[m];
     scores.Add(model, m, shards);
     const ClientMetric::Label label{"model", model.name};
     AddHistogram(steps, {label}, shards,
@@ -242,10 +243,19 @@ ShardMetrics::ShardMetrics(std::size_t model_count) : models(model_count) {
 }
 
 Metrics::Metrics(BuildInfo build, std::vector<ModelInfo> models, std::size_t shard_count)
-    : build_(std::move(build)), models_(std::move(models)), shards_(shard_count) {
-  for (ShardMetrics& shard : shards_) {
-    for (const ModelInfo& model : models_) shard.models.emplace_back(model.scored_steps.size());
-  }
+    : build_(std::move(build)), shards_(shard_count) {
+  for (ModelInfo& model : models) AddModel(std::move(model));
+}
+
+void Metrics::AddModel(ModelInfo model) {
+  const std::lock_guard lock(mutex_);
+  for (ShardMetrics& shard : shards_) shard.models.emplace_back(model.scored_steps.size());
+  models_.emplace_back(std::move(model));
+}
+
+void Metrics::RemoveModel(std::size_t index) {
+  const std::lock_guard lock(mutex_);
+  models_[index].reset();
 }
 
 std::vector<MetricFamily> Metrics::Collect() const {
@@ -253,7 +263,10 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddRequestMetrics(families, shards_);
   AddSubscriptionMetrics(families, shards_);
   AddShardMetrics(families, shards_);
-  AddModelMetrics(families, models_, shards_);
+  {
+    const std::lock_guard lock(mutex_);
+    AddModelMetrics(families, models_, shards_);
+  }
   families.push_back(Single(
       metric::kBuildInfo, 1,
       {{"version", build_.version}, {"instruction_set", build_.instruction_set}, {"onednn", build_.onednn}}));

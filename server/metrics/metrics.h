@@ -3,6 +3,8 @@
 #include <array>
 #include <cstddef>
 #include <deque>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,8 +42,8 @@ inline constexpr MetricDeclaration kWaitingReadings{
     "tidegate_waiting_readings", "Readings taken in whose message is not answered yet.", Gauge};
 inline constexpr MetricDeclaration kRefusals{
     "tidegate_refusals_total",
-    "What the server had no room for, by reason: a Push, a new stream, or the next message of a Stream call, "
-    "which waits.",
+    "What the server had no room for, by reason: a Push, a new stream, the next message of a Stream call, "
+    "which waits, or answers that nobody takes.",
     Counter};
 inline constexpr MetricDeclaration kBusy{
     "tidegate_shard_busy_seconds_total",
@@ -131,19 +133,24 @@ enum class Method {
   kImportStream,
   kListModels,
   kGetModel,
+  kLoadModel,
+  kUnloadModel,
+  kSetDefaultModel,
   kSubscribe
 };
-inline constexpr std::array<const char*, 14> kMethodNames = {
-    "Push",         "Stream",     "Forecast",     "GetCursor",    "GetStream",  "ListStreams", "ResetStream",
-    "DeleteStream", "ForkStream", "ExportStream", "ImportStream", "ListModels", "GetModel",    "Subscribe"};
+inline constexpr std::array<const char*, 17> kMethodNames = {
+    "Push",        "Stream",       "Forecast",    "GetCursor",       "GetStream",    "ListStreams",
+    "ResetStream", "DeleteStream", "ForkStream",  "ExportStream",    "ImportStream", "ListModels",
+    "GetModel",    "LoadModel",    "UnloadModel", "SetDefaultModel", "Subscribe"};
 
 // What a bearer token may allow, and what each method needs, in the order of kMethodNames: push to push
 // readings, read to ask about streams, admin for the rest.
 enum class Scope { kPush, kRead, kAdmin };
 inline constexpr std::array kScopeNames = {"push", "read", "admin"};
 inline constexpr std::array kMethodScopes = {
-    Scope::kPush,  Scope::kPush,  Scope::kRead, Scope::kRead,  Scope::kRead, Scope::kRead, Scope::kAdmin,
-    Scope::kAdmin, Scope::kAdmin, Scope::kRead, Scope::kAdmin, Scope::kRead, Scope::kRead, Scope::kRead};
+    Scope::kPush,  Scope::kPush,  Scope::kRead,  Scope::kRead,  Scope::kRead,  Scope::kRead,
+    Scope::kAdmin, Scope::kAdmin, Scope::kAdmin, Scope::kRead,  Scope::kAdmin, Scope::kRead,
+    Scope::kRead,  Scope::kAdmin, Scope::kAdmin, Scope::kAdmin, Scope::kRead};
 static_assert(kMethodScopes.size() == kMethodNames.size(), "each method has a scope");
 
 inline constexpr std::size_t kStatusCodes = 17;  // of gRPC, 0-16
@@ -162,9 +169,11 @@ inline constexpr std::uint64_t kSampled = 8;
 
 // What the server has no room for. kWaitingReadings: too many readings wait to take a Push, or the next
 // message of a Stream call. kStreams: a stream would be one too many. kCallLimit: a Stream call has reached
-// the limits of what it may have unanswered and is not read from for a while.
-enum class Lack { kWaitingReadings, kStreams, kCallLimit };
-inline constexpr std::array kLackNames = {"waiting_readings", "streams", "call_limit"};
+// the limits of what it may have unanswered and is not read from for a while. kClientLimit: the same of all
+// that its client has. kStalled: a Stream call was cancelled whose client took no answers.
+enum class Lack { kWaitingReadings, kStreams, kCallLimit, kClientLimit, kStalled };
+inline constexpr std::array kLackNames = {"waiting_readings", "streams", "call_limit", "client_limit",
+                                          "stalled"};
 
 // How forecasts for one step ahead did.
 struct ScoreMetrics {
@@ -221,12 +230,12 @@ struct BuildInfo {
 };
 
 struct ModelInfo {
-  std::string name;
-  std::string version;
-  std::string cell;                                // of each layer: "gru", "gru,lstm"
-  std::string units;                               // of each layer: "64"
-  std::string horizon;                             // steps
-  std::string sha256;                              // start of the weights' checksum
+  std::string name = {};
+  std::string version = {};
+  std::string cell = {};                           // of each layer: "gru", "gru,lstm"
+  std::string units = {};                          // of each layer: "64"
+  std::string horizon = {};                        // steps
+  std::string sha256 = {};                         // start of the weights' checksum
   std::vector<std::size_t> scored_steps = {1, 2};  // of the horizon
 };
 
@@ -237,13 +246,20 @@ class Metrics : public prometheus::Collectable {
   Metrics(BuildInfo build, std::vector<ModelInfo> models, std::size_t shard_count);
 
   // Lives as long as this.
+  std::size_t shards() const { return shards_.size(); }
   ShardMetrics& shard(std::size_t index) { return shards_[index]; }
+
+  // A further model, whose index is the next; and one that is gone from the page. Safe from any thread, but
+  // to look up models of a shard (ShardMetrics::models) is not, at that time.
+  void AddModel(ModelInfo model);
+  void RemoveModel(std::size_t index);
 
   std::vector<prometheus::MetricFamily> Collect() const override;
 
  private:
   BuildInfo build_;
-  std::vector<ModelInfo> models_;
+  mutable std::mutex mutex_;                      // guards how many models there are
+  std::vector<std::optional<ModelInfo>> models_;  // by index; none: removed
   std::deque<ShardMetrics> shards_;
 };
 

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -53,29 +55,43 @@ absl::StatusOr<std::uint64_t> HighestVersion(const fs::path& folder) {
   return *highest;
 }
 
-absl::StatusOr<ServedModel> LoadHighest(const fs::path& folder) {
-  const auto version = HighestVersion(folder);
-  if (!version.ok()) return version.status();
-  const fs::path version_folder = folder / absl::StrCat(*version);
+}  // namespace
+
+bool IsModelName(absl::string_view name) {
+  const auto plain = [](char c) { return absl::ascii_islower(c) || absl::ascii_isdigit(c); };
+  const auto allowed = [&](char c) { return plain(c) || c == '.' || c == '_' || c == '-'; };
+  return !name.empty() && name.size() <= 64 && plain(name[0]) &&
+         std::all_of(name.begin(), name.end(), allowed);
+}
+
+absl::StatusOr<ServedModel> ReadServedModel(const fs::path& folder, const std::string& name,
+                                            std::uint64_t version) {
+  if (!IsModelName(name)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("'", absl::CHexEscape(name.substr(0, 64)),
+                     "' is no name for a model: expected at most 64 lower-case letters, digits, '.', '_' and "
+                     "'-', the first a letter or a digit"));
+  }
+  const auto highest = HighestVersion(folder / name);
+  if (!highest.ok()) return highest.status();
+  if (version == 0) version = *highest;
+  const fs::path version_folder = folder / name / absl::StrCat(version);
   auto model = ReadModel(version_folder);
   if (!model.ok()) return model.status();
-  const std::string name = folder.filename().string();
   if ((*model)->spec().name != name) {
     return absl::InvalidArgumentError(absl::StrCat(version_folder.string(), ": model.json names the model '",
                                                    (*model)->spec().name, "', its folder '", name,
                                                    "'; rename the folder or the model"));
   }
-  return ServedModel{.name = name, .version = *version, .model = *std::move(model)};
+  return ServedModel{.name = name, .version = version, .model = *std::move(model)};
 }
-
-}  // namespace
 
 absl::StatusOr<Repository> Repository::Load(const fs::path& folder, const std::string& default_model) {
   const auto folders = Folders(folder);
   if (!folders.ok()) return folders.status();
   Repository repository;
   for (const fs::path& path : *folders) {
-    auto served = LoadHighest(path);
+    auto served = ReadServedModel(folder, path.filename().string(), /*version=*/0);
     if (!served.ok()) return served.status();
     repository.models_.push_back(*std::move(served));
   }
@@ -99,15 +115,24 @@ absl::StatusOr<std::size_t> Repository::Find(absl::string_view name) const {
     return Refusal(Fault::kModelNotNamed, "model",
                    absl::StrCat("no model named and this server has no default: name one of ", Names()));
   }
-  const auto found =
-      std::find_if(models_.begin(), models_.end(), [&](const auto& m) { return m.name == name; });
+  const auto found = std::find_if(models_.begin(), models_.end(),
+                                  [&](const ServedModel& m) { return m.served && m.name == name; });
   if (found != models_.end()) return static_cast<std::size_t>(found - models_.begin());
   return Refusal(Fault::kModelNotFound, "model",
                  absl::StrCat("no model '", name.substr(0, 64), "': this server has ", Names()));
 }
 
+void Repository::SetServed(std::size_t index, bool served) {
+  models_[index].served = served;
+  if (!served && default_ == index) default_.reset();
+}
+
 std::string Repository::Names() const {
-  return absl::StrJoin(models_, ", ", [](std::string* out, const auto& m) { absl::StrAppend(out, m.name); });
+  std::vector<absl::string_view> names;
+  for (const ServedModel& model : models_) {
+    if (model.served) names.push_back(model.name);
+  }
+  return names.empty() ? "no model" : absl::StrJoin(names, ", ");
 }
 
 }  // namespace tidegate

@@ -19,13 +19,14 @@ constexpr std::size_t kMaxFree = 64;  // exchanges kept for reuse
 
 }  // namespace
 
-Admission::Admission(const Repository& repository, Shard& shard, absl::Duration max_future)
-    : repository_(repository), shard_(shard), max_future_(max_future) {}
+Admission::Admission(const Repository& repository, ShardPeer& shard, ShardMetrics& metrics,
+                     absl::Duration max_future)
+    : repository_(repository), shard_(shard), metrics_(metrics), max_future_(max_future) {}
 
-absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, StreamHandles* handles, Call* call) {
+absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, NamedStreams* streams, Call* call) {
   std::unique_ptr<Exchange> exchange;
   if (free_.empty()) {
-    exchange = std::make_unique<Exchange>();
+    exchange = std::make_unique<Exchange>(shard_.shards());
   } else {
     exchange = std::move(free_.back());
     free_.pop_back();
@@ -33,10 +34,12 @@ absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, StreamHandle
   exchange->call = call;
   exchange->answered = false;
   exchange->received = Work::Clock::now();
-  exchange->message_handles.Clear();
-  exchange->handles = handles != nullptr ? handles : &exchange->message_handles;
+  if (streams == nullptr) {
+    exchange->message_streams.Clear();
+    streams = &exchange->message_streams;
+  }
 
-  const auto model = Parse(bytes, exchange->handles->size(), *exchange);
+  const auto model = Parse(bytes, streams->size(), *exchange);
   if (!model.ok()) {
     Release(exchange.release());
     return model.status();
@@ -45,16 +48,16 @@ absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, StreamHandle
   exchange->latest_ns = absl::ToUnixNanos(absl::Now() + max_future_);
   PrepareExchange(repository_.models()[*model].model->spec(), *exchange);
   waiting_readings_ += exchange->size();
-  shard_.metrics().waiting_readings.Set(static_cast<std::int64_t>(waiting_readings_));
-  shard_.Admit(*exchange);
+  metrics_.waiting_readings.Set(static_cast<std::int64_t>(waiting_readings_));
+  shard_.Admit(*exchange, *streams);
   if (received_++ % kSampled == 0) {
     const std::chrono::duration<double> seconds = Work::Clock::now() - exchange->received;
-    shard_.metrics().stage(Stage::kReceive).Observe(seconds.count(), kSampled);
+    metrics_.stage(Stage::kReceive).Observe(seconds.count(), kSampled);
   }
   return exchange.release();
 }
 
-absl::StatusOr<std::size_t> Admission::Parse(grpc::ByteBuffer& bytes, std::size_t handles_named,
+absl::StatusOr<std::size_t> Admission::Parse(grpc::ByteBuffer& bytes, std::size_t streams_named,
                                              Exchange& exchange) {
   grpc::ProtoBufferReader reader(&bytes);
   if (!reader.status().ok() || !exchange.request.ParseFromZeroCopyStream(&reader)) {
@@ -67,7 +70,7 @@ absl::StatusOr<std::size_t> Admission::Parse(grpc::ByteBuffer& bytes, std::size_
   const auto model = repository_.Find(exchange.request.model());
   if (!model.ok()) return model.status();
   const absl::Status checked =
-      CheckRequest(exchange.request, repository_.models()[*model].model->spec(), handles_named);
+      CheckRequest(exchange.request, repository_.models()[*model].model->spec(), streams_named);
   if (!checked.ok()) return checked;
   return *model;
 }
@@ -76,14 +79,14 @@ const std::vector<Exchange*>& Admission::Run() {
   done_.clear();
   answered_.clear();
   shard_.Run(done_);
-  for (Work* work : done_) {
-    auto* exchange = static_cast<Exchange*>(work);  // the shard has only what Admit gave it
+  for (Message* message : done_) {
+    auto* exchange = static_cast<Exchange*>(message);  // the shards have only what Admit gave them
     waiting_readings_ -= exchange->size();
     exchange->answered = true;
     CompleteResponse(*exchange);
     answered_.push_back(exchange);
   }
-  shard_.metrics().waiting_readings.Set(static_cast<std::int64_t>(waiting_readings_));
+  metrics_.waiting_readings.Set(static_cast<std::int64_t>(waiting_readings_));
   return answered_;
 }
 
@@ -92,6 +95,6 @@ void Admission::Release(Exchange* exchange) {
   if (free_.size() < kMaxFree) free_.push_back(std::move(owned));
 }
 
-bool Admission::full() const { return waiting_readings_ >= limits::kWaitingReadings; }
+bool Admission::full() const { return waiting_readings_ >= limits::kWaitingReadings / shard_.shards(); }
 
 }  // namespace tidegate

@@ -10,21 +10,22 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "server/models/repository.h"
 #include "server/rpc/exchange.h"
-#include "server/shard/shard.h"
+#include "server/shard/shard_peer.h"
 
 namespace tidegate {
 
-// The door between gRPC's bytes and the shard: parses and checks requests, hands them to the shard, and keeps
-// the exchanges for reuse. Owned by one thread; not thread-safe.
+// The door between gRPC's bytes and the shards: parses and checks requests, hands them to the shards, and
+// keeps the exchanges for reuse. Owned by its shard's thread; not thread-safe.
 class Admission {
  public:
-  // max_future: how far a reading's time may lie ahead of the clock. All must outlive this.
-  Admission(const Repository& repository, Shard& shard, absl::Duration max_future);
+  // max_future: how far a reading's time may lie ahead of the clock. metrics: the shard's. All must outlive
+  // this.
+  Admission(const Repository& repository, ShardPeer& shard, ShardMetrics& metrics, absl::Duration max_future);
 
-  // Takes the request in `bytes` to the shard; its readings' ids and handles count in `handles`, or within
+  // Takes the request in `bytes` to the shards; its readings' ids and handles count in `streams`, or within
   // the message alone if that is null. InvalidArgument, NotFound, ResourceExhausted: a fault of the whole
   // request.
-  absl::StatusOr<Exchange*> Admit(grpc::ByteBuffer& bytes, StreamHandles* handles, Call* call);
+  absl::StatusOr<Exchange*> Admit(grpc::ByteBuffer& bytes, NamedStreams* streams, Call* call);
 
   // Runs some of what waits; returns the exchanges that are answered, their responses ready to be sent. The
   // next Run overwrites the result.
@@ -35,16 +36,16 @@ class Admission {
 
   // Too many readings wait for the network to take more than what must be taken.
   bool full() const;
-  bool idle() const { return shard_.idle(); }
 
  private:
-  absl::StatusOr<std::size_t> Parse(grpc::ByteBuffer& bytes, std::size_t handles_named, Exchange& exchange);
+  absl::StatusOr<std::size_t> Parse(grpc::ByteBuffer& bytes, std::size_t streams_named, Exchange& exchange);
 
   const Repository& repository_;
-  Shard& shard_;
+  ShardPeer& shard_;
+  ShardMetrics& metrics_;
   absl::Duration max_future_;
   std::vector<std::unique_ptr<Exchange>> free_;
-  std::vector<Work*> done_;
+  std::vector<Message*> done_;
   std::vector<Exchange*> answered_;
   std::size_t waiting_readings_ = 0;
   std::uint64_t received_ = 0;  // messages

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 
+#include "absl/time/time.h"
 #include "server/rpc/exchange.h"
 
 namespace tidegate {
@@ -31,6 +32,9 @@ class Call {
 
   // What ServingLoop::Health says has changed.
   virtual void HealthChanged() {}
+
+  // Some seconds have passed.
+  virtual void Tick(absl::Time /*now*/) {}
 
   // Admitted requests are still answered, no more are taken. A call that ends by itself does nothing.
   virtual void Drain() {}

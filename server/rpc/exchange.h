@@ -4,22 +4,24 @@
 #include <cstdint>
 #include <vector>
 
-#include "server/shard/stream_handles.h"
-#include "server/shard/work.h"
+#include "server/shard/message.h"
+#include "server/shard/named_streams.h"
 #include "tidegate/v1/forecaster.pb.h"
 
 namespace tidegate {
 
 class Call;
 
-// One request and its answer: the messages, and the work between them that points into both. Reused from
-// request to request, so that its memory is allocated once.
-struct Exchange : Work {
+// One request and its answer: protobuf's messages, and the shards' between them that points into both. Reused
+// from request to request, so that its memory is allocated once.
+struct Exchange : Message {
+  explicit Exchange(std::size_t shards) : message_streams(shards) {}
+
   Call* call = nullptr;
   bool answered = false;
   v1::PushRequest request;
   v1::PushResponse response;
-  StreamHandles message_handles;  // of a call with one message
+  NamedStreams message_streams;  // of a call with one message
   std::vector<std::uint8_t> wanted_levels;
 };
 

@@ -10,7 +10,7 @@ namespace tidegate {
 using grpc::health::v1::HealthCheckResponse;
 
 HealthCheckCall::HealthCheckCall(ServingLoop& loop) : loop_(loop) {
-  loop_.health().RequestCheck(&context_, &request_, &writer_, &loop_.queue(), &loop_.queue(), &start_);
+  loop_.group().health.RequestCheck(&context_, &request_, &writer_, &loop_.queue(), &loop_.queue(), &start_);
 }
 
 void HealthCheckCall::Complete(Operation operation, bool ok) {
@@ -34,7 +34,7 @@ void HealthCheckCall::Complete(Operation operation, bool ok) {
 
 HealthWatchCall::HealthWatchCall(ServingLoop& loop) : loop_(loop) {
   context_.AsyncNotifyWhenDone(&done_);  // comes only if the call begins
-  loop_.health().RequestWatch(&context_, &request_, &writer_, &loop_.queue(), &loop_.queue(), &start_);
+  loop_.group().health.RequestWatch(&context_, &request_, &writer_, &loop_.queue(), &loop_.queue(), &start_);
 }
 
 void HealthWatchCall::Complete(Operation operation, bool ok) {

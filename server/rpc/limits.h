@@ -27,6 +27,11 @@ inline constexpr std::size_t kSubscriptionIds = 4096;
 inline constexpr std::size_t kSubscriptionBytes = 2 << 20;     // that wait
 inline constexpr std::size_t kEventsMessageBytes = 256 << 10;  // a message is full
 
+// Of one client, over all its calls: above the first its calls of Push are refused, and a call of Stream has
+// one request at a time; further calls of Stream and Subscribe than the second are refused.
+inline constexpr std::size_t kClientReadings = 1 << 15;
+inline constexpr std::size_t kClientCalls = 2048;
+
 // Readings that wait for the network, of all calls. Above it calls of Push are refused, and a call of Stream
 // has one request at a time.
 inline constexpr std::size_t kWaitingReadings = 1 << 18;

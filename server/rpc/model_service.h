@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+
 #include "absl/status/status.h"
 #include "server/models/repository.h"
 #include "server/shard/shard.h"
@@ -7,8 +9,11 @@
 
 namespace tidegate {
 
-// The calls of Forecaster about models. Each is done at once, by the shard's thread, between two batches. Not
-// thread-safe. Errors: those named in forecaster.proto.
+// The calls of Forecaster that ask about models, for one shard: the answer grows from shard to shard, by each
+// one's streams. Each is done at once, by the shard's thread, between two batches. Not thread-safe. Errors:
+// those named in forecaster.proto. Fills `info`, but for the streams of the model.
+void DescribeModel(const Repository& repository, std::size_t index, v1::ModelInfo& info);
+
 class ModelService {
  public:
   // Both must outlive this.
@@ -18,7 +23,7 @@ class ModelService {
   absl::Status GetModel(const v1::GetModelRequest& request, v1::ModelInfo& response);
 
  private:
-  void Describe(std::size_t index, v1::ModelInfo& info) const;
+  void AddStreams(std::size_t index, v1::ModelInfo& info) const;
 
   const Repository& repository_;
   const Shard& shard_;

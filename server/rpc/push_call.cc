@@ -1,13 +1,17 @@
 #include "server/rpc/push_call.h"
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "server/fault/fault.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/status.h"
+#include "server/rpc/unary_call.h"
 
 namespace tidegate {
 
 PushCall::PushCall(ServingLoop& loop) : loop_(loop) {
-  loop_.forecaster().RequestPush(&context_, &message_, &writer_, &loop_.queue(), &loop_.queue(), &start_);
+  loop_.group().forecaster.RequestPush(&context_, &message_, &writer_, &loop_.queue(), &loop_.queue(),
+                                       &start_);
 }
 
 void PushCall::Complete(Operation operation, bool ok) {
@@ -28,10 +32,19 @@ void PushCall::Start() {
     return Refuse(
         Refusal(Fault::kOverloaded, "", "too many readings are waiting on this server; push again later"));
   }
+  if (auto s = CheckDeadline(context_); !s.ok()) return Refuse(s);
+  client_ = loop_.ClientOf(context_);
+  if (client_->readings >= limits::kClientReadings) {
+    loop_.CountLack(Lack::kClientLimit);
+    return Refuse(Refusal(
+        Fault::kClientOverloaded, "",
+        absl::StrCat(limits::kClientReadings, " readings of this client are waiting; push again later")));
+  }
   const auto admitted = loop_.admission().Admit(message_, nullptr, this);
   message_.Clear();
   if (!admitted.ok()) return Refuse(admitted.status());
   exchange_ = *admitted;
+  client_->readings += exchange_->size();
 }
 
 void PushCall::Refuse(const absl::Status& status) {
@@ -43,6 +56,7 @@ void PushCall::Answer() {
   const auto counted = loop_.CountAnswer(Method::kPush, exchange_->received);
   writer_.Finish(Serialize(exchange_->response), grpc::Status::OK, &finish_);
   loop_.CountSend(counted);
+  client_->readings -= exchange_->size();
   loop_.admission().Release(exchange_);
 }
 

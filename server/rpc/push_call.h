@@ -4,8 +4,11 @@
 #include <grpcpp/support/async_unary_call.h>
 #include <grpcpp/support/byte_buffer.h>
 
+#include <memory>
+
 #include "absl/status/status.h"
 #include "server/rpc/call.h"
+#include "server/rpc/clients.h"
 #include "server/rpc/serving_loop.h"
 
 namespace tidegate {
@@ -29,6 +32,7 @@ class PushCall final : public Call {
   grpc::ServerAsyncResponseWriter<grpc::ByteBuffer> writer_{&context_};
   Tag start_{this, Operation::kStart};
   Tag finish_{this, Operation::kFinish};
+  std::shared_ptr<Client> client_;
   Exchange* exchange_ = nullptr;
 };
 

@@ -107,9 +107,9 @@ absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec,
                                 " stream ids: send one handle or one stream_id a reading"));
   }
   if (request.sequence_size() != 0 && static_cast<std::size_t>(request.sequence_size()) != readings) {
-    return absl::InvalidArgumentError(absl::StrCat(readings, " readings (timestamp) with ",
-                                                   request.sequence_size(),
-                                                   " numbers (sequence): send one a reading, or none"));
+    return Refusal(Fault::kInvalidField, "sequence",
+                   absl::StrCat(readings, " readings (timestamp) with ", request.sequence_size(),
+                                " numbers: send one a reading, or none"));
   }
   if (handles_named + ids > limits::kCallHandles) {
     return Refusal(

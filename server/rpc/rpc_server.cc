@@ -7,6 +7,7 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -66,14 +67,13 @@ void SetReflection(bool wanted, grpc::ServerBuilder& builder) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& options,
-                                                            const Repository& repository,
-                                                            ShardMetrics& metrics) {
+                                                            const Repository& repository, Metrics& metrics) {
   const auto colon = options.listen.rfind(':');
   if (colon == std::string::npos) {
     return absl::InvalidArgumentError(
         absl::StrCat("cannot listen on '", options.listen, "': expected HOST:PORT, such as 127.0.0.1:50051"));
   }
-  std::unique_ptr<RpcServer> server(new RpcServer());
+  std::unique_ptr<RpcServer> server(new RpcServer(options.max_streams));
   server->host_ = options.listen.substr(0, colon + 1);
   KeepLibrary();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();  // does nothing after the first time
@@ -83,7 +83,17 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
   server->credentials_ =
       options.credentials != nullptr ? options.credentials : grpc::InsecureServerCredentials();
   builder.AddListeningPort(options.listen, server->credentials_, &server->port_);
-  server->loop_ = std::make_unique<ServingLoop>(options.serving, repository, metrics, builder);
+  ServingGroup& group = server->group_;
+  builder.RegisterService(&group.forecaster);
+  builder.RegisterService(&group.health);
+  group.authentication = options.authentication;
+  for (std::size_t i = 0; i < metrics.shards(); ++i) {
+    group.mailboxes.push_back(std::make_unique<Mailbox>([&group, i] { group.loops[i]->WakeUp(); }));
+  }
+  for (std::size_t i = 0; i < metrics.shards(); ++i) {
+    group.loops.push_back(
+        std::make_unique<ServingLoop>(i, group, repository, options.serving, metrics.shard(i), builder));
+  }
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
     return absl::UnavailableError(
@@ -91,23 +101,29 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
                      "': is another program using the port, is the address one of this "
                      "machine, and HOST:PORT?"));
   }
-  server->loop_->Start();
+  server->admin_ = std::make_unique<ModelAdmin>(options.models, repository, group, metrics);
+  group.models = server->admin_.get();
+  for (const auto& loop : group.loops) loop->Start();
   return server;
 }
 
 RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
 
 void RpcServer::AnnounceShutdown() {
-  if (!announced_) loop_->AnnounceShutdown();
-  announced_ = true;
+  if (std::exchange(announced_, true)) return;
+  for (const auto& loop : group_.loops) loop->AnnounceShutdown();
 }
 
 void RpcServer::Shutdown(absl::Duration grace) {
   if (server_ == nullptr) return;
   AnnounceShutdown();
-  loop_->Drain();
+  for (const auto& loop : group_.loops) loop->Drain();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
-  loop_->Stop();
+  absl::BlockingCounter loops_with_calls(static_cast<int>(group_.loops.size()));
+  for (const auto& loop : group_.loops) loop->Finish(loops_with_calls);
+  loops_with_calls.Wait();
+  admin_.reset();
+  for (const auto& loop : group_.loops) loop->End();
   server_.reset();
 }
 

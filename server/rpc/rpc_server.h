@@ -3,6 +3,8 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
+#include <cstddef>
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -10,6 +12,7 @@
 #include "absl/time/time.h"
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
+#include "server/rpc/model_admin.h"
 #include "server/rpc/serving_loop.h"
 
 namespace tidegate {
@@ -22,15 +25,18 @@ class RpcServer {
   struct Options {
     std::string listen = "127.0.0.1:0";                              // HOST:PORT; port 0: a free one
     std::shared_ptr<grpc::ServerCredentials> credentials = nullptr;  // null: no TLS
-    bool reflection = false;  // gRPC server reflection (v1alpha), on polling threads of its own
-    ServingLoop::Options serving;
+    bool reflection = false;              // gRPC server reflection (v1alpha), on polling threads of its own
+    std::filesystem::path models;         // folder that LoadModel reads from
+    std::size_t max_streams = 1'000'000;  // over all models and shards
+    Authentication* authentication = nullptr;  // null: everyone may call everything; must outlive the server
+    ServingOptions serving;
   };
 
-  // Listens, and serves until Shutdown. `repository` and `metrics` must outlive it, and nobody else may write
-  // `metrics`. Unavailable: the address cannot be listened on, for instance since another server does.
+  // Listens, and serves until Shutdown, with a thread for each shard of `metrics`, which must outlive it, and
+  // which nobody else may write. Unavailable: the address cannot be listened on, for instance since another
+  // server does.
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const Options& options,
-                                                          const Repository& repository,
-                                                          ShardMetrics& metrics);
+                                                          const Repository& repository, Metrics& metrics);
   ~RpcServer();  // Shutdown without grace, if it has not been shut down
 
   int port() const { return port_; }
@@ -44,13 +50,14 @@ class RpcServer {
   void Shutdown(absl::Duration grace);
 
  private:
-  RpcServer() = default;
+  explicit RpcServer(std::size_t max_streams) : group_(max_streams) {}
 
   std::string host_;  // with the colon
   int port_ = 0;
   bool announced_ = false;
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // outlive the server, as those that reload ask
-  std::unique_ptr<ServingLoop> loop_;
+  ServingGroup group_;
+  std::unique_ptr<ModelAdmin> admin_;
   std::unique_ptr<grpc::Server> server_;
 };
 

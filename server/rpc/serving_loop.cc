@@ -5,13 +5,15 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
+#include <utility>
 
+#include "server/rpc/fork_call.h"
 #include "server/rpc/health_call.h"
+#include "server/rpc/model_calls.h"
 #include "server/rpc/push_call.h"
+#include "server/rpc/question_call.h"
 #include "server/rpc/stream_call.h"
 #include "server/rpc/subscribe_call.h"
-#include "server/rpc/unary_call.h"
 
 namespace tidegate {
 namespace {
@@ -27,6 +29,9 @@ std::vector<std::shared_ptr<const Model>> Models(const Repository& repository) {
 
 }  // namespace
 
+ServingGroup::ServingGroup(std::size_t max_streams) : streams(max_streams) {}
+ServingGroup::~ServingGroup() = default;
+
 grpc::ByteBuffer Serialize(const v1::PushResponse& response) {
   const auto size = static_cast<int>(response.ByteSizeLong());
   grpc::ByteBuffer bytes;
@@ -35,19 +40,19 @@ grpc::ByteBuffer Serialize(const v1::PushResponse& response) {
   return bytes;
 }
 
-ServingLoop::ServingLoop(const Options& options, const Repository& repository, ShardMetrics& metrics,
-                         grpc::ServerBuilder& builder)
-    : metrics_(metrics),
-      shard_(Models(repository), options.max_streams, metrics),
-      admission_(repository, shard_, options.max_future),
-      authentication_(options.authentication),
-      streams_(repository, shard_),
-      models_(repository, shard_),
-      subscriptions_(repository, shard_, metrics.subscriptions) {
-  builder.RegisterService(&forecaster_);
-  builder.RegisterService(&health_);
-  queue_ = builder.AddCompletionQueue();
-}
+ServingLoop::ServingLoop(std::size_t index, ServingGroup& group, const Repository& repository,
+                         const ServingOptions& options, ShardMetrics& metrics, grpc::ServerBuilder& builder)
+    : group_(group),
+      options_(options),
+      metrics_(metrics),
+      repository_(repository),
+      queue_(builder.AddCompletionQueue()),
+      shard_(Models(repository), group.streams, metrics),
+      peer_(index, shard_, group.mailboxes),
+      admission_(repository_, peer_, metrics, options.max_future),
+      streams_(repository_, shard_, index, group.mailboxes.size()),
+      models_(repository_, shard_),
+      subscriptions_(repository_, shard_, group.subscriptions, metrics.subscriptions) {}
 
 void ServingLoop::Start() {
   thread_ = std::thread([this] {
@@ -57,19 +62,71 @@ void ServingLoop::Start() {
   });
 }
 
-void ServingLoop::AnnounceShutdown() {
-  serving_ = false;
-  Wake(announce_);
+void ServingLoop::Post(std::function<void()> task) { mailbox().Post(Letter{.task = std::move(task)}); }
+
+void ServingLoop::WakeUp() {
+  // One event at a time: the one that is on its way wakes the thread as well.
+  if (!waking_.exchange(true)) wake_.Set(queue_.get(), gpr_now(GPR_CLOCK_MONOTONIC), &wake_);
 }
 
-void ServingLoop::Drain() { Wake(drain_); }
+void ServingLoop::AnnounceShutdown() {
+  serving_ = false;
+  Post([this] {
+    const std::vector<Call*> open(calls_.begin(), calls_.end());  // a copy: what follows may close calls
+    for (Call* call : open) call->HealthChanged();
+  });
+}
 
-void ServingLoop::Stop() {
-  Wake(stop_);
+void ServingLoop::Drain() {
+  Post([this] {
+    draining_ = true;
+    const std::vector<Call*> open(calls_.begin(), calls_.end());
+    for (Call* call : open) call->Drain();
+  });
+}
+
+void ServingLoop::Finish(absl::BlockingCounter& loops_with_calls) {
+  Post([this, &loops_with_calls] { loops_with_calls_ = &loops_with_calls; });
+}
+
+void ServingLoop::End() {
+  Post([this] {
+    if (ticking_) tick_.Cancel();
+    queue_->Shutdown();
+  });
   thread_.join();
 }
 
-void ServingLoop::Wake(grpc::Alarm& alarm) { alarm.Set(queue_.get(), gpr_now(GPR_CLOCK_MONOTONIC), &alarm); }
+void ServingLoop::At(std::size_t index, std::function<void(ServingLoop&)> work, std::function<void()> then) {
+  if (index == this->index()) {
+    work(*this);
+    return then();
+  }
+  ServingLoop& there = *group_.loops[index];
+  there.Post([this, &there, work = std::move(work), then = std::move(then)]() mutable {
+    work(there);
+    Post(std::move(then));
+  });
+}
+
+void ServingLoop::Everywhere(const std::function<void(ServingLoop&)>& work) {
+  for (const auto& loop : group_.loops) {
+    if (loop.get() == this) {
+      work(*this);
+    } else {
+      loop->Post([work, &loop] { work(*loop); });
+    }
+  }
+}
+
+absl::Status ServingLoop::Authenticate(Method method, const grpc::ServerContext& context) {
+  if (group_.authentication == nullptr) return absl::OkStatus();
+  return group_.authentication->Check(method, context.client_metadata(), absl::Now());
+}
+
+std::shared_ptr<Client> ServingLoop::ClientOf(const grpc::ServerContext& context) {
+  return group_.clients.Find(ClientName(context, group_.authentication != nullptr));
+}
 
 HealthStatus ServingLoop::Health(const std::string& service) const {
   using grpc::health::v1::HealthCheckResponse;
@@ -78,57 +135,47 @@ HealthStatus ServingLoop::Health(const std::string& service) const {
   return serving_ ? HealthCheckResponse::SERVING : HealthCheckResponse::NOT_SERVING;
 }
 
-void ServingLoop::ServeQuestions() {
-  using v1::ForecastRequest, v1::ForecastResponse, v1::GetCursorRequest, v1::GetCursorResponse;
-  using v1::GetStreamRequest, v1::StreamInfo, v1::ListStreamsRequest, v1::ListStreamsResponse;
-  using v1::ResetStreamRequest, v1::ResetStreamResponse;
-  using Service = ForecasterService;
-  new UnaryCall<ForecastRequest, ForecastResponse>(
-      *this, {Method::kForecast, &Service::RequestForecast, &StreamService::Forecast});
-  new UnaryCall<GetCursorRequest, GetCursorResponse>(
-      *this, {Method::kGetCursor, &Service::RequestGetCursor, &StreamService::GetCursor});
-  new UnaryCall<GetStreamRequest, StreamInfo>(
-      *this, {Method::kGetStream, &Service::RequestGetStream, &StreamService::GetStream});
-  new UnaryCall<ListStreamsRequest, ListStreamsResponse>(
-      *this, {Method::kListStreams, &Service::RequestListStreams, &StreamService::ListStreams});
-  new UnaryCall<ResetStreamRequest, ResetStreamResponse>(
-      *this, {Method::kResetStream, &Service::RequestResetStream, &StreamService::ResetStream});
-  new UnaryCall<v1::DeleteStreamRequest, v1::DeleteStreamResponse>(
-      *this, {Method::kDeleteStream, &Service::RequestDeleteStream, &StreamService::DeleteStream});
-  new UnaryCall<v1::ForkStreamRequest, StreamInfo>(
-      *this, {Method::kForkStream, &Service::RequestForkStream, &StreamService::ForkStream});
-  new UnaryCall<v1::ExportStreamRequest, v1::StreamState>(
-      *this, {Method::kExportStream, &Service::RequestExportStream, &StreamService::ExportStream});
-  new UnaryCall<v1::ImportStreamRequest, StreamInfo>(
-      *this, {Method::kImportStream, &Service::RequestImportStream, &StreamService::ImportStream});
-  new UnaryCall<v1::ListModelsRequest, v1::ListModelsResponse, ModelService>(
-      *this, {Method::kListModels, &Service::RequestListModels, &ModelService::ListModels});
-  new UnaryCall<v1::GetModelRequest, v1::ModelInfo, ModelService>(
-      *this, {Method::kGetModel, &Service::RequestGetModel, &ModelService::GetModel});
+void ServingLoop::Opened(Call* call) {
+  calls_.insert(call);
+  metrics_.open_calls.Set(static_cast<std::int64_t>(calls_.size()));
+  if (!ticking_) SetTicks();
 }
 
-void ServingLoop::Run() {
+void ServingLoop::Closed(Call* call) {
+  calls_.erase(call);
+  metrics_.open_calls.Set(static_cast<std::int64_t>(calls_.size()));
+}
+
+void ServingLoop::WaitForCalls() {
   new PushCall(*this);
   new StreamCall(*this);
   new SubscribeCall(*this);
-  ServeQuestions();
+  WaitForQuestions(*this);
+  new ForkCall(*this);
+  WaitForModelCalls(*this);
   new HealthCheckCall(*this);
   new HealthWatchCall(*this);
+}
+
+void ServingLoop::Run() {
+  WaitForCalls();
   void* tag = nullptr;
   bool ok = false;
   while (true) {
     // Sleeps only when nothing waits.
-    if (admission_.idle()) {
+    if (peer_.idle() && peer_.MaySleep()) {
       if (!queue_->Next(&tag, &ok)) return;
       Handle(tag, ok);
     }
     const Gathered gathered = Gather();
     if (gathered == Gathered::kEnded) return;
+    // What was admitted leaves before tasks are called: a task may ask for what came before it to be done.
+    peer_.Send();
+    peer_.Receive();
     AnswerSome();
-    // Dry and without calls, after the server's shutdown: nothing can begin on the queue any more.
-    if (stopping_ && gathered == Gathered::kDry && calls_.empty()) {
-      stopping_ = false;
-      queue_->Shutdown();
+    peer_.Send();
+    if (loops_with_calls_ != nullptr && gathered == Gathered::kDry && calls_.empty()) {
+      std::exchange(loops_with_calls_, nullptr)->DecrementCount();
     }
   }
 }
@@ -153,22 +200,33 @@ ServingLoop::Gathered ServingLoop::Gather() {
 }
 
 void ServingLoop::Handle(void* tag, bool ok) {
-  if (tag == &announce_ || tag == &drain_) {
-    draining_ |= tag == &drain_;
-    const std::vector<Call*> open(calls_.begin(), calls_.end());  // a copy: what follows may close calls
-    for (Call* call : open) draining_ ? call->Drain() : call->HealthChanged();
-  } else if (tag == &stop_) {
-    stopping_ = true;
+  if (tag == &wake_) {
+    waking_ = false;
+  } else if (tag == &tick_) {
+    ticking_ = false;
+    if (ok) Tick();
   } else {
     const Tag& completed = *static_cast<Tag*>(tag);
     completed.call->Complete(completed.operation, ok);
   }
 }
 
+void ServingLoop::SetTicks() {
+  ticking_ = true;
+  tick_.Set(queue_.get(), absl::ToChronoTime(absl::Now() + options_.tick), &tick_);
+}
+
+void ServingLoop::Tick() {
+  const std::vector<Call*> open(calls_.begin(), calls_.end());  // a copy: what follows may close calls
+  const absl::Time now = absl::Now();
+  for (Call* call : open) call->Tick(now);
+  if (!calls_.empty()) SetTicks();
+}
+
 // Steps some batches and sends the answers that are complete, each call's together, then what subscribers
 // get.
 void ServingLoop::AnswerSome() {
-  if (admission_.idle()) return;
+  if (peer_.idle()) return;
   answered_.clear();
   for (const Exchange* exchange : admission_.Run()) {
     if (answered_.empty() || answered_.back() != exchange->call) answered_.push_back(exchange->call);
@@ -176,7 +234,13 @@ void ServingLoop::AnswerSome() {
   std::sort(answered_.begin(), answered_.end());
   answered_.erase(std::unique(answered_.begin(), answered_.end()), answered_.end());
   for (Call* call : answered_) call->Answer();
-  for (Call* call : subscriptions_.TakeReady()) call->Answer();
+  for (const std::shared_ptr<Subscription>& ready : subscriptions_.TakeReady()) {
+    if (ready->home() == index()) {
+      ready->Tell();
+    } else {
+      group_.loops[ready->home()]->Post([ready] { ready->Tell(); });
+    }
+  }
 }
 
 Work::Clock::time_point ServingLoop::CountAnswer(Method method, Work::Clock::time_point received) {

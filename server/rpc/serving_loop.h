@@ -7,6 +7,7 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <atomic>
+#include <functional>
 #include <memory>
 #include <string>
 #include <thread>
@@ -14,90 +15,116 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "compat/health.grpc.pb.h"
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
 #include "server/rpc/admission.h"
 #include "server/rpc/authentication.h"
 #include "server/rpc/call.h"
+#include "server/rpc/clients.h"
 #include "server/rpc/model_service.h"
+#include "server/rpc/services.h"
 #include "server/rpc/stream_service.h"
 #include "server/rpc/subscriptions.h"
 #include "server/shard/shard.h"
-#include "tidegate/v1/forecaster.grpc.pb.h"
+#include "server/shard/shard_peer.h"
 
 namespace tidegate {
 
-using HealthStatus = grpc::health::v1::HealthCheckResponse::ServingStatus;
+class ModelAdmin;
+class ServingLoop;
 
-// All RPCs of the server (tidegate.v1.Forecaster, grpc.health.v1.Health) on one completion queue, served by
-// one thread: it takes in requests until the queue is dry, advances the streams of all of them in batches,
-// and sends the answers together. So batches form while the server is busy, and a reading that comes alone
-// does not wait for company. Health is served here too, so that it says something about this thread; gRPC's
-// own health service would add polling threads that double the CPU time of a lone request.
+// What all serving loops of a server share. Thread-safe, once it is complete.
+struct ServingGroup {
+  explicit ServingGroup(std::size_t max_streams);
+  ~ServingGroup();
+
+  ForecasterService forecaster;
+  HealthService health;
+  StreamBudget streams;
+  Clients clients;
+  Authentication* authentication = nullptr;  // null: everyone may call everything
+  ModelAdmin* models = nullptr;
+  std::atomic<std::size_t> subscriptions{0};
+  std::vector<std::unique_ptr<Mailbox>> mailboxes;  // by loop
+  std::vector<std::unique_ptr<ServingLoop>> loops;
+};
+
+// How a serving loop treats requests.
+struct ServingOptions {
+  absl::Duration max_future = absl::Minutes(5);  // how far a reading's time may lie ahead of the clock
+  // A call of Stream whose client takes none of its answers for so long is cancelled; one on which nothing is
+  // sent for so long ends with UNAVAILABLE. Looked after once a tick.
+  absl::Duration stalled = absl::Seconds(30);
+  absl::Duration idle = absl::Minutes(10);
+  absl::Duration tick = absl::Seconds(5);
+};
+
+// A shard's thread and its completion queue: all RPCs of the connections that gRPC gives to the queue
+// (tidegate.v1.Forecaster, grpc.health.v1.Health). It takes in requests until the queue is dry, advances the
+// streams of all of them in batches, and sends the answers together. So batches form while the server is
+// busy, and a reading that comes alone does not wait for company. What belongs to another shard's streams
+// goes there by its mailbox; with a single shard nothing crosses a thread. Health is served here too, so that
+// it says something about this thread; gRPC's own health service would add polling threads that double the
+// CPU time of a lone request.
 class ServingLoop {
  public:
-  struct Options {
-    std::size_t max_streams = 1'000'000;
-    absl::Duration max_future = absl::Minutes(5);
-    Authentication* authentication = nullptr;  // null: everyone may call everything; must outlive the loop
-  };
+  // Adds a queue to `builder`. All arguments but the repository must outlive it. index: in group.loops.
+  ServingLoop(std::size_t index, ServingGroup& group, const Repository& repository,
+              const ServingOptions& options, ShardMetrics& metrics, grpc::ServerBuilder& builder);
 
-  // Adds itself to `builder`; all arguments must outlive it.
-  ServingLoop(const Options& options, const Repository& repository, ShardMetrics& metrics,
-              grpc::ServerBuilder& builder);
-
-  // Begins to serve, once the builder's server has started.
+  // Begins to serve, once the builder's server has started and the group is complete.
   void Start();
 
-  // Health is NOT_SERVING from now on. Safe from any thread; once.
+  // Calls `task` in this loop's thread. Safe from any thread, until End.
+  void Post(std::function<void()> task);
+
+  // Has the loop look into its mailbox. Safe from any thread, until End.
+  void WakeUp();
+
+  // Health is NOT_SERVING from now on. Safe from any thread.
   void AnnounceShutdown();
 
-  // Ends all calls of Stream with UNAVAILABLE as soon as what they have sent is answered. Safe from any
-  // thread; once.
+  // Ends all calls that last with UNAVAILABLE as soon as what they have sent is answered. Safe from any
+  // thread.
   void Drain();
 
-  // Waits for the last calls and ends the thread. Call after grpc::Server::Shutdown; safe from any thread;
-  // once.
-  void Stop();
+  // After grpc::Server::Shutdown: counts down when this loop has no calls any more; other loops may still
+  // need it. Safe from any thread; once.
+  void Finish(absl::BlockingCounter& loops_with_calls);
 
-  // What follows is for the calls, in this loop's thread.
+  // After that, when no loop has calls: ends the thread. Safe from any other thread; once.
+  void End();
 
-  // Requests arrive as bytes, so that bad ones can be told apart from the end of a call.
-  using QuestionService = v1::Forecaster::WithAsyncMethod_Forecast<v1::Forecaster::WithAsyncMethod_GetCursor<
-      v1::Forecaster::WithAsyncMethod_GetStream<v1::Forecaster::WithAsyncMethod_ListStreams<
-          v1::Forecaster::WithAsyncMethod_ResetStream<v1::Forecaster::WithAsyncMethod_DeleteStream<
-              v1::Forecaster::WithAsyncMethod_ForkStream<v1::Forecaster::WithAsyncMethod_ExportStream<
-                  v1::Forecaster::WithAsyncMethod_ImportStream<v1::Forecaster::WithAsyncMethod_ListModels<
-                      v1::Forecaster::WithAsyncMethod_GetModel<v1::Forecaster::Service>>>>>>>>>>>;
-  using ForecasterService = v1::Forecaster::WithAsyncMethod_Subscribe<
-      v1::Forecaster::WithRawMethod_Push<v1::Forecaster::WithRawMethod_Stream<QuestionService>>>;
-  ForecasterService& forecaster() { return forecaster_; }
-  using HealthService = grpc::health::v1::Health::WithAsyncMethod_Check<
-      grpc::health::v1::Health::WithAsyncMethod_Watch<grpc::health::v1::Health::Service>>;
-  HealthService& health() { return health_; }
+  // What follows is for the loop's thread, that is for the calls.
+
+  // Calls `work` with loop `index`, in its thread, and then `then` in this one.
+  void At(std::size_t index, std::function<void(ServingLoop&)> work, std::function<void()> then);
+  // Calls `work` with every loop, in their threads.
+  void Everywhere(const std::function<void(ServingLoop&)>& work);
+
+  std::size_t index() const { return peer_.index(); }
+  std::size_t shards() const { return peer_.shards(); }
+  ServingGroup& group() { return group_; }
+  const ServingOptions& options() const { return options_; }
   grpc::ServerCompletionQueue& queue() { return *queue_; }
+  const Repository& repository() const { return repository_; }
+  void SetRepository(const Repository& repository) { repository_ = repository; }
+  Shard& shard() { return shard_; }
   Admission& admission() { return admission_; }
   StreamService& streams() { return streams_; }
   ModelService& models() { return models_; }
   Subscriptions& subscriptions() { return subscriptions_; }
   // May the call of `context`, which begins now, go on? Health asks nobody.
-  absl::Status Authenticate(Method method, const grpc::ServerContext& context) {
-    if (authentication_ == nullptr) return absl::OkStatus();
-    return authentication_->Check(method, context.client_metadata(), absl::Now());
-  }
+  absl::Status Authenticate(Method method, const grpc::ServerContext& context);
+  // Who makes the call.
+  std::shared_ptr<Client> ClientOf(const grpc::ServerContext& context);
   bool draining() const { return draining_; }
   HealthStatus Health(const std::string& service) const;
-  void Opened(Call* call) {
-    calls_.insert(call);
-    metrics_.open_calls.Set(static_cast<std::int64_t>(calls_.size()));
-  }
-  void Closed(Call* call) {
-    calls_.erase(call);
-    metrics_.open_calls.Set(static_cast<std::int64_t>(calls_.size()));
-  }
+  void Opened(Call* call);
+  void Closed(Call* call);
   // Counts a request that ends with `code` and no answer, and one that is answered now.
   void CountRequest(Method method, absl::StatusCode code) {
     metrics_.request(method, static_cast<int>(code)).Add(1);
@@ -112,19 +139,22 @@ class ServingLoop {
   enum class Gathered { kDry, kMore, kEnded };
 
   void Run();
-  void ServeQuestions();  // those of StreamService and ModelService
+  void WaitForCalls();
   void Handle(void* tag, bool ok);
   Gathered Gather();
   void AnswerSome();
-  void Wake(grpc::Alarm& alarm);
+  void Tick();
+  void SetTicks();
+  Mailbox& mailbox() { return *group_.mailboxes[index()]; }
 
+  ServingGroup& group_;
+  const ServingOptions options_;
   ShardMetrics& metrics_;
-  ForecasterService forecaster_;
-  HealthService health_;
+  Repository repository_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
   Shard shard_;
+  ShardPeer peer_;
   Admission admission_;
-  Authentication* const authentication_;
   StreamService streams_;
   ModelService models_;
   Subscriptions subscriptions_;
@@ -133,10 +163,11 @@ class ServingLoop {
   std::uint64_t sent_ = 0;           // answers
   std::atomic<bool> serving_{true};  // for Health
   bool draining_ = false;
-  bool stopping_ = false;
-  grpc::Alarm announce_;  // these wake the thread from others
-  grpc::Alarm drain_;
-  grpc::Alarm stop_;
+  absl::BlockingCounter* loops_with_calls_ = nullptr;  // to be told when there are no calls
+  grpc::Alarm wake_;                                   // wakes the thread when there is mail
+  std::atomic<bool> waking_{false};                    // wake_ has been set, and its event not been taken
+  grpc::Alarm tick_;                                   // now and then, while there are calls
+  bool ticking_ = false;
   std::thread thread_;
 };
 

@@ -1,13 +1,15 @@
 #include "server/rpc/stream_call.h"
 
+#include "absl/strings/str_cat.h"
+#include "server/fault/fault.h"
 #include "server/rpc/request_check.h"
 #include "server/rpc/status.h"
 
 namespace tidegate {
 
-StreamCall::StreamCall(ServingLoop& loop) : loop_(loop) {
+StreamCall::StreamCall(ServingLoop& loop) : loop_(loop), streams_(loop.shards()) {
   context_.AsyncNotifyWhenDone(&done_);  // comes only if the call begins
-  loop_.forecaster().RequestStream(&context_, &stream_, &loop_.queue(), &loop_.queue(), &start_);
+  loop_.group().forecaster.RequestStream(&context_, &stream_, &loop_.queue(), &loop_.queue(), &start_);
 }
 
 void StreamCall::Complete(Operation operation, bool ok) {
@@ -19,7 +21,7 @@ void StreamCall::Complete(Operation operation, bool ok) {
       }
       new StreamCall(loop_);  // waits for the next client
       loop_.Opened(this);
-      if (auto s = loop_.Authenticate(Method::kStream, context_); !s.ok()) {
+      if (auto s = Begin(); !s.ok()) {
         loop_.CountRequest(Method::kStream, s.code());
         end_ = s;
       } else if (loop_.draining()) {
@@ -28,6 +30,7 @@ void StreamCall::Complete(Operation operation, bool ok) {
       break;
     case Operation::kRead:
       reading_ = false;
+      ++progress_;
       if (end_ || gone_) break;
       if (ok) {
         TakeRequest();
@@ -37,6 +40,7 @@ void StreamCall::Complete(Operation operation, bool ok) {
       break;
     case Operation::kWrite:
       writing_ = false;
+      ++progress_;
       gone_ |= !ok;
       break;
     case Operation::kFinish:
@@ -50,13 +54,34 @@ void StreamCall::Complete(Operation operation, bool ok) {
   Advance();
 }
 
+absl::Status StreamCall::Begin() {
+  if (auto s = loop_.Authenticate(Method::kStream, context_); !s.ok()) return s;
+  return client_.Open(loop_.ClientOf(context_));
+}
+
+void StreamCall::Tick(absl::Time now) {
+  if (progress_ != seen_ || since_ > now) {
+    seen_ = progress_;
+    since_ = now;
+  } else if (writing_ && now - since_ >= loop_.options().stalled) {
+    loop_.CountLack(Lack::kStalled);
+    since_ = now;
+    context_.TryCancel();
+  } else if (!end_ && exchanges_.empty() && now - since_ >= loop_.options().idle) {
+    end_ = Refusal(Fault::kIdle, "",
+                   absl::StrCat("nothing was sent on this call for ", absl::FormatDuration(now - since_),
+                                ": begin a new one when there are readings"));
+    Advance();
+  }
+}
+
 void StreamCall::Drain() {
   if (!end_) end_ = DrainingStatus();
   Advance();
 }
 
 void StreamCall::TakeRequest() {
-  const auto admitted = loop_.admission().Admit(message_, &handles_, this);
+  const auto admitted = loop_.admission().Admit(message_, &streams_, this);
   message_.Clear();
   if (!admitted.ok()) {
     loop_.CountRequest(Method::kStream, admitted.status().code());
@@ -65,6 +90,7 @@ void StreamCall::TakeRequest() {
   }
   exchanges_.push_back(*admitted);
   readings_ += (*admitted)->size();
+  client_.Add((*admitted)->size());
   answer_bytes_ += (*admitted)->forecast.size_bytes();
 }
 
@@ -89,8 +115,11 @@ bool StreamCall::MayRead() {
   if (end_ || gone_) return false;
   const bool room = readings_ < limits::kCallReadings && exchanges_.size() < limits::kCallRequests &&
                     answer_bytes_ < limits::kCallAnswerBytes;
-  const bool may = exchanges_.empty() || (room && !loop_.admission().full());
-  if (!may && !paused_) loop_.CountLack(room ? Lack::kWaitingReadings : Lack::kCallLimit);
+  const bool full = loop_.admission().full();
+  const bool may = exchanges_.empty() || (room && !full && !client_.full());
+  if (!may && !paused_) {
+    loop_.CountLack(!room ? Lack::kCallLimit : full ? Lack::kWaitingReadings : Lack::kClientLimit);
+  }
   paused_ = !may;
   return may;
 }
@@ -122,6 +151,7 @@ void StreamCall::PopExchange() {
   Exchange* exchange = exchanges_.front();
   exchanges_.pop_front();
   readings_ -= exchange->size();
+  client_.Remove(exchange->size());
   answer_bytes_ -= exchange->forecast.size_bytes();
   loop_.admission().Release(exchange);
 }

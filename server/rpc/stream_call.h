@@ -5,19 +5,23 @@
 #include <grpcpp/support/byte_buffer.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "server/rpc/bounded_queue.h"
 #include "server/rpc/call.h"
+#include "server/rpc/clients.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/serving_loop.h"
-#include "server/shard/stream_handles.h"
+#include "server/shard/named_streams.h"
 
 namespace tidegate {
 
 // A call of Forecaster.Stream: reads on while answers wait, up to the limits of limits.h, and answers in
-// order. What was admitted is applied even if the client has gone.
+// order. Ends if nothing is sent on it for long, is cancelled if its answers are not taken. What was admitted
+// is applied even if the client has gone.
 class StreamCall final : public Call {
  public:
   // Waits for a client.
@@ -25,9 +29,11 @@ class StreamCall final : public Call {
 
   void Complete(Operation operation, bool ok) override;
   void Answer() override { Advance(); }
+  void Tick(absl::Time now) override;
   void Drain() override;
 
  private:
+  absl::Status Begin();
   void TakeRequest();
   void Advance();
   void DropAnswers();
@@ -47,11 +53,16 @@ class StreamCall final : public Call {
   Tag finish_{this, Operation::kFinish};
   Tag done_{this, Operation::kDone};
 
-  StreamHandles handles_;
+  OpenCall client_;
+  NamedStreams streams_;
   // Requests whose answers have not been sent, in order.
   BoundedQueue<Exchange*, limits::kCallRequests> exchanges_;
   std::size_t readings_ = 0;      // in exchanges_
   std::size_t answer_bytes_ = 0;  // of exchanges_
+
+  std::uint64_t progress_ = 0;                 // messages read and written
+  std::uint64_t seen_ = 0;                     // of these, at the last tick that saw some
+  absl::Time since_ = absl::InfiniteFuture();  // that tick
 
   bool reading_ = false;             // a read is under way
   bool paused_ = false;              // none is, as too much waits

@@ -27,14 +27,24 @@ std::int64_t CursorOf(const StreamHeader& header) {
   return header.steps == 0 ? kNoTimestamp : header.timestamp_ns;
 }
 
-// "<model>:<slot>", where a page begins.
-absl::StatusOr<StreamKey> ParseToken(const std::string& token, std::size_t models) {
-  if (token.empty()) return StreamKey{};
+// Where a page begins.
+struct Place {
+  std::uint32_t shard = 0;
+  StreamKey key;
+};
+
+// "<shard>:<model>:<slot>".
+std::string Token(std::size_t shard, StreamKey key) {
+  return absl::StrCat(shard, ":", key.model, ":", key.slot);
+}
+
+absl::StatusOr<Place> ParseToken(const std::string& token, std::size_t shards, std::size_t models) {
+  if (token.empty()) return Place{};
   const std::vector<absl::string_view> parts = absl::StrSplit(token, ':');
-  std::uint32_t model = 0, slot = 0;
-  if (parts.size() == 2 && absl::SimpleAtoi(parts[0], &model) && absl::SimpleAtoi(parts[1], &slot) &&
-      model < models) {
-    return StreamKey{.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = slot};
+  std::uint32_t shard = 0, model = 0, slot = 0;
+  if (parts.size() == 3 && absl::SimpleAtoi(parts[0], &shard) && absl::SimpleAtoi(parts[1], &model) &&
+      absl::SimpleAtoi(parts[2], &slot) && shard < shards && model < models) {
+    return Place{shard, {.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = slot}};
   }
   return Refusal(
       Fault::kInvalidField, "page_token",
@@ -111,12 +121,16 @@ absl::Status StreamService::GetCursor(const v1::GetCursorRequest& request, v1::G
         Fault::kInvalidField, "stream_id",
         absl::StrCat(request.stream_id_size(), " streams in a request; at most ", limits::kMessageReadings));
   }
-  for (const std::string& id : request.stream_id()) {
-    const auto key = shard_.table().Find(id);
-    const StreamHeader header = key ? shard_.header(*key) : StreamHeader();
-    response.add_timestamp(CursorOf(header));
-    response.add_steps(header.steps);
-    response.add_sequence(header.sequence);
+  response.mutable_timestamp()->Resize(request.stream_id_size(), kNoTimestamp);
+  response.mutable_steps()->Resize(request.stream_id_size(), 0);
+  response.mutable_sequence()->Resize(request.stream_id_size(), 0);
+  for (int i = 0; i < request.stream_id_size(); ++i) {
+    const auto key = shard_.table().Find(request.stream_id(i));
+    if (!key) continue;  // another shard may have it
+    const StreamHeader& header = shard_.header(*key);
+    response.set_timestamp(i, CursorOf(header));
+    response.set_steps(i, header.steps);
+    response.set_sequence(i, header.sequence);
   }
   return absl::OkStatus();
 }
@@ -132,14 +146,15 @@ absl::Status StreamService::GetStream(const v1::GetStreamRequest& request, v1::S
 absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
                                         v1::ListStreamsResponse& response) {
   const auto models = static_cast<std::uint32_t>(repository_.models().size());
-  auto next = ParseToken(request.page_token(), models);
-  if (!next.ok()) return next.status();
+  const auto begin = ParseToken(request.page_token(), shards_, models);
+  if (!begin.ok()) return begin.status();
+  StreamKey next = begin->key;
   std::uint32_t end = models;  // the model after the last one listed
   if (!request.model().empty()) {
     const auto model = repository_.Find(request.model());
     if (!model.ok()) return model.status();
     const auto index = static_cast<std::uint16_t>(*model);
-    if (next->model != index) *next = {.model = index, .generation = 0, .slot = 0};
+    if (next.model != index) next = {.model = index, .generation = 0, .slot = 0};
     end = index + 1u;
   }
   if (request.page_size() > kMostPage) {
@@ -149,17 +164,23 @@ absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
   }
   const std::size_t page = request.page_size() == 0 ? kUsualPage : request.page_size();
   std::size_t scanned = 0;
-  for (; next->model < end; ++next->model, next->slot = 0) {
-    for (; next->slot < shard_.table().slots(next->model); ++next->slot, ++scanned) {
+  for (; next.model < end; ++next.model, next.slot = 0) {
+    for (; next.slot < shard_.table().slots(next.model); ++next.slot, ++scanned) {
       if (static_cast<std::size_t>(response.stream_size()) == page || scanned == kMostScanned) {
-        response.set_next_page_token(absl::StrCat(next->model, ":", next->slot));
+        response.set_next_page_token(Token(index_, next));
         return absl::OkStatus();
       }
-      const absl::string_view id = shard_.table().id(*next);
-      if (!id.empty() && absl::StartsWith(id, request.prefix())) Describe(*next, *response.add_stream());
+      const absl::string_view id = shard_.table().id(next);
+      if (!id.empty() && absl::StartsWith(id, request.prefix())) Describe(next, *response.add_stream());
     }
   }
+  if (index_ + 1 < shards_) response.set_next_page_token(Token(index_ + 1, {}));
   return absl::OkStatus();
+}
+
+std::size_t StreamService::ShardOfPage(const v1::ListStreamsRequest& request, std::size_t shards) {
+  const auto begin = ParseToken(request.page_token(), shards, std::numeric_limits<std::uint16_t>::max());
+  return begin.ok() ? begin->shard : 0;
 }
 
 absl::Status StreamService::ResetStream(const v1::ResetStreamRequest& request, v1::ResetStreamResponse&) {
@@ -191,11 +212,23 @@ absl::Status StreamService::Create(absl::string_view field, const std::string& i
   return absl::OkStatus();
 }
 
-absl::Status StreamService::ForkStream(const v1::ForkStreamRequest& request, v1::StreamInfo& response) {
-  const auto key = Find(request.stream_id());
+absl::Status StreamService::Copy(const std::string& id, StreamCopy& copy) const {
+  const auto key = Find(id);
   if (!key.ok()) return key.status();
-  return Create("new_stream_id", request.new_stream_id(), key->model, shard_.header(*key),
-                shard_.floats(*key), response);
+  copy.model = key->model;
+  copy.header = shard_.header(*key);
+  const std::span<const float> floats = shard_.floats(*key);
+  copy.floats.assign(floats.begin(), floats.end());
+  return absl::OkStatus();
+}
+
+absl::Status StreamService::Paste(absl::string_view field, const std::string& id, const StreamCopy& copy,
+                                  v1::StreamInfo& response) {
+  const ServedModel& served = repository_.models()[copy.model];
+  if (!served.served) {
+    return Refusal(Fault::kModelNotFound, "", absl::StrCat("model '", served.name, "' is no longer served"));
+  }
+  return Create(field, id, copy.model, copy.header, copy.floats, response);
 }
 
 absl::Status StreamService::ExportStream(const v1::ExportStreamRequest& request, v1::StreamState& response) {

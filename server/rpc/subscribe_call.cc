@@ -8,8 +8,8 @@ namespace tidegate {
 
 SubscribeCall::SubscribeCall(ServingLoop& loop) : loop_(loop) {
   context_.AsyncNotifyWhenDone(&done_);  // comes only if the call begins
-  loop_.forecaster().RequestSubscribe(&context_, &request_, &writer_, &loop_.queue(), &loop_.queue(),
-                                      &start_);
+  loop_.group().forecaster.RequestSubscribe(&context_, &request_, &writer_, &loop_.queue(), &loop_.queue(),
+                                            &start_);
 }
 
 void SubscribeCall::Complete(Operation operation, bool ok) {
@@ -41,23 +41,36 @@ void SubscribeCall::Complete(Operation operation, bool ok) {
 }
 
 void SubscribeCall::Begin() {
-  const auto received = Work::Clock::now();
+  received_ = Work::Clock::now();
   absl::Status status = loop_.Authenticate(Method::kSubscribe, context_);
-  if (status.ok() && loop_.draining()) {
-    status = DrainingStatus();
-  }
+  if (status.ok() && loop_.draining()) status = DrainingStatus();
+  if (status.ok()) status = client_.Open(loop_.ClientOf(context_));
   if (status.ok()) {
-    auto begun = loop_.subscriptions().Begin(request_, this);
-    status = begun.status();
-    if (begun.ok()) subscription_ = *std::move(begun);
+    auto opened = loop_.subscriptions().Open(request_, this, loop_.index());
+    status = opened.status();
+    if (opened.ok()) subscription_ = *std::move(opened);
   }
   if (!status.ok()) {
     loop_.CountRequest(Method::kSubscribe, status.code());
     return End(status);
   }
-  loop_.CountAnswer(Method::kSubscribe, received);
-  writing_ = true;
-  writer_.SendInitialMetadata(&write_);
+  beginning_ = true;
+  BeginAt(0);
+}
+
+void SubscribeCall::BeginAt(std::size_t shard) {
+  if (shard < loop_.shards() && !end_) {
+    return loop_.At(
+        shard, [this](ServingLoop& there) { there.subscriptions().Begin(subscription_); },
+        [this, shard] { BeginAt(shard + 1); });
+  }
+  beginning_ = false;
+  if (!end_) {
+    loop_.CountAnswer(Method::kSubscribe, received_);
+    writing_ = true;
+    writer_.SendInitialMetadata(&write_);
+  }
+  Advance();
 }
 
 void SubscribeCall::Drain() {
@@ -66,23 +79,29 @@ void SubscribeCall::Drain() {
 }
 
 void SubscribeCall::End(const absl::Status& status) {
-  if (!end_) end_ = status;
-  if (subscription_ != nullptr) loop_.subscriptions().End(*subscription_);
+  if (end_) return;
+  end_ = status;
+  if (subscription_ == nullptr) return;
+  loop_.Everywhere([ended = subscription_](ServingLoop& there) { there.subscriptions().End(ended); });
+  loop_.subscriptions().Close();
 }
 
 // Does whatever may be done next. The only place where events are written and where the call ends.
 void SubscribeCall::Advance() {
   if (gone_) End(absl::CancelledError("the client has gone"));
-  const bool waits = !gone_ && subscription_ != nullptr && !subscription_->empty();
-  if (waits && !writing_ && !finishing_) {
-    writing_ = true;
-    writer_.Write(subscription_->Take(), &write_);
+  if (beginning_) return;
+  if (!gone_ && !writing_ && !finishing_ && subscription_ != nullptr) {
+    if (const v1::Events* events = subscription_->Take(loop_.subscriptions().metrics())) {
+      writing_ = true;
+      writer_.Write(*events, &write_);
+    }
   }
-  if (end_ && !waits && !writing_ && !finishing_) {
+  if (end_ && !writing_ && !finishing_) {
     finishing_ = true;
     writer_.Finish(ToGrpcStatus(*end_), &finish_);
   }
   if (finished_ && call_done_) {
+    if (subscription_ != nullptr) subscription_->Forget();
     loop_.Closed(this);
     delete this;
   }

@@ -26,6 +26,7 @@ class SubscribeCall final : public Call {
 
  private:
   void Begin();
+  void BeginAt(std::size_t shard);
   void End(const absl::Status& status);
   void Advance();
 
@@ -38,7 +39,10 @@ class SubscribeCall final : public Call {
   Tag finish_{this, Operation::kFinish};
   Tag done_{this, Operation::kDone};
 
-  std::unique_ptr<Subscription> subscription_;  // null: it was refused
+  Work::Clock::time_point received_;
+  OpenCall client_;
+  std::shared_ptr<Subscription> subscription_;  // null: it was refused
+  bool beginning_ = false;                      // not at every shard yet
   std::optional<absl::Status> end_;             // no more events; what the call ends with
   bool gone_ = false;                           // the client has gone: what waits is dropped
   bool writing_ = false;                        // a write, or the initial metadata, is under way

@@ -24,18 +24,27 @@ constexpr std::size_t kLookBack = 8;
 
 }  // namespace
 
-Subscription::Subscription(const v1::SubscribeRequest& request, Call* call, SubscriptionMetrics& metrics)
-    : request_(request), call_(call), metrics_(metrics) {}
+Subscription::Subscription(const v1::SubscribeRequest& request, Call* call, std::size_t home)
+    : request_(request), call_(call), home_(home) {}
 
-void Subscription::Add(std::uint64_t batch, const Model& model, const AppliedReading& reading) {
-  if (batch != batch_) {
-    batch_ = batch;
-    BeginBatch(model);
+bool Subscription::Add(const Model& model, std::span<const AppliedReading> readings,
+                       SubscriptionMetrics& metrics) {
+  absl::MutexLock lock(&mutex_);
+  bool begun = false;
+  for (const AppliedReading& reading : readings) {
+    if (!absl::StartsWith(reading.id, request_.prefix())) continue;
+    if (!begun) BeginBatch(model);
+    begun = true;
+    AddEvent(model, reading, metrics);
   }
+  return begun && !std::exchange(told_, true);
+}
+
+void Subscription::AddEvent(const Model& model, const AppliedReading& reading, SubscriptionMetrics& metrics) {
   const std::size_t width = horizon_ * levels_.size();
   const std::size_t bytes = kEventOverhead + reading.id.size() + width * sizeof(float);
-  if (open_ == nullptr || open_->bytes + bytes > limits::kEventsMessageBytes) BeginMessage();
-  while (bytes_ + bytes > limits::kSubscriptionBytes && waiting_.front().get() != open_) DropOldest();
+  if (open_ == nullptr || open_->bytes + bytes > limits::kEventsMessageBytes) BeginMessage(model);
+  while (bytes_ + bytes > limits::kSubscriptionBytes && waiting_.front().get() != open_) DropOldest(metrics);
 
   v1::Events& events = open_->events;
   events.add_stream_id(reading.id.data(), reading.id.size());
@@ -55,7 +64,6 @@ void Subscription::Add(std::uint64_t batch, const Model& model, const AppliedRea
 // forecast is left out.
 void Subscription::BeginBatch(const Model& model) {
   const ModelSpec& spec = model.spec();
-  model_ = &model;
   horizon_ = request_.horizon() == 0 ? spec.horizon : std::min<std::size_t>(request_.horizon(), spec.horizon);
   FindLevels(request_.quantile(), spec, levels_);
   open_ = nullptr;
@@ -75,35 +83,40 @@ void Subscription::BeginBatch(const Model& model) {
   }
 }
 
-void Subscription::BeginMessage() {
+void Subscription::BeginMessage(const Model& model) {
   waiting_.push_back(std::make_unique<Waiting>());
   open_ = waiting_.back().get();
   open_->bytes = kMessageOverhead;
   bytes_ += kMessageOverhead;
   v1::Events& events = open_->events;
-  events.set_model(model_->spec().name);
+  events.set_model(model.spec().name);
   events.set_horizon(static_cast<std::uint32_t>(horizon_));
-  for (const std::uint8_t level : levels_) events.add_quantile(model_->spec().quantiles[level]);
-  events.set_interval(model_->spec().interval_ns);
+  for (const std::uint8_t level : levels_) events.add_quantile(model.spec().quantiles[level]);
+  events.set_interval(model.spec().interval_ns);
 }
 
 // Requires a message after the oldest.
-void Subscription::DropOldest() {
+void Subscription::DropOldest(SubscriptionMetrics& metrics) {
   const Waiting& oldest = *waiting_.front();
   const auto events = static_cast<std::uint64_t>(oldest.events.timestamp_size());
-  metrics_.lost.Add(events);
+  metrics.lost.Add(events);
   v1::Events& next = waiting_[1]->events;
   next.set_lost(next.lost() + oldest.events.lost() + events);
   bytes_ -= oldest.bytes;
   waiting_.pop_front();
 }
 
-const v1::Events& Subscription::Take() {
+const v1::Events* Subscription::Take(SubscriptionMetrics& metrics) {
+  absl::MutexLock lock(&mutex_);
+  if (waiting_.empty()) {
+    told_ = false;
+    return nullptr;
+  }
   taken_ = std::move(waiting_.front());
   waiting_.pop_front();
   bytes_ -= taken_->bytes;
-  metrics_.events.Add(static_cast<std::uint64_t>(taken_->events.timestamp_size()));
-  return taken_->events;
+  metrics.events.Add(static_cast<std::uint64_t>(taken_->events.timestamp_size()));
+  return &taken_->events;
 }
 
 absl::Status Subscriptions::Check(const v1::SubscribeRequest& request) const {
@@ -129,67 +142,68 @@ absl::Status Subscriptions::Check(const v1::SubscribeRequest& request) const {
     return CheckWanted(request.horizon(), request.quantile(), repository_.models()[*index].model->spec());
   }
   for (const ServedModel& served : repository_.models()) {
+    if (!served.served) continue;
     if (auto s = CheckWanted(request.horizon(), request.quantile(), served.model->spec()); !s.ok()) return s;
   }
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::unique_ptr<Subscription>> Subscriptions::Begin(const v1::SubscribeRequest& request,
-                                                                   Call* call) {
+absl::StatusOr<std::shared_ptr<Subscription>> Subscriptions::Open(const v1::SubscribeRequest& request,
+                                                                  Call* call, std::size_t home) {
   if (auto s = Check(request); !s.ok()) return s;
-  if (all_.size() >= limits::kSubscriptions) {
-    return Refusal(Fault::kSubscriptionsFull, "",
-                   absl::StrCat("this server has ", all_.size(), " subscriptions, the most it may have"));
+  if (open_.fetch_add(1) >= limits::kSubscriptions) {
+    open_.fetch_sub(1);
+    return Refusal(
+        Fault::kSubscriptionsFull, "",
+        absl::StrCat("this server has ", limits::kSubscriptions, " subscriptions, the most it may have"));
   }
-  auto subscription = std::make_unique<Subscription>(request, call, metrics_);
-  all_.push_back(subscription.get());
-  const absl::flat_hash_set<std::string> ids(request.stream_id().begin(), request.stream_id().end());
-  for (const std::string& id : ids) by_id_[id].push_back(subscription.get());
-  if (ids.empty()) wide_.push_back(subscription.get());
-  metrics_.open.Set(static_cast<std::int64_t>(all_.size()));
-  shard_.Observe(this);
-  return subscription;
+  metrics_.open.Set(metrics_.open.value() + 1);
+  return std::make_shared<Subscription>(request, call, home);
 }
 
-void Subscriptions::End(Subscription& subscription) {
-  if (std::erase(all_, &subscription) == 0) return;  // ended before
-  std::erase(wide_, &subscription);
-  std::erase(ready_, subscription.call());
-  for (const std::string& id : subscription.request().stream_id()) {
+void Subscriptions::Close() {
+  open_.fetch_sub(1);
+  metrics_.open.Set(metrics_.open.value() - 1);
+}
+
+void Subscriptions::Begin(const Shared& subscription) {
+  all_.push_back(subscription);
+  const v1::SubscribeRequest& request = subscription->request();
+  const absl::flat_hash_set<std::string> ids(request.stream_id().begin(), request.stream_id().end());
+  for (const std::string& id : ids) by_id_[id].push_back(subscription);
+  if (ids.empty()) wide_.push_back(subscription);
+  shard_.Observe(this);
+}
+
+void Subscriptions::End(const Shared& subscription) {
+  std::erase(all_, subscription);
+  std::erase(wide_, subscription);
+  for (const std::string& id : subscription->request().stream_id()) {
     const auto named = by_id_.find(id);
     if (named == by_id_.end()) continue;  // named twice
-    std::erase(named->second, &subscription);
+    std::erase(named->second, subscription);
     if (named->second.empty()) by_id_.erase(named);
   }
-  metrics_.open.Set(static_cast<std::int64_t>(all_.size()));
   if (all_.empty()) shard_.Observe(nullptr);
 }
 
 void Subscriptions::Applied(const Model& model, std::span<const AppliedReading> readings) {
-  ++batch_;
-  for (Subscription* subscription : wide_) {
-    if (!subscription->Wants(model)) continue;
-    const std::string& prefix = subscription->request().prefix();
-    for (const AppliedReading& reading : readings) {
-      if (absl::StartsWith(reading.id, prefix)) Add(*subscription, model, reading);
-    }
-  }
+  for (const Shared& subscription : wide_) Add(subscription, model, readings);
   if (by_id_.empty()) return;
-  for (const AppliedReading& reading : readings) {
-    const auto named = by_id_.find(reading.id);
+  for (std::size_t i = 0; i < readings.size(); ++i) {
+    const auto named = by_id_.find(readings[i].id);
     if (named == by_id_.end()) continue;
-    for (Subscription* subscription : named->second) {
-      if (subscription->Wants(model)) Add(*subscription, model, reading);
-    }
+    for (const Shared& subscription : named->second) Add(subscription, model, readings.subspan(i, 1));
   }
 }
 
-void Subscriptions::Add(Subscription& subscription, const Model& model, const AppliedReading& reading) {
-  if (subscription.empty()) ready_.push_back(subscription.call());
-  subscription.Add(batch_, model, reading);
+void Subscriptions::Add(const Shared& subscription, const Model& model,
+                        std::span<const AppliedReading> readings) {
+  if (subscription->Wants(model) && subscription->Add(model, readings, metrics_))
+    ready_.push_back(subscription);
 }
 
-const std::vector<Call*>& Subscriptions::TakeReady() {
+const std::vector<std::shared_ptr<Subscription>>& Subscriptions::TakeReady() {
   taken_.clear();
   std::swap(ready_, taken_);
   return taken_;

@@ -1,14 +1,18 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "absl/synchronization/mutex.h"
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
 #include "server/rpc/call.h"
@@ -19,85 +23,100 @@ namespace tidegate {
 
 // What one subscriber has asked for, and the events of it that wait to be sent, as messages that are ready.
 // They take no more than limits::kSubscriptionBytes; for what comes beyond that the oldest are dropped, and
-// counted in the message that follows them. Not thread-safe.
+// counted in the message that follows them. Thread-safe but for what is said: shards add, its call takes.
 class Subscription {
  public:
-  // call: whose Answer sends what waits. metrics must outlive this.
-  Subscription(const v1::SubscribeRequest& request, Call* call, SubscriptionMetrics& metrics);
+  // call: whose Answer sends what waits, in the thread of loop `home`.
+  Subscription(const v1::SubscribeRequest& request, Call* call, std::size_t home);
 
   const v1::SubscribeRequest& request() const { return request_; }
-  Call* call() const { return call_; }
+  std::size_t home() const { return home_; }
 
   // Whether it may be of interest to the subscriber what streams of this model do.
   bool Wants(const Model& model) const {
     return request_.model().empty() || request_.model() == model.spec().name;
   }
-  // Adds an event. batch: another number for each batch of readings, from 1; all of one are of the same
-  // model.
-  void Add(std::uint64_t batch, const Model& model, const AppliedReading& reading);
+  // Adds the readings of a batch that it wants. metrics: of the shard that does so. True: Tell is to be
+  // called in the home's thread.
+  bool Add(const Model& model, std::span<const AppliedReading> readings, SubscriptionMetrics& metrics);
 
-  bool empty() const { return waiting_.empty(); }
-  // The oldest message that waits, which the next Take overwrites. Requires that there is one.
-  const v1::Events& Take();
+  // What follows is for the home's thread.
+
+  // The oldest message that waits, which the next Take overwrites; null: there is none, and Add says when
+  // there is. metrics: of the home's shard.
+  const v1::Events* Take(SubscriptionMetrics& metrics);
+  // Has the call send what waits.
+  void Tell() {
+    if (call_ != nullptr) call_->Answer();
+  }
+  // The call ends.
+  void Forget() { call_ = nullptr; }
 
  private:
   struct Waiting {
     v1::Events events;
     std::size_t bytes = 0;  // about what it takes in memory
   };
-  void BeginBatch(const Model& model);
-  void BeginMessage();
-  void DropOldest();
+  void BeginBatch(const Model& model) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void AddEvent(const Model& model, const AppliedReading& reading, SubscriptionMetrics& metrics)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void BeginMessage(const Model& model) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void DropOldest(SubscriptionMetrics& metrics) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const v1::SubscribeRequest request_;
-  Call* const call_;
-  SubscriptionMetrics& metrics_;
-  std::deque<std::unique_ptr<Waiting>> waiting_;
-  std::unique_ptr<Waiting> taken_ = std::make_unique<Waiting>();
-  std::size_t bytes_ = 0;  // of waiting_
+  Call* call_;  // the home's thread's
+  const std::size_t home_;
+  std::unique_ptr<Waiting> taken_;  // the home's thread's
 
+  absl::Mutex mutex_;
+  std::deque<std::unique_ptr<Waiting>> waiting_ ABSL_GUARDED_BY(mutex_);
+  std::size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // of waiting_
+  bool told_ ABSL_GUARDED_BY(mutex_) = false;      // the call knows that something waits
   // Of the batch being added.
-  std::uint64_t batch_ = 0;
-  const Model* model_ = nullptr;
-  std::size_t horizon_ = 0;
-  std::vector<std::uint8_t> levels_;
-  Waiting* open_ = nullptr;  // the message that takes its events
+  std::size_t horizon_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::uint8_t> levels_ ABSL_GUARDED_BY(mutex_);
+  Waiting* open_ ABSL_GUARDED_BY(mutex_) = nullptr;  // the message that takes its events
 };
 
-// All subscriptions of a shard. Streams that are named are looked up once for all subscribers, and nothing is
-// done while there are none. Owned by the shard's thread; not thread-safe.
+// What a shard adds to subscriptions. Streams that are named are looked up once for all subscribers, and
+// nothing is done while there are none. Owned by the shard's thread; not thread-safe.
 class Subscriptions final : public AppliedObserver {
  public:
-  // All must outlive this.
-  Subscriptions(const Repository& repository, Shard& shard, SubscriptionMetrics& metrics)
-      : repository_(repository), shard_(shard), metrics_(metrics) {}
+  // open: how many there are on the whole server. All must outlive this.
+  Subscriptions(const Repository& repository, Shard& shard, std::atomic<std::size_t>& open,
+                SubscriptionMetrics& metrics)
+      : repository_(repository), shard_(shard), open_(open), metrics_(metrics) {}
 
-  // From now on, what `request` selects is added to a subscription, which lasts until it is ended.
-  // InvalidArgument: ids and a prefix, what no id is or begins with, too many ids, steps or levels that a
-  // model does not forecast. NotFound: no such model. ResourceExhausted: too many subscriptions.
-  absl::StatusOr<std::unique_ptr<Subscription>> Begin(const v1::SubscribeRequest& request, Call* call);
+  // A subscription, counted until Close; to be begun at every shard. Its home is this shard's loop, number
+  // `home`. InvalidArgument: ids and a prefix, what no id is or begins with, too many ids, steps or levels
+  // that a model does not forecast. NotFound: no such model. ResourceExhausted: too many subscriptions.
+  absl::StatusOr<std::shared_ptr<Subscription>> Open(const v1::SubscribeRequest& request, Call* call,
+                                                     std::size_t home);
+  void Close();
+  SubscriptionMetrics& metrics() { return metrics_; }
 
-  // Nothing more is added to it.
-  void End(Subscription& subscription);
+  // From now on, and no longer, what this shard's streams do is added to it.
+  void Begin(const std::shared_ptr<Subscription>& subscription);
+  void End(const std::shared_ptr<Subscription>& subscription);
 
   void Applied(const Model& model, std::span<const AppliedReading> readings) override;
 
-  // The calls to whose subscriptions something was added since the last time; the next one overwrites the
-  // result.
-  const std::vector<Call*>& TakeReady();
+  // Those of which Tell is to be called; the next call overwrites the result.
+  const std::vector<std::shared_ptr<Subscription>>& TakeReady();
 
  private:
+  using Shared = std::shared_ptr<Subscription>;
   absl::Status Check(const v1::SubscribeRequest& request) const;
-  void Add(Subscription& subscription, const Model& model, const AppliedReading& reading);
+  void Add(const Shared& subscription, const Model& model, std::span<const AppliedReading> readings);
 
   const Repository& repository_;
   Shard& shard_;
+  std::atomic<std::size_t>& open_;
   SubscriptionMetrics& metrics_;
-  std::vector<Subscription*> all_;
-  std::vector<Subscription*> wide_;  // those that name no streams
-  absl::flat_hash_map<std::string, std::vector<Subscription*>> by_id_;
-  std::uint64_t batch_ = 0;
-  std::vector<Call*> ready_, taken_;
+  std::vector<Shared> all_;
+  std::vector<Shared> wide_;  // those that name no streams
+  absl::flat_hash_map<std::string, std::vector<Shared>> by_id_;
+  std::vector<Shared> ready_, taken_;
 };
 
 }  // namespace tidegate

@@ -3,69 +3,76 @@
 #include <grpcpp/server_context.h>
 #include <grpcpp/support/async_unary_call.h>
 
-#include <type_traits>
+#include <chrono>
 
 #include "absl/status/status.h"
+#include "server/fault/fault.h"
 #include "server/rpc/call.h"
 #include "server/rpc/serving_loop.h"
 #include "server/rpc/status.h"
-#include "server/rpc/stream_service.h"
 
 namespace tidegate {
 
-// A call with one request and one answer that StreamService or ModelService gives at once.
-template <typename Request, typename Response, typename Answerer = StreamService>
-class UnaryCall final : public Call {
+// Ok, or DEADLINE_EXCEEDED: the client no longer waits for an answer.
+inline absl::Status CheckDeadline(const grpc::ServerContext& context) {
+  if (context.deadline() > std::chrono::system_clock::now()) return absl::OkStatus();
+  return Refusal(Fault::kDeadline, "",
+                 "the call's deadline was over before it was looked at; nothing was done");
+}
+
+// A call of Forecaster with one request and one answer, both protobuf messages.
+template <typename Request, typename Response>
+class UnaryCall : public Call {
  public:
-  using Service = ServingLoop::ForecasterService;
-  // What waits for a client, and what answers it.
-  struct Form {
-    Method method;
-    void (Service::*request)(grpc::ServerContext*, Request*, grpc::ServerAsyncResponseWriter<Response>*,
-                             grpc::CompletionQueue*, grpc::ServerCompletionQueue*, void*);
-    absl::Status (Answerer::*answer)(const Request&, Response&);
-  };
+  // How such a call is waited for.
+  using Wait = void (ForecasterService::*)(grpc::ServerContext*, Request*,
+                                           grpc::ServerAsyncResponseWriter<Response>*, grpc::CompletionQueue*,
+                                           grpc::ServerCompletionQueue*, void*);
 
-  // Waits for a client.
-  UnaryCall(ServingLoop& loop, const Form& form) : loop_(loop), form_(form) {
-    (loop_.forecaster().*form_.request)(&context_, &request_, &writer_, &loop_.queue(), &loop_.queue(),
-                                        &start_);
-  }
-
-  void Complete(Operation operation, bool ok) override {
+  void Complete(Operation operation, bool ok) final {
     if (operation == Operation::kStart && ok) {
-      new UnaryCall(loop_, form_);  // waits for the next client
+      WaitForNext();
       loop_.Opened(this);
-      const auto received = Work::Clock::now();
-      Response response;
-      absl::Status status = loop_.Authenticate(form_.method, context_);
-      if (status.ok()) status = (answerer().*form_.answer)(request_, response);
-      if (status.ok()) {
-        loop_.CountAnswer(form_.method, received);
-        writer_.Finish(response, grpc::Status::OK, &finish_);
-      } else {
-        loop_.CountRequest(form_.method, status.code());
-        writer_.FinishWithError(ToGrpcStatus(status), &finish_);
-      }
-      return;
+      received_ = Work::Clock::now();
+      absl::Status status = loop_.Authenticate(method_, context_);
+      if (status.ok()) status = CheckDeadline(context_);
+      return status.ok() ? Serve() : Finish(status);
     }
     if (operation == Operation::kFinish) loop_.Closed(this);
     delete this;
   }
 
- private:
-  Answerer& answerer() {
-    if constexpr (std::is_same_v<Answerer, ModelService>) {
-      return loop_.models();
+ protected:
+  // Waits for a client.
+  UnaryCall(ServingLoop& loop, Method method, Wait wait) : loop_(loop), method_(method) {
+    (loop_.group().forecaster.*wait)(&context_, &request_, &writer_, &loop_.queue(), &loop_.queue(), &start_);
+  }
+
+  // Another call of this kind waits for the next client.
+  virtual void WaitForNext() = 0;
+
+  // Answers the request with Finish, sooner or later, in the loop's thread.
+  virtual void Serve() = 0;
+
+  // Sends response_, or the error.
+  void Finish(const absl::Status& status) {
+    if (status.ok()) {
+      loop_.CountAnswer(method_, received_);
+      writer_.Finish(response_, grpc::Status::OK, &finish_);
     } else {
-      return loop_.streams();
+      loop_.CountRequest(method_, status.code());
+      writer_.FinishWithError(ToGrpcStatus(status), &finish_);
     }
   }
 
   ServingLoop& loop_;
-  Form form_;
-  grpc::ServerContext context_;
   Request request_;
+  Response response_;
+
+ private:
+  const Method method_;
+  Work::Clock::time_point received_;
+  grpc::ServerContext context_;
   grpc::ServerAsyncResponseWriter<Response> writer_{&context_};
   Tag start_{this, Operation::kStart};
   Tag finish_{this, Operation::kFinish};

@@ -54,6 +54,7 @@ class Lane {
   void Reset(std::uint32_t slot);
 
   const Model& model() const { return *model_; }
+  ModelMetrics& metrics() { return metrics_; }
 
  private:
   static constexpr std::uint32_t kNone = StreamQueue::kNone;

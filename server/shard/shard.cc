@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace tidegate {
 namespace {
@@ -13,16 +14,34 @@ constexpr std::uint32_t kAhead = 16;  // readings whose streams are fetched toge
 
 }  // namespace
 
-Shard::Shard(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams,
+Shard::Shard(std::span<const std::shared_ptr<const Model>> models, StreamBudget& budget,
              ShardMetrics& metrics)
-    : table_(models, max_streams), metrics_(metrics) {
-  for (std::uint32_t m = 0; m < models.size(); ++m) {
-    lanes_.emplace_back(models[m], m, table_, metrics, metrics.models[m]);
+    : table_(budget), metrics_(metrics) {
+  for (std::size_t m = 0; m < models.size(); ++m) AddModel(models[m], metrics.models[m]);
+}
+
+void Shard::AddModel(std::shared_ptr<const Model> model, ModelMetrics& metrics) {
+  table_.AddModel(*model);
+  const auto index = static_cast<std::uint32_t>(lanes_.size());
+  lanes_.push_back(std::make_unique<Lane>(std::move(model), index, table_, metrics_, metrics));
+}
+
+bool Shard::DeleteSlots(std::uint32_t model, std::uint32_t begin, std::uint32_t end) {
+  StreamKey key{.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = begin};
+  for (; key.slot < std::min(end, table_.slots(model)); ++key.slot) {
+    const absl::string_view id = table_.id(key);
+    if (!id.empty()) Delete(*table_.Find(id));
   }
+  return end < table_.slots(model);
+}
+
+void Shard::RemoveModel(std::uint32_t model) {
+  table_.RemoveModel(model);
+  lanes_[model].reset();
 }
 
 void Shard::Admit(Work& work) {
-  work.left = work.size();
+  work.left = work.served();
   if (work.size() > 0) {
     work.features = work.value.size() / work.size();
     work.width = work.forecast.size() / work.size();
@@ -31,26 +50,26 @@ void Shard::Admit(Work& work) {
   work.any_reason = false;
   const std::size_t first_handle = work.handles->size();
   for (const std::string* id : work.ids) work.handles->Add(*id, table_);
-  for (std::uint32_t i = 0; i < work.size(); ++i) {
-    if (i % kAhead == 0 && !work.handle.empty()) Touch(work, i);
-    AdmitReading(work, i,
-                 work.handle.empty() ? static_cast<std::uint32_t>(first_handle) + i : work.handle[i]);
+  for (std::size_t k = 0; k < work.served(); ++k) {
+    if (k % kAhead == 0 && !work.handle.empty()) Touch(work, k);
+    AdmitReading(work, work.row(k),
+                 work.handle.empty() ? static_cast<std::uint32_t>(first_handle + k) : work.handle[k]);
   }
   if (work.left == 0) empty_.push_back(&work);
 }
 
 // Fetches the next kAhead readings' streams together: when there are a million of them, most are in no cache.
-void Shard::Touch(const Work& work, std::uint32_t first) const {
-  const std::size_t end = std::min<std::size_t>(first + kAhead, work.size());
-  for (std::size_t i = first; i < end; ++i) {
-    if (work.handle[i] >= work.handles->size()) continue;
-    const StreamKey key = work.handles->key(work.handle[i]);
+void Shard::Touch(const Work& work, std::size_t first) const {
+  const std::size_t end = std::min(first + kAhead, work.handle.size());
+  for (std::size_t k = first; k < end; ++k) {
+    if (work.handle[k] >= work.handles->size()) continue;
+    const StreamKey key = work.handles->key(work.handle[k]);
     if (key.model == work.model && key.slot < table_.slots(key.model)) table_.Touch(key);
   }
 }
 
 void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {
-  Lane& lane = lanes_[work.model];
+  Lane& lane = *lanes_[work.model];
   StreamHandles& handles = *work.handles;
   if (handle >= handles.size()) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kUnknownHandle);
   const StreamHandles::State state = handles.state(handle);
@@ -64,7 +83,7 @@ void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {
 }
 
 bool Shard::BindStream(Work& work, std::uint32_t i, std::uint32_t handle) {
-  Lane& lane = lanes_[work.model];
+  Lane& lane = *lanes_[work.model];
   auto key = table_.Find(work.handles->id(handle));
   if (!key) {
     // Only a reading that a new stream would take begins one, or that uses up its number.
@@ -90,26 +109,27 @@ void Shard::Run(std::vector<Work*>& done) {
   empty_.clear();
   std::size_t readings = 0;
   for (std::size_t batches = 0; batches < kRunBatches && readings < kRunReadings && !idle(); ++batches) {
-    for (Lane& lane : lanes_) {
-      if (!lane.idle()) readings += lane.StepBatch(done, observer_);
+    for (const auto& lane : lanes_) {
+      if (lane != nullptr && !lane->idle()) readings += lane->StepBatch(done, observer_);
     }
   }
 }
 
 void Shard::CountStreams(std::uint32_t model) {
-  metrics_.models[model].streams.Set(static_cast<std::int64_t>(table_.streams(model)));
-  metrics_.models[model].state_bytes.Set(static_cast<std::int64_t>(table_.state_bytes(model)));
+  ModelMetrics& metrics = lanes_[model]->metrics();
+  metrics.streams.Set(static_cast<std::int64_t>(table_.streams(model)));
+  metrics.state_bytes.Set(static_cast<std::int64_t>(table_.state_bytes(model)));
 }
 
 void Shard::CountCreated(std::uint32_t model) {
-  metrics_.models[model].streams_created.Add(1);
+  lanes_[model]->metrics().streams_created.Add(1);
   CountStreams(model);
 }
 
 void Shard::Delete(StreamKey key) {
-  lanes_[key.model].Abandon(key.slot, empty_);
+  lanes_[key.model]->Abandon(key.slot, empty_);
   table_.Remove(key);
-  metrics_.models[key.model].streams_deleted.Add(1);
+  lanes_[key.model]->metrics().streams_deleted.Add(1);
   CountStreams(key.model);
 }
 
@@ -127,12 +147,13 @@ bool Shard::Create(absl::string_view id, std::uint32_t model, const StreamHeader
 }
 
 void Shard::Forecast(StreamKey key, std::span<float> forecast) {
-  if (header(key).steps > 0) return lanes_[key.model].Forecast(key.slot, forecast);
+  if (header(key).steps > 0) return lanes_[key.model]->Forecast(key.slot, forecast);
   std::ranges::fill(forecast, std::numeric_limits<float>::quiet_NaN());
 }
 
 bool Shard::idle() const {
-  return empty_.empty() && std::ranges::all_of(lanes_, [](const Lane& lane) { return lane.idle(); });
+  return empty_.empty() &&
+         std::ranges::all_of(lanes_, [](const auto& lane) { return lane == nullptr || lane->idle(); });
 }
 
 }  // namespace tidegate

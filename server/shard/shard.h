@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <span>
 #include <vector>
@@ -22,8 +21,19 @@ namespace tidegate {
 // not thread-safe.
 class Shard {
  public:
-  // max_streams: over all models; a reading that would begin one more is OVERLOADED.
-  Shard(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams, ShardMetrics& metrics);
+  // budget: of streams; a reading that would begin one more than it has is OVERLOADED. metrics: has those of
+  // the models. Both must outlive the shard.
+  Shard(std::span<const std::shared_ptr<const Model>> models, StreamBudget& budget, ShardMetrics& metrics);
+
+  // A further model, whose index is the next: 0, 1, 2, ... metrics must outlive the shard.
+  void AddModel(std::shared_ptr<const Model> model, ModelMetrics& metrics);
+
+  // Deletes the streams of a model in slots from `begin` to `end`; true: it has slots from `end` on. So all
+  // of them can be deleted a slice at a time.
+  bool DeleteSlots(std::uint32_t model, std::uint32_t begin, std::uint32_t end);
+
+  // Lets go of a model that has no streams and no requests any more. Its index stays unused.
+  void RemoveModel(std::uint32_t model);
 
   // Takes a request in; readings of a stream are answered in the order in which they were admitted.
   void Admit(Work& work);
@@ -40,10 +50,10 @@ class Shard {
   // taken yet.
   const StreamTable& table() const { return table_; }
   const StreamHeader& header(StreamKey key) { return table_.header(key); }
-  const Model& model(StreamKey key) const { return lanes_[key.model].model(); }
+  const Model& model(StreamKey key) const { return lanes_[key.model]->model(); }
   // [horizon, Q], from the stream's present state; NaN if it has taken no step.
   void Forecast(StreamKey key, std::span<float> forecast);
-  void Reset(StreamKey key) { lanes_[key.model].Reset(key.slot); }
+  void Reset(StreamKey key) { lanes_[key.model]->Reset(key.slot); }
   // Forgets a stream; readings of it that wait are refused, as are those of handles that were opened before.
   void Delete(StreamKey key);
   // A new stream `id` with this header and these floats [StreamFloats], which may be another stream's. False:
@@ -58,9 +68,9 @@ class Shard {
   bool idle() const;
 
  private:
-  // Puts reading i into its stream's queue or refuses it.
+  // Puts reading i of the message into its stream's queue or refuses it.
   void AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle);
-  void Touch(const Work& work, std::uint32_t first) const;
+  void Touch(const Work& work, std::size_t first) const;
   void CountStreams(std::uint32_t model);
   void CountCreated(std::uint32_t model);
   // The stream of a handle that had none when it was named, created if need be. False: reading i was refused.
@@ -68,8 +78,8 @@ class Shard {
 
   StreamTable table_;
   ShardMetrics& metrics_;
-  std::deque<Lane> lanes_;    // by model
-  std::vector<Work*> empty_;  // requests that were answered when they were admitted
+  std::vector<std::unique_ptr<Lane>> lanes_;  // by model; null: removed
+  std::vector<Work*> empty_;                  // requests that were answered when they were admitted
   AppliedObserver* observer_ = nullptr;
 };
 

@@ -4,14 +4,11 @@
 
 namespace tidegate {
 
-StreamTable::StreamTable(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams)
-    : max_streams_(max_streams) {
-  for (const auto& model : models) {
-    PerModel& added = models_.emplace_back();
-    added.stream_floats = StreamFloats(*model);
-    const std::size_t bytes = sizeof(Record) + added.stream_floats * sizeof(float);
-    added.row_bytes = (bytes + alignof(Record) - 1) / alignof(Record) * alignof(Record);
-  }
+void StreamTable::AddModel(const Model& model) {
+  PerModel& added = models_.emplace_back();
+  added.stream_floats = StreamFloats(model);
+  const std::size_t bytes = sizeof(Record) + added.stream_floats * sizeof(float);
+  added.row_bytes = (bytes + alignof(Record) - 1) / alignof(Record) * alignof(Record);
 }
 
 std::optional<StreamKey> StreamTable::Find(absl::string_view id) const {
@@ -21,7 +18,7 @@ std::optional<StreamKey> StreamTable::Find(absl::string_view id) const {
 }
 
 std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t model) {
-  if (keys_.size() >= max_streams_) return std::nullopt;
+  if (!budget_.Take()) return std::nullopt;
   PerModel& owner = models_[model];
   StreamKey key{.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = slots(model)};
   if (!owner.free.empty()) {
@@ -46,6 +43,7 @@ std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t
 void StreamTable::Remove(StreamKey key) {
   PerModel& owner = models_[key.model];
   keys_.erase(key);
+  budget_.GiveBack();
   header(key) = {};
   owner.ids[key.slot / kIdStreams]->Set(key.slot % kIdStreams, {});
   --owner.streams;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -35,28 +36,55 @@ struct StreamQueue {
   std::uint32_t last = kNone;
 };
 
+// How many streams there may yet be, over all shards. Thread-safe.
+class StreamBudget {
+ public:
+  explicit StreamBudget(std::size_t streams) : left_(streams) {}
+
+  // Takes one; false: none is left.
+  bool Take() {
+    std::size_t left = left_.load(std::memory_order_relaxed);
+    while (left > 0) {
+      if (left_.compare_exchange_weak(left, left - 1, std::memory_order_relaxed)) return true;
+    }
+    return false;
+  }
+  void GiveBack() { left_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::size_t> left_;
+};
+
 // The streams of one shard: their ids, and per model their headers, queues and floats (see StreamFloats) as
 // rows of flat blocks. A stream stays where it is, so keys and pointers to it hold as long as the table.
 // Owned by its shard's thread; not thread-safe.
 class StreamTable {
  public:
-  // max_streams: over all models.
-  StreamTable(std::span<const std::shared_ptr<const Model>> models, std::size_t max_streams);
+  // budget: must outlive the table.
+  explicit StreamTable(StreamBudget& budget) : budget_(budget) {}
   StreamTable(const StreamTable&) = delete;  // the keys' hash knows its address
   StreamTable& operator=(const StreamTable&) = delete;
+
+  // Makes room for streams of a further model, whose index is the next: 0, 1, 2, ...
+  void AddModel(const Model& model);
+
+  // Frees the memory of a model whose streams are all removed. Its index stays unused.
+  void RemoveModel(std::uint32_t model) { models_[model] = {}; }
 
   // Nothing: there is no stream `id`.
   std::optional<StreamKey> Find(absl::string_view id) const;
 
   // Makes room for stream `id`, its header all zero and its floats unspecified (Decide asks for StartStream).
-  // Requires that it does not exist. Nothing: the table is full.
+  // Requires that it does not exist. Nothing: the budget is spent.
   std::optional<StreamKey> Create(absl::string_view id, std::uint32_t model);
 
   // Forgets the stream; its slot is for another one.
   void Remove(StreamKey key);
 
   // Whether the stream that the key was given for is there. What follows asks for the slot alone.
-  bool Holds(StreamKey key) const { return record(key).generation == key.generation; }
+  bool Holds(StreamKey key) const {
+    return key.slot < slots(key.model) && record(key).generation == key.generation;
+  }
 
   StreamHeader& header(StreamKey key) { return record(key).header; }
   StreamQueue& queue(StreamKey key) { return record(key).queue; }
@@ -123,7 +151,7 @@ class StreamTable {
     bool operator()(absl::string_view a, StreamKey b) const { return table->id(b) == a; }
   };
 
-  std::size_t max_streams_;
+  StreamBudget& budget_;
   std::vector<PerModel> models_;
   absl::flat_hash_set<StreamKey, IdHash, IdEqual> keys_{0, IdHash{this}, IdEqual{this}};
 };

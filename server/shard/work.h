@@ -28,6 +28,9 @@ inline void PickForecast(std::span<const float> whole, std::size_t quantiles,
 
 // One request as a shard sees it: the columns of N readings of one model, and room for their answers. Both
 // belong to the call and must stay put from Shard::Admit until Shard::Run hands the work back.
+// Where streams are spread over several shards, each gets a part: a work of its own with the columns of the
+// whole message, of which it serves some rows. Parts are served at the same time by several threads, which
+// write different entries of the answer.
 struct Work {
   using Clock = std::chrono::steady_clock;
 
@@ -35,7 +38,9 @@ struct Work {
   std::uint32_t model = 0;                     // index among the shard's models
   StreamHandles* handles = nullptr;            // of the call
   std::span<const std::string* const> ids;     // to be given the next handles
-  std::span<const std::uint32_t> handle;       // [N]; empty: reading i is of ids[i]
+  bool part = false;                           // only some readings are served:
+  std::span<const std::uint32_t> rows;         // [n] these, rising
+  std::span<const std::uint32_t> handle;       // [N], of a part [n]; empty: the i-th is of ids[i]
   std::span<const std::int64_t> timestamp_ns;  // [N]
   std::span<const float> value;                // [N, F]
   std::span<const std::uint64_t> sequence;     // [N]; empty: not numbered
@@ -54,13 +59,17 @@ struct Work {
   std::span<std::uint64_t> reached;  // [N] the last number that the stream has taken; empty: not numbered
   bool any_reason = false;           // some entry of `reason` is not kNone
 
+  std::uint32_t home = 0;  // the shard whose thread took the message in, and wants the work back
+
   // Kept by the shard.
   std::size_t left = 0;      // readings without an answer
   bool started = false;      // the first reading's turn has come
   std::size_t features = 0;  // F
   std::size_t width = 0;     // H * Q
 
-  std::size_t size() const { return timestamp_ns.size(); }
+  std::size_t size() const { return timestamp_ns.size(); }            // N
+  std::size_t served() const { return part ? rows.size() : size(); }  // here
+  std::uint32_t row(std::size_t k) const { return part ? rows[k] : static_cast<std::uint32_t>(k); }
   Reading reading(std::size_t i) const {
     return {.timestamp_ns = timestamp_ns[i],
             .values = value.subspan(i * features, features),

@@ -84,7 +84,8 @@ void Compare(const char* name, const std::shared_ptr<const Model>& model, std::s
              std::size_t messages) {
   const std::vector<std::shared_ptr<const Model>> models = {model};
   ShardMetrics metrics(1);
-  Shard shard(models, 1 << 20, metrics);
+  StreamBudget budget(1 << 20);
+  Shard shard(models, budget, metrics);
   std::vector<std::unique_ptr<ShardMessage>> waiting;
   for (std::size_t i = 0; i < messages; ++i)
     waiting.push_back(std::make_unique<ShardMessage>(readings, model->spec(), absl::StrCat("stream ", i)));

@@ -31,10 +31,10 @@ std::vector<std::string> Seeds() {
 }
 
 void Fuzz(absl::string_view input) {
-  StreamHandles handles;
+  NamedStreams handles(1);
   Serving serving;
   serving.PushControl();
-  for (const Message& message : ReadMessages(input)) {
+  for (const FuzzMessage& message : ReadMessages(input)) {
     serving.Push(message.bytes, (message.kind & kSameCall) != 0 ? &handles : nullptr);
     serving.PushControl();
     if ((message.kind & kSettle) != 0) serving.Settle();

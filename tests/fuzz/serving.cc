@@ -39,9 +39,8 @@ Repository MakeModels() {
 
 // The control stream's answers on a server of its own, serialised.
 std::vector<std::string> ControlAnswers() {
-  ShardMetrics metrics(2);
-  Shard shard(Models(), kMaxStreams, metrics);
-  Admission admission(FuzzModels(), shard, absl::Minutes(5));
+  LoneShard shard(Models(), kMaxStreams);
+  Admission admission(FuzzModels(), *shard.peer, shard.metrics, absl::Minutes(5));
   std::vector<std::string> answers;
   for (std::size_t t = 0; t < kControls; ++t) {
     const std::string bytes = FuzzReadings({Serving::kControl}, static_cast<int>(t)).SerializeAsString();
@@ -75,20 +74,19 @@ v1::PushRequest FuzzReadings(const std::vector<std::string>& ids, int t) {
 }
 
 Serving::Serving()
-    : metrics_(2),
-      shard_(Models(), kMaxStreams, metrics_),
-      admission_(FuzzModels(), shard_, absl::Minutes(5)),
-      streams_(FuzzModels(), shard_) {}
+    : shard_(Models(), kMaxStreams),
+      admission_(FuzzModels(), *shard_.peer, shard_.metrics, absl::Minutes(5)),
+      streams_(FuzzModels(), shard_.shard, /*index=*/0, /*shards=*/1) {}
 
 Serving::~Serving() { Settle(); }
 
-void Serving::Push(absl::string_view bytes, StreamHandles* handles) {
+void Serving::Push(absl::string_view bytes, NamedStreams* streams) {
   v1::PushRequest request;
   if (request.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     const auto& ids = request.stream_id();
     if (std::find(ids.begin(), ids.end(), kControl) != ids.end()) return;
   }
-  Admit(std::string(bytes), handles);
+  Admit(std::string(bytes), streams);
 }
 
 void Serving::PushControl() {
@@ -96,10 +94,10 @@ void Serving::PushControl() {
   Admit(FuzzReadings({kControl}, static_cast<int>(controls_++)).SerializeAsString(), nullptr);
 }
 
-void Serving::Admit(const std::string& bytes, StreamHandles* handles) {
+void Serving::Admit(const std::string& bytes, NamedStreams* streams) {
   grpc::Slice slice(bytes);
   grpc::ByteBuffer buffer(&slice, 1);
-  const auto exchange = admission_.Admit(buffer, handles, nullptr);
+  const auto exchange = admission_.Admit(buffer, streams, nullptr);
   if (!exchange.ok()) {
     const absl::StatusCode code = exchange.status().code();
     return Require(code == absl::StatusCode::kInvalidArgument || code == absl::StatusCode::kNotFound ||
@@ -133,23 +131,23 @@ void Serving::CheckAnswer(const Exchange& exchange) {
 }
 
 void Serving::Settle() {
-  while (!admission_.idle()) {
+  while (!shard_.peer->idle()) {
     for (Exchange* exchange : admission_.Run()) {
       CheckAnswer(*exchange);
       admission_.Release(exchange);
     }
   }
   std::size_t counted = 0;
-  for (const ModelMetrics& model : metrics_.models) {
+  for (const ModelMetrics& model : shard_.metrics.models) {
     for (const Counter& outcome : model.readings) counted += outcome.value();
   }
   Require(counted == readings_, "every reading is counted with exactly one outcome");
   Require(control_answers_ == controls_, "every reading of the control stream is answered");
 }
 
-std::string WriteMessages(const std::vector<Message>& messages) {
+std::string WriteMessages(const std::vector<FuzzMessage>& messages) {
   std::string input;
-  for (const Message& message : messages) {
+  for (const FuzzMessage& message : messages) {
     input += static_cast<char>(message.kind);
     input += static_cast<char>(message.bytes.size() & 255);
     input += static_cast<char>(message.bytes.size() >> 8);
@@ -158,9 +156,9 @@ std::string WriteMessages(const std::vector<Message>& messages) {
   return input;
 }
 
-std::vector<Message> ReadMessages(absl::string_view input) {
+std::vector<FuzzMessage> ReadMessages(absl::string_view input) {
   const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(input[i]); };
-  std::vector<Message> messages;
+  std::vector<FuzzMessage> messages;
   while (input.size() > 3) {
     const std::size_t size = byte(1) + 256u * byte(2);
     messages.push_back({byte(0), std::string(input.substr(3, size))});

@@ -11,7 +11,7 @@
 #include "server/models/repository.h"
 #include "server/rpc/admission.h"
 #include "server/rpc/stream_service.h"
-#include "server/shard/shard.h"
+#include "tests/support/lone_shard.h"
 #include "tidegate/v1/forecaster.pb.h"
 
 namespace tidegate {
@@ -28,9 +28,9 @@ class Serving {
   Serving();
   ~Serving();  // Settle
 
-  // Takes `bytes` in as one message; handles: of its call, or null. They must live until Settle. Messages
+  // Takes `bytes` in as one message; streams: of its call, or null. They must live until Settle. Messages
   // that name the control stream are passed over.
-  void Push(absl::string_view bytes, StreamHandles* handles);
+  void Push(absl::string_view bytes, NamedStreams* streams);
 
   // Takes in the next reading of the control stream.
   void PushControl();
@@ -41,11 +41,10 @@ class Serving {
   StreamService& streams() { return streams_; }
 
  private:
-  void Admit(const std::string& bytes, StreamHandles* handles);
+  void Admit(const std::string& bytes, NamedStreams* streams);
   void CheckAnswer(const Exchange& exchange);
 
-  ShardMetrics metrics_;
-  Shard shard_;
+  LoneShard shard_;
   Admission admission_;
   StreamService streams_;
   std::size_t readings_ = 0;  // taken in
@@ -61,11 +60,12 @@ v1::PushRequest FuzzReadings(const std::vector<std::string>& ids, int t);
 
 // Inputs that are several messages: each has a byte for the target, its length (two bytes, low first), its
 // bytes.
-struct Message {
+struct FuzzMessage {
   unsigned char kind;
   std::string bytes;
 };
-std::string WriteMessages(const std::vector<Message>& messages);
-std::vector<Message> ReadMessages(absl::string_view input);  // a last one that is too short is what is left
+std::string WriteMessages(const std::vector<FuzzMessage>& messages);
+std::vector<FuzzMessage> ReadMessages(
+    absl::string_view input);  // a last one that is too short is what is left
 
 }  // namespace tidegate

@@ -58,6 +58,15 @@ void List(Serving& serving, const std::string& bytes) {
   Require(false, "a list ends");
 }
 
+void Fork(Serving& serving, const std::string& bytes) {
+  v1::ForkStreamRequest request;
+  if (!request.ParseFromString(bytes)) return;
+  StreamCopy copy;
+  v1::StreamInfo info;
+  if (!serving.streams().Copy(request.stream_id(), copy).ok()) return;
+  static_cast<void>(serving.streams().Paste("new_stream_id", request.new_stream_id(), copy, info));
+}
+
 }  // namespace
 
 std::vector<std::string> Seeds() {
@@ -66,7 +75,7 @@ std::vector<std::string> Seeds() {
   other.set_model("other");
   v1::ListStreamsRequest all, page, some;
   page.set_page_size(1);
-  page.set_page_token("0:1");
+  page.set_page_token("0:0:1");
   some.set_page_size(2);
   some.set_model("tiny");
   some.set_prefix("b");
@@ -116,7 +125,7 @@ void Fuzz(absl::string_view input) {
         Ask(serving, bytes, &StreamService::DeleteStream);
         break;
       case kFork:
-        Ask(serving, bytes, &StreamService::ForkStream);
+        Fork(serving, bytes);
         break;
       case kExport:
         Ask(serving, bytes, &StreamService::ExportStream);

@@ -14,6 +14,7 @@
 #include "server/rpc/admission.h"
 #include "server/rpc/serving_loop.h"
 #include "tests/support/allocations.h"
+#include "tests/support/lone_shard.h"
 #include "tests/support/tiny_model.h"
 
 namespace tidegate {
@@ -61,10 +62,9 @@ class AdmissionAllocationTest : public testing::TestWithParam<int> {
 };
 
 TEST_P(AdmissionAllocationTest, AWarmServerParsesServesAndAnswersWithoutAnyOfItsOwn) {
-  ShardMetrics metrics(1);
-  Shard shard(models_, 1000, metrics);
-  Admission admission(repository_, shard, absl::Minutes(5));
-  StreamHandles handles;  // of a Stream call: ids in the first message only
+  LoneShard shard(models_, 1000);
+  Admission admission(repository_, *shard.peer, shard.metrics, absl::Minutes(5));
+  NamedStreams handles(1);  // of a Stream call: ids in the first message only
   std::uint64_t ours = 0, serializing = 0, grpcs = 0;
   for (int t = 1; t <= 220; ++t) {
     v1::PushRequest request;

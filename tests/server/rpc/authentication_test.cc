@@ -32,7 +32,7 @@ class AuthenticationTest : public RpcFixture {
   void Write(const std::string& text) const { ReplaceFile(file_, text); }
   RpcServer::Options ServerOptions() const override {
     RpcServer::Options options = RpcFixture::ServerOptions();
-    options.serving.authentication = authentication_.get();
+    options.authentication = authentication_.get();
     return options;
   }
   void SetUp() override {

@@ -161,7 +161,7 @@ class BadClientTest : public RpcFixture {
   }
   void SetUp() override {
     RpcFixture::SetUp();
-    auto quiet = RpcServer::Start({.listen = "127.0.0.1:0", .serving = {}}, repository_, quiet_metrics_);
+    auto quiet = RpcServer::Start(RpcServer::Options(), repository_, quiet_metrics_);
     ASSERT_TRUE(quiet.ok()) << quiet.status();
     quiet_ = *std::move(quiet);
   }
@@ -190,7 +190,7 @@ class BadClientTest : public RpcFixture {
     std::printf("%d readings of the control stream meanwhile\n", t);
   }
 
-  ShardMetrics quiet_metrics_{2};
+  Metrics quiet_metrics_{{}, {{.name = "other"}, {.name = "tiny"}}, /*shard_count=*/1};
   std::unique_ptr<RpcServer> quiet_;
 };
 

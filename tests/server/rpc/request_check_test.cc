@@ -92,7 +92,7 @@ TEST(RequestCheckTest, ACallNamesABoundedNumberOfStreams) {
 
 TEST(RequestCheckTest, TheAnswerOfPreparedRoomIsWithinItsBound) {
   const ModelSpec spec = TinySpec();
-  Exchange exchange;
+  Exchange exchange(1);
   exchange.request = Columns(50, 100, 0, 50);
   PrepareExchange(spec, exchange);
   EXPECT_EQ(exchange.size(), 50u);

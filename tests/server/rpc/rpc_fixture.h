@@ -40,7 +40,7 @@ class RpcFixture : public testing::Test {
     auto repository = Repository::Load(folder_, "tiny");
     ASSERT_TRUE(repository.ok()) << repository.status();
     repository_ = *std::move(repository);
-    auto server = RpcServer::Start(ServerOptions(), repository_, metrics_);
+    auto server = RpcServer::Start(ServerOptions(), repository_, page_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
     stub_ = v1::Forecaster::NewStub(NewChannel());
@@ -52,7 +52,8 @@ class RpcFixture : public testing::Test {
 
   virtual RpcServer::Options ServerOptions() const {
     RpcServer::Options options;
-    options.serving.max_streams = 1000;
+    options.models = folder_;
+    options.max_streams = 1000;
     return options;
   }
 
@@ -89,7 +90,8 @@ class RpcFixture : public testing::Test {
 
   std::filesystem::path folder_;
   Repository repository_;
-  ShardMetrics metrics_{2};
+  Metrics page_{{}, {{.name = "other"}, {.name = "tiny"}}, /*shard_count=*/1};
+  ShardMetrics& metrics_ = page_.shard(0);
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<v1::Forecaster::Stub> stub_;
 };

@@ -168,7 +168,7 @@ RpcServer::Options Listening(const std::string& address) {
 }
 
 TEST_F(RpcServerTest, APortInUseAndAnAddressThatIsNoneAreErrors) {
-  ShardMetrics metrics(2);
+  Metrics metrics({}, {{.name = "other"}, {.name = "tiny"}}, /*shard_count=*/1);
   const auto second = RpcServer::Start(Listening(server_->address()), repository_, metrics);
   EXPECT_EQ(second.status().code(), absl::StatusCode::kUnavailable);
   EXPECT_THAT(std::string(second.status().message()), HasSubstr(server_->address()));

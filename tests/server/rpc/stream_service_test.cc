@@ -269,11 +269,11 @@ TEST_F(StreamServiceTest, BadPagesAreErrors) {
   v1::ListStreamsRequest request;
   v1::ListStreamsResponse page;
   const auto code = [&] { return Call(&v1::Forecaster::Stub::ListStreams, request, page).error_code(); };
-  for (const char* token : {"x", "0:", "9:0", "0:0:0", "-1:0"}) {
+  for (const char* token : {"x", "0:0", "0:0:", "0:9:0", "1:0:0", "0:0:0:0", "0:-1:0"}) {
     request.set_page_token(token);
     EXPECT_EQ(code(), grpc::StatusCode::INVALID_ARGUMENT) << token;
   }
-  request.set_page_token("0:4000000000");  // beyond the last: an empty page
+  request.set_page_token("0:0:4000000000");  // beyond the last: an empty page
   EXPECT_EQ(code(), grpc::StatusCode::OK);
   request.clear_page_token();
   request.set_page_size(1001);

@@ -31,7 +31,8 @@ class ShardAllocationTest : public testing::TestWithParam<std::size_t> {
 
   const std::vector<std::shared_ptr<const Model>> models_ = {TinyModel()};
   ShardMetrics metrics_{1};
-  Shard shard_{models_, /*max_streams=*/1000, metrics_};
+  StreamBudget budget_{1000};
+  Shard shard_{models_, budget_, metrics_};
   std::vector<Work*> done_;
 };
 

@@ -181,7 +181,8 @@ class ShardTest : public testing::Test {
 
   const std::array<std::shared_ptr<const Model>, 2> models_ = {TinyModel(Spec(0), 3), TinyModel(Spec(1), 4)};
   ShardMetrics metrics_{2};
-  Shard shard_{models_, /*max_streams=*/500, metrics_};
+  StreamBudget budget_{500};
+  Shard shard_{models_, budget_, metrics_};
   std::deque<Request> requests_;
   std::vector<Work*> done_;
 };

@@ -15,7 +15,9 @@ using State = StreamHandles::State;
 
 TEST(StreamHandlesTest, CountOnAndRememberWhatIsNotBoundYet) {
   const std::array<std::shared_ptr<const Model>, 1> models = {TinyModel()};
-  StreamTable table(models, 10);
+  StreamBudget budget(10);
+  StreamTable table(budget);
+  table.AddModel(*models[0]);
   const StreamKey known = *table.Create("known", 0);
   StreamHandles handles;
   for (const char* id : {"known", "new", "", "new"}) handles.Add(id, table);

@@ -21,7 +21,9 @@ class StreamTableTest : public testing::Test {
 };
 
 TEST_F(StreamTableTest, StreamsStayInTheirPlacesAndKeepTheirFloats) {
-  StreamTable table(models_, 10'000);
+  StreamBudget budget(10'000);
+  StreamTable table(budget);
+  for (const auto& model : models_) table.AddModel(*model);
   std::vector<StreamKey> keys;
   std::vector<float*> places;
   for (std::size_t i = 0; i < 2'000; ++i) {
@@ -47,7 +49,9 @@ TEST_F(StreamTableTest, StreamsStayInTheirPlacesAndKeepTheirFloats) {
 }
 
 TEST_F(StreamTableTest, ASlotIsForAnotherStreamOnceItsOwnIsRemoved) {
-  StreamTable table(models_, 2);
+  StreamBudget budget(2);
+  StreamTable table(budget);
+  for (const auto& model : models_) table.AddModel(*model);
   const StreamKey a = *table.Create("a", 0);
   table.Create("b", 0);
   table.header(a).steps = 7;
@@ -64,7 +68,9 @@ TEST_F(StreamTableTest, ASlotIsForAnotherStreamOnceItsOwnIsRemoved) {
 }
 
 TEST_F(StreamTableTest, ASlotWhoseGenerationsHaveRunOutStaysEmpty) {
-  StreamTable table(models_, 2);
+  StreamBudget budget(2);
+  StreamTable table(budget);
+  for (const auto& model : models_) table.AddModel(*model);
   const StreamKey first = *table.Create("s", 0);
   StreamKey last = first;
   for (int i = 0; i < 65'536; ++i) {
@@ -77,7 +83,9 @@ TEST_F(StreamTableTest, ASlotWhoseGenerationsHaveRunOutStaysEmpty) {
 }
 
 TEST_F(StreamTableTest, FullIsFullOverAllModels) {
-  StreamTable table(models_, 3);
+  StreamBudget budget(3);
+  StreamTable table(budget);
+  for (const auto& model : models_) table.AddModel(*model);
   EXPECT_TRUE(table.Create("a", 0));
   EXPECT_TRUE(table.Create("b", 1));
   EXPECT_TRUE(table.Create("c", 0));

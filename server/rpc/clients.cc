@@ -1,0 +1,70 @@
+#include "server/rpc/clients.h"
+
+#include <grpcpp/server_context.h>
+
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "server/fault/fault.h"
+#include "server/rpc/limits.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::size_t kFew = 64;
+
+}  // namespace
+
+std::shared_ptr<Client> Clients::Find(const std::string& name) {
+  absl::MutexLock lock(&mutex_);
+  std::weak_ptr<Client>& known = clients_[name];
+  std::shared_ptr<Client> client = known.lock();
+  if (client != nullptr) return client;
+  known = client = std::make_shared<Client>();
+  if (clients_.size() > 2 * cleaned_ + kFew) {
+    absl::erase_if(clients_, [](const auto& entry) { return entry.second.expired(); });
+    cleaned_ = clients_.size();
+  }
+  return client;
+}
+
+OpenCall::~OpenCall() {
+  if (client_ != nullptr) --client_->calls;
+}
+
+absl::Status OpenCall::Open(std::shared_ptr<Client> client) {
+  if (client->calls++ >= limits::kClientCalls) {
+    --client->calls;
+    return Refusal(Fault::kClientCalls, "",
+                   absl::StrCat("this client has ", limits::kClientCalls,
+                                " calls of Stream and Subscribe open, the most it may have"));
+  }
+  client_ = std::move(client);
+  return absl::OkStatus();
+}
+
+bool OpenCall::full() const { return client_->readings >= limits::kClientReadings; }
+
+std::string ClientName(const grpc::ServerContext& context, bool tokens) {
+  const auto certificate = context.auth_context();
+  if (certificate != nullptr && certificate->IsPeerAuthenticated()) {
+    const std::vector<grpc::string_ref> identity = certificate->GetPeerIdentity();
+    if (!identity.empty())
+      return absl::StrCat("certificate ", std::string(identity[0].data(), identity[0].size()));
+  }
+  const auto token = context.client_metadata().find("authorization");
+  if (tokens && token != context.client_metadata().end()) {
+    return std::string(token->second.data(), token->second.size());
+  }
+  const std::string peer = context.peer();
+  return std::string(HostOf(peer));
+}
+
+absl::string_view HostOf(absl::string_view peer) {
+  const std::size_t colon = peer.rfind(':');
+  const bool has_port = colon != absl::string_view::npos && peer.find(':') != colon;
+  return has_port ? peer.substr(0, colon) : peer;
+}
+
+}  // namespace tidegate

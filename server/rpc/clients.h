@@ -1,0 +1,66 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/synchronization/mutex.h"
+
+namespace grpc {
+class ServerContext;
+}
+
+namespace tidegate {
+
+// What one client has on this server, over all its calls and connections. Thread-safe.
+struct Client {
+  std::atomic<std::size_t> readings{0};  // taken in whose message is not answered yet
+  std::atomic<std::size_t> calls{0};     // open ones that last: Stream and Subscribe
+};
+
+// The clients that have calls. Thread-safe.
+class Clients {
+ public:
+  // The client of a name, the same as long as somebody holds it.
+  std::shared_ptr<Client> Find(const std::string& name);
+
+ private:
+  absl::Mutex mutex_;
+  absl::flat_hash_map<std::string, std::weak_ptr<Client>> clients_ ABSL_GUARDED_BY(mutex_);
+  std::size_t cleaned_ ABSL_GUARDED_BY(mutex_) = 0;  // clients when those without calls were last taken out
+};
+
+// A call that lasts, counted as its client's while this lives. Owned by the call.
+class OpenCall {
+ public:
+  OpenCall() = default;
+  OpenCall(const OpenCall&) = delete;
+  OpenCall& operator=(const OpenCall&) = delete;
+  ~OpenCall();
+
+  // ResourceExhausted: the client has too many already. Once.
+  absl::Status Open(std::shared_ptr<Client> client);
+
+  // Readings of the call that are taken in, and that are answered.
+  void Add(std::size_t readings) { client_->readings += readings; }
+  void Remove(std::size_t readings) { client_->readings -= readings; }
+  // The client has so many, over all its calls, that none should be added.
+  bool full() const;
+
+ private:
+  std::shared_ptr<Client> client_;  // null: not opened
+};
+
+// Who calls: the certificate's name where there is one, else the bearer token if tokens are checked, else the
+// address without its port.
+std::string ClientName(const grpc::ServerContext& context, bool tokens);
+
+// The host of an address as gRPC writes it: "ipv4:10.0.0.7:4711" and "ipv6:%5B::1%5D:4711" without the port.
+absl::string_view HostOf(absl::string_view peer);
+
+}  // namespace tidegate

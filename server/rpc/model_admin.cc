@@ -1,0 +1,196 @@
+#include "server/rpc/model_admin.h"
+
+#include <atomic>
+#include <limits>
+#include <utility>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "engine/stream/stream.h"
+#include "server/fault/fault.h"
+#include "spdlog/spdlog.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::uint32_t kSlice = 4096;  // slots whose streams a shard deletes at a time
+
+// What cannot be read is no fault of the request's form.
+absl::Status Unusable(const absl::Status& status) {
+  if (status.code() == absl::StatusCode::kNotFound) {
+    return Refusal(Fault::kModelNotFound, "model", status.message());
+  }
+  return Refusal(Fault::kModelUnusable, "model", status.message());
+}
+
+}  // namespace
+
+ModelInfo MetricsOf(const ServedModel& served) {
+  const ModelSpec& spec = served.model->spec();
+  const auto cell = [](std::string* out, const LayerSpec& layer) {
+    absl::StrAppend(out, KindName(layer.kind));
+  };
+  const auto units = [](std::string* out, const LayerSpec& layer) { absl::StrAppend(out, layer.units); };
+  return {.name = served.name,
+          .version = absl::StrCat(served.version),
+          .cell = absl::StrJoin(spec.layers, ",", cell),
+          .units = absl::StrJoin(spec.layers, ",", units),
+          .horizon = absl::StrCat(spec.horizon),
+          .sha256 = spec.weights_sha256.substr(0, 12),
+          .scored_steps = spec.ScoredSteps()};
+}
+
+ModelAdmin::ModelAdmin(std::filesystem::path folder, const Repository& repository, ServingGroup& group,
+                       Metrics& metrics)
+    : folder_(std::move(folder)), repository_(repository), group_(group), metrics_(metrics) {
+  thread_ = std::thread([this] { Run(); });
+}
+
+ModelAdmin::~ModelAdmin() {
+  {
+    const std::lock_guard lock(mutex_);
+    ending_ = true;
+  }
+  asked_.notify_one();
+  thread_.join();
+}
+
+void ModelAdmin::Load(std::string name, std::uint64_t version, Done done) {
+  Ask([this, name = std::move(name), version] { return DoLoad(name, version); }, std::move(done));
+}
+
+void ModelAdmin::Unload(std::string name, bool delete_streams, std::uint64_t& deleted, Done done) {
+  Ask([this, name = std::move(name), delete_streams,
+       &deleted] { return DoUnload(name, delete_streams, deleted); },
+      std::move(done));
+}
+
+void ModelAdmin::SetDefault(std::string name, Done done) {
+  Ask([this, name = std::move(name)] { return DoSetDefault(name); }, std::move(done));
+}
+
+void ModelAdmin::Ask(std::function<absl::Status()> change, Done done) {
+  {
+    const std::lock_guard lock(mutex_);
+    jobs_.push_back({std::move(change), std::move(done)});
+  }
+  asked_.notify_one();
+}
+
+void ModelAdmin::Run() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    asked_.wait(lock, [this] { return ending_ || !jobs_.empty(); });
+    if (jobs_.empty()) return;
+    Job job = std::move(jobs_.front());
+    jobs_.pop_front();
+    lock.unlock();
+    job.done(job.change());
+    lock.lock();
+  }
+}
+
+void ModelAdmin::OnAll(const std::function<void(ServingLoop&)>& work) {
+  absl::BlockingCounter left(static_cast<int>(group_.loops.size()));
+  for (const auto& loop : group_.loops) {
+    loop->Post([&work, &left, &loop] {
+      work(*loop);
+      left.DecrementCount();
+    });
+  }
+  left.Wait();
+}
+
+void ModelAdmin::Publish() {
+  OnAll([this](ServingLoop& loop) { loop.SetRepository(repository_); });
+}
+
+absl::Status ModelAdmin::DoLoad(const std::string& name, std::uint64_t version) {
+  if (!IsModelName(name)) {
+    return Refusal(
+        Fault::kInvalidField, "model",
+        absl::StrCat("'", absl::CHexEscape(name.substr(0, 64)),
+                     "' is no name for a model: expected lower-case letters, digits, '.', '_', '-'"));
+  }
+  auto read = ReadServedModel(folder_, name, version);
+  if (!read.ok()) return Unusable(read.status());
+  if (const auto served = repository_.Find(name); served.ok()) {
+    const ServedModel& there = repository_.models()[*served];
+    if (there.version == read->version) return absl::OkStatus();
+    return Refusal(
+        Fault::kModelServed, "version",
+        absl::StrCat(read->version, "; version ", there.version, " of model '", name,
+                     "' is served: unload it first, as its streams' states go on only with the weights "
+                     "that made them"));
+  }
+  const std::size_t index = repository_.models().size();
+  if (index >= std::numeric_limits<std::uint16_t>::max()) {
+    return Refusal(Fault::kModelsFull, "", "this server has loaded too many models: start it anew");
+  }
+  metrics_.AddModel(MetricsOf(*read));
+  OnAll([&](ServingLoop& loop) {
+    loop.shard().AddModel(read->model, metrics_.shard(loop.index()).models[index]);
+  });
+  spdlog::info("model {} version {} loaded: {} parameters, {} bytes of state per stream", name, read->version,
+               read->model->parameters(), StreamBytes(*read->model));
+  repository_.Add(*std::move(read));
+  Publish();
+  return absl::OkStatus();
+}
+
+absl::Status ModelAdmin::DoUnload(const std::string& name, bool delete_streams, std::uint64_t& deleted) {
+  if (name.empty()) return Refusal(Fault::kInvalidField, "model", "empty: name the model to unload");
+  const auto found = repository_.Find(name);
+  if (!found.ok()) return found.status();
+  const auto model = static_cast<std::uint32_t>(*found);
+  const Repository before = repository_;
+  repository_.SetServed(model, false);
+  Publish();
+  // No loop admits readings of it any more, and what was admitted has reached its shards.
+  deleted = CountStreams(model);
+  if (deleted > 0 && !delete_streams) {
+    repository_ = before;
+    Publish();
+    return Refusal(Fault::kModelHasStreams, "delete_streams",
+                   absl::StrCat("not set, and model '", name, "' has ", deleted,
+                                " streams: delete them first, or set it"));
+  }
+  DeleteStreams(model);
+  repository_.Release(model);
+  Publish();
+  OnAll([&](ServingLoop& loop) { loop.shard().RemoveModel(model); });
+  metrics_.RemoveModel(model);
+  spdlog::info("model {} unloaded, {} streams deleted", name, deleted);
+  return absl::OkStatus();
+}
+
+absl::Status ModelAdmin::DoSetDefault(const std::string& name) {
+  if (name.empty()) return Refusal(Fault::kInvalidField, "model", "empty: name the model to be the default");
+  const auto index = repository_.Find(name);
+  if (!index.ok()) return index.status();
+  repository_.SetDefault(*index);
+  Publish();
+  spdlog::info("model {} is the default", name);
+  return absl::OkStatus();
+}
+
+std::size_t ModelAdmin::CountStreams(std::uint32_t model) {
+  std::atomic<std::size_t> streams{0};
+  OnAll([&](ServingLoop& loop) { streams += loop.shard().table().streams(model); });
+  return streams;
+}
+
+// A slice at a time, so that readings of other models do not wait.
+void ModelAdmin::DeleteStreams(std::uint32_t model) {
+  std::atomic<bool> more{true};
+  for (std::uint32_t begin = 0; more; begin += kSlice) {
+    more = false;
+    OnAll([&](ServingLoop& loop) {
+      if (loop.shard().DeleteSlots(model, begin, begin + kSlice)) more = true;
+    });
+  }
+}
+
+}  // namespace tidegate

@@ -1,0 +1,71 @@
+#include "server/shard/shard_peer.h"
+
+namespace tidegate {
+
+ShardPeer::ShardPeer(std::size_t index, Shard& shard, const std::vector<std::unique_ptr<Mailbox>>& mailboxes)
+    : index_(index), shard_(shard), mailboxes_(mailboxes), leaving_(mailboxes.size()) {}
+
+void ShardPeer::Admit(Message& message, NamedStreams& streams) {
+  if (shards() == 1) {
+    streams.Assign(message);
+    return shard_.Admit(message);
+  }
+  streams.Divide(message, index_);
+  const auto asked = [](const Part& part) { return !part.rows.empty() || !part.ids.empty(); };
+  // Counted first: a part may be answered at once.
+  message.parts_left = 1;
+  for (std::size_t s = 0; s < shards(); ++s) message.parts_left += s != index_ && asked(message.parts[s]);
+  for (std::size_t s = 0; s < shards(); ++s) {
+    Part& part = message.parts[s];
+    part.home = static_cast<std::uint32_t>(index_);
+    if (s == index_) {
+      shard_.Admit(part);
+    } else if (asked(part)) {
+      leaving_[s].push_back({.work = &part});
+    }
+  }
+}
+
+void ShardPeer::Receive() {
+  letters_.clear();
+  mailboxes_[index_]->Take(letters_);
+  for (Letter& letter : letters_) {
+    if (letter.work == nullptr) {
+      letter.task();
+    } else if (letter.answered) {
+      Return(static_cast<Part&>(*letter.work));
+    } else {
+      shard_.Admit(*letter.work);
+    }
+  }
+}
+
+void ShardPeer::Run(std::vector<Message*>& done) {
+  done_.clear();
+  shard_.Run(done_);
+  for (Work* work : done_) {
+    if (!work->part) {
+      returned_.push_back(static_cast<Message*>(work));
+    } else if (work->home == index_) {
+      Return(static_cast<Part&>(*work));
+    } else {
+      leaving_[work->home].push_back({.work = work, .answered = true});
+    }
+  }
+  done.insert(done.end(), returned_.begin(), returned_.end());
+  returned_.clear();
+}
+
+void ShardPeer::Return(Part& part) {
+  Message& message = *part.message;
+  message.any_reason |= part.any_reason;
+  if (--message.parts_left == 0) returned_.push_back(&message);
+}
+
+void ShardPeer::Send() {
+  for (std::size_t s = 0; s < shards(); ++s) {
+    if (!leaving_[s].empty()) mailboxes_[s]->Post(leaving_[s]);
+  }
+}
+
+}  // namespace tidegate
