@@ -27,6 +27,8 @@ inline constexpr std::int64_t kSecond = 1'000'000'000;
 // it.
 class RpcFixture : public testing::Test {
  protected:
+  explicit RpcFixture(std::size_t shards = 1) : page_({}, {{.name = "other"}, {.name = "tiny"}}, shards) {}
+
   void SetUp() override {
     const testing::TestInfo* const test = testing::UnitTest::GetInstance()->current_test_info();
     folder_ = std::filesystem::path(testing::TempDir()) /
@@ -90,7 +92,7 @@ class RpcFixture : public testing::Test {
 
   std::filesystem::path folder_;
   Repository repository_;
-  Metrics page_{{}, {{.name = "other"}, {.name = "tiny"}}, /*shard_count=*/1};
+  Metrics page_;
   ShardMetrics& metrics_ = page_.shard(0);
   std::unique_ptr<RpcServer> server_;
   std::unique_ptr<v1::Forecaster::Stub> stub_;

@@ -249,5 +249,42 @@ TEST_F(StreamCallTest, ShutdownCancelsACallWhoseClientDoesNotRead) {
   EXPECT_FALSE(call->stream->Finish().ok());
 }
 
+class ImpatientStreamCallTest : public StreamCallTest {
+ protected:
+  RpcServer::Options ServerOptions() const override {
+    RpcServer::Options options = StreamCallTest::ServerOptions();
+    options.serving.stalled = absl::Milliseconds(50);
+    options.serving.idle = absl::Milliseconds(50);
+    options.serving.tick = absl::Milliseconds(10);
+    return options;
+  }
+};
+
+TEST_F(ImpatientStreamCallTest, ACallOnWhichNothingIsSentEndsAndItsStreamsStay) {
+  const auto call = Open();
+  v1::PushResponse response;
+  ASSERT_TRUE(call->stream->Write(Readings({"a"}, 1)));
+  ASSERT_TRUE(call->stream->Read(&response));
+  EXPECT_FALSE(call->stream->Read(&response));
+  const grpc::Status status = call->stream->Finish();
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(status.error_message(), HasSubstr("nothing was sent"));
+  ASSERT_TRUE(Push(Readings({"a"}, 2), response).ok());
+  EXPECT_EQ(response.steps(0), 2u);
+}
+
+TEST_F(ImpatientStreamCallTest, ACallWhoseAnswersNobodyTakesIsCancelled) {
+  const auto call = Open();
+  const std::vector<std::uint32_t> handles(4000, 0);
+  ASSERT_TRUE(call->stream->Write(Readings({"a"}, 1)));
+  while (call->stream->Write(OfHandles(handles, 2))) {  // until the call is over
+  }
+  EXPECT_GE(metrics_.lack(Lack::kStalled).value(), 1u);
+  v1::PushResponse response;
+  while (call->stream->Read(&response)) {  // what had been sent before
+  }
+  EXPECT_EQ(call->stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
+}
+
 }  // namespace
 }  // namespace tidegate
