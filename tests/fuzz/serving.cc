@@ -25,10 +25,10 @@ std::vector<std::shared_ptr<const Model>> Models() {
 
 Repository MakeModels() {
   const auto folder = std::filesystem::temp_directory_path() / absl::StrCat("tidegate_fuzz_", getpid());
-  for (const auto& [name, kind] :
-       {std::pair{"tiny", LayerKind::kGru}, std::pair{"other", LayerKind::kLstm}}) {
-    ModelSpec spec = TinySpec(kind);
+  for (const std::string name : {"tiny", "other", "reorders"}) {
+    ModelSpec spec = TinySpec(name == "other" ? LayerKind::kLstm : LayerKind::kGru);
     spec.name = name;
+    if (name == "reorders") spec.reorder_window = 3;
     Require(WriteModel(folder / name / "1", spec, TinyTensors(spec)).ok(), "a model can be written");
   }
   auto repository = Repository::Load(folder, "tiny");
@@ -39,7 +39,7 @@ Repository MakeModels() {
 
 // The control stream's answers on a server of its own, serialised.
 std::vector<std::string> ControlAnswers() {
-  ShardMetrics metrics(2);
+  ShardMetrics metrics(FuzzModels().models().size());
   Shard shard(Models(), kMaxStreams, metrics);
   Admission admission(FuzzModels(), shard, absl::Minutes(5));
   std::vector<std::string> answers;
@@ -75,7 +75,7 @@ v1::PushRequest FuzzReadings(const std::vector<std::string>& ids, int t) {
 }
 
 Serving::Serving()
-    : metrics_(2),
+    : metrics_(FuzzModels().models().size()),
       shard_(Models(), kMaxStreams, metrics_),
       admission_(FuzzModels(), shard_, absl::Minutes(5)),
       streams_(FuzzModels(), shard_) {}
