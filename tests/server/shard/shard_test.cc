@@ -481,8 +481,7 @@ TEST_F(ShardTest, AnObserverSeesAHeldReadingWhenItIsStepped) {
   EXPECT_THAT(request.outcomes(), Each(Outcome::kApplied));
   EXPECT_EQ(request.answer(1).quality, quality::kHeld);
   Alone alone(models_[2]);
-  std::vector<Answer> in_order;
-  for (const Sent& sent : sorted) in_order.push_back(alone.Push(sent));
+  const std::vector<Answer> in_order = {alone.Push(sorted[0]), alone.Push(sorted[1]), alone.Push(sorted[2])};
   EXPECT_EQ(watcher.seen["a"], in_order);
   EXPECT_EQ(request.answer(2), in_order[1]);
 }
@@ -518,7 +517,7 @@ class LongWindowTest : public ShardTest {
   Answer Send(std::int64_t tick) {
     Request& request = AdmitReading(tick);
     RunLong();
-    const Answer answer = request.answer(0);
+    Answer answer = request.answer(0);
     EXPECT_EQ(answer, alone_.Push(Reading(tick))) << tick;
     return answer;
   }
