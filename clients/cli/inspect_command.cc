@@ -73,9 +73,13 @@ std::string StreamText(const Model& model) {
   return absl::StrCat(Grouped(StreamBytes(model)), " bytes: ", bytes(layout.last_values),
                       " of the network's state, ", bytes(layout.last_target - layout.last_values),
                       " of last values and scale, ", bytes(layout.kept - layout.last_target),
-                      " of accuracy and calibration, ", bytes(layout.floats - layout.kept),
+                      " of accuracy and calibration, ", bytes(layout.held - layout.kept),
                       " of forecasts that wait for their readings (steps ", absl::StrJoin(layout.steps, ", "),
-                      "), ", sizeof(StreamHeader), " beside them");
+                      "), ",
+                      layout.floats > layout.held
+                          ? absl::StrCat(bytes(layout.floats - layout.held), " of readings that came early, ")
+                          : "",
+                      sizeof(StreamHeader), " beside them");
 }
 
 std::string InputsText(const ModelSpec& spec) {
@@ -105,6 +109,9 @@ void Print(const Model& model, const std::string& folder) {
   line("warm-up", span(spec.warm_up));
   line("bridges",
        absl::StrCat("up to ", span(spec.bridge_limit), " without a reading; more restart a stream"));
+  if (spec.reorder_window > 0)
+    line("reorders",
+         absl::StrCat("readings that come up to ", span(spec.reorder_window), " after later ones"));
   line("per stream", StreamText(model));
   line("trained on", spec.trained_on);
   const ValidationScore& score = spec.validation;

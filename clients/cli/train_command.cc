@@ -229,6 +229,8 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--horizon", options.horizon, "Steps of a forecast");
   train->add_option("--quantiles", options.quantiles, "An odd number, rising, within 0 and 1")
       ->delimiter(',');
+  train->add_option("--reorder-window", options.reorder_window,
+                    "Ticks by which a reading may come after later ones when the model is served, 0 to 64");
   train->add_option("--inputs", command->inputs, "What the network sees of the values")
       ->check(CLI::IsMember({"level", "difference", "both"}));
 

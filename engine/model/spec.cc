@@ -251,6 +251,7 @@ json ToJson(const ModelSpec& spec) {
           {"scored_steps", spec.scored_steps},
           {"warm_up", spec.warm_up},
           {"bridge_limit", spec.bridge_limit},
+          {"reorder_window", spec.reorder_window},
           {"precision", PrecisionName(spec.precision)},
           {"trained_on", spec.trained_on},
           {"validation",
@@ -307,6 +308,7 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   spec.scored_steps = j.value("scored_steps", std::vector<std::size_t>());
   spec.warm_up = j.at("warm_up").get<std::size_t>();
   spec.bridge_limit = j.at("bridge_limit").get<std::size_t>();
+  spec.reorder_window = j.value("reorder_window", std::size_t{0});  // older files have none
   const auto precision =
       j.value("precision", std::string(PrecisionName(Precision::kF32)));  // older files have none
   const auto found = FindPrecision(precision);
@@ -336,7 +338,12 @@ absl::Status CheckSpec(const ModelSpec& spec) {
   if (auto s = CheckForecast(spec); !s.ok()) return s;
   if (auto s = CheckHead(spec); !s.ok()) return s;
   if (auto s = CheckRange("warm_up", spec.warm_up, 0, 1u << 20); !s.ok()) return s;
-  return CheckRange("bridge_limit", spec.bridge_limit, 0, 1024);
+  if (auto s = CheckRange("bridge_limit", spec.bridge_limit, 0, 1024); !s.ok()) return s;
+  if (spec.reorder_window <= 64) return absl::OkStatus();
+  return Bad("reorder_window",
+             absl::StrCat(spec.reorder_window,
+                          "; expected 0 (readings come in order) to 64 ticks, as a stream's memory holds all "
+                          "that may wait"));
 }
 
 std::string WriteSpec(const ModelSpec& spec) { return ToJson(spec).dump(2) + "\n"; }

@@ -80,6 +80,8 @@ struct ModelSpec {
                                           // rising, the first is 1; empty: the first and the last
   std::size_t warm_up = 0;                // steps before a stream's forecasts are trusted
   std::size_t bridge_limit = 0;           // missing readings a stream steps over; more of them restart it
+  std::size_t reorder_window = 0;  // ticks by which a reading may come after later ones, 0-64: what came
+                                   // too early waits in the stream's floats, see stream.h
   Precision precision = Precision::kF32;  // of the weights, see precision.h
   std::string trained_on;                 // free text: file, rows, streams
   ValidationScore validation;

@@ -66,7 +66,7 @@ void StartCalibration(const Model& model, float* kept) {
 }
 
 void ForgetForecasts(const Model& model, float* rings) {
-  std::fill_n(rings, model.layout().floats - model.layout().kept, kNaN);
+  std::fill_n(rings, model.layout().held - model.layout().kept, kNaN);
 }
 
 void ScoreReading(const Model& model, std::uint32_t step, float target, float* kept, const float* rings,

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "engine/stream/held.h"
+
 namespace tidegate {
 namespace {
 
@@ -27,7 +29,9 @@ StreamLayout::StreamLayout(const ModelSpec& spec, std::size_t state_floats) : st
     rings.push_back(ring);
     ring += step * levels;
   }
-  floats = kept + ring;
+  held = kept + ring;
+  held_width = HeldReadings::Width(features);
+  floats = held + spec.reorder_window * held_width;
 }
 
 }  // namespace tidegate

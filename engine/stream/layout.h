@@ -18,6 +18,8 @@ namespace tidegate {
 //   1]
 // then what a step reads and writes one row of:
 //   of each scored step h, a ring of the forecasts that wait for their readings [h, Q]
+// then, with a reorder window of W ticks only, what readings in order read one float of:
+//   readings that wait for earlier ones [W, held_width], see HeldReadings
 // A plain value.
 struct StreamLayout {
   StreamLayout() = default;
@@ -34,6 +36,8 @@ struct StreamLayout {
   std::vector<std::size_t> steps;  // [K] the scored steps, rising, the first is 1
   std::vector<float> rates;        // [K] how far a reading moves each one's positions, see calibration.h
   std::vector<std::size_t> rings;  // [K] where each one's ring begins, counted from `kept`
+  std::size_t held = 0;            // floats before the readings that wait
+  std::size_t held_width = 0;      // of one of them
   std::size_t floats = 0;          // in all
 };
 

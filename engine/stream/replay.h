@@ -14,10 +14,13 @@ class ReplayedStream {
  public:
   explicit ReplayedStream(std::shared_ptr<const Model> model);
 
+  // A stream that goes on from a state. Requires IsStream.
+  ReplayedStream(std::shared_ptr<const Model> model, const StreamHeader& header, std::vector<float> floats);
+
   struct Answer {
     Outcome outcome = {};
     Reason reason = Reason::kNone;
-    std::vector<float> forecast;  // [horizon, Q]; NaN: there is none
+    std::vector<float> forecast;  // [horizon, Q], right after the reading's own step; NaN: there is none
     float anomaly_score = 0;      // NaN: there is none
     std::uint32_t steps = 0;
     std::uint32_t quality = 0;
@@ -34,6 +37,10 @@ class ReplayedStream {
   // One step on `stream`; true if a value was missing.
   bool Step(StreamRef stream, std::int64_t timestamp_ns, std::span<const float> values,
             std::vector<float>& forecast);
+  // All steps of a reading; false: they would leave a state that is not finite, and nothing changed.
+  bool Take(const Reading& reading, const Decision& decision, std::vector<float>& forecast);
+  void Release(const Decision& decision);
+  HeldReadings held() const { return {model_->spec(), floats_.data() + model_->layout().held}; }
   Answer AnswerOf(Outcome outcome, std::vector<float> forecast) const;
 
   std::shared_ptr<const Model> model_;

@@ -53,11 +53,14 @@ std::uint64_t Digest(std::span<const float> values) {
   return hash;
 }
 
-// Of a whole reading.
-std::uint32_t FullDigest(const Reading& reading) {
-  const std::uint64_t whole =
-      (Digest(reading.values) ^ static_cast<std::uint64_t>(reading.timestamp_ns)) * 1099511628211u;
+// Of a whole reading, from that of its values.
+std::uint32_t FullDigest(std::uint64_t values, std::int64_t timestamp_ns) {
+  const std::uint64_t whole = (values ^ static_cast<std::uint64_t>(timestamp_ns)) * 1099511628211u;
   return static_cast<std::uint32_t>(whole >> 32);
+}
+
+std::uint32_t FullDigest(const Reading& reading) {
+  return FullDigest(Digest(reading.values), reading.timestamp_ns);
 }
 
 std::span<float> LastValues(const Model& model, StreamRef stream) {
@@ -90,8 +93,53 @@ float ScoreAnomaly(const Model& model, StreamRef stream, float target) {
   return score;
 }
 
+// Of the next reading to be stepped, k ticks after the last one.
+Decision StepOver(const ModelSpec& spec, std::int64_t ticks) {
+  const auto missing = static_cast<std::uint64_t>(ticks - 1);
+  if (missing > spec.bridge_limit) return {.restart = true};
+  return {.bridges = static_cast<std::uint32_t>(missing)};
+}
+
+bool IsHeld(const HeldReadings& held, const Reading& reading) {
+  if (held.empty()) return false;
+  const auto i = held.SameTick(reading.timestamp_ns);
+  return i && held.timestamp_ns(*i) == reading.timestamp_ns &&
+         Digest(held.values(*i)) == Digest(reading.values);
+}
+
+// Whether the oldest of `count` readings waits for none any more.
+bool IsDue(const ModelSpec& spec, const StreamHeader& header, std::int64_t oldest_ns, std::int64_t newest_ns,
+           std::size_t count) {
+  const auto window = static_cast<std::int64_t>(spec.reorder_window);
+  const std::int64_t ticks = TicksBetween(spec, header.timestamp_ns, oldest_ns);
+  return ticks == 1 || ticks > static_cast<std::int64_t>(spec.bridge_limit) + 1 + window ||
+         TicksBetween(spec, oldest_ns, newest_ns) >= window || count > spec.reorder_window;
+}
+
+// Of a reading that is later than the last applied one.
+Decision DecideInWindow(const ModelSpec& spec, const StreamHeader& header, const Reading& reading,
+                        const HeldReadings& held) {
+  const std::int64_t time = reading.timestamp_ns;
+  std::int64_t oldest = time, newest = time;
+  std::size_t count = 1;
+  if (!held.empty()) {
+    if (const auto i = held.SameTick(time)) {
+      if (held.timestamp_ns(*i) != time || reading.sequence != 0) return {.outcome = Outcome::kLate};
+      const bool same = IsHeld(held, reading);
+      return {.outcome = same ? Outcome::kDuplicate : Outcome::kConflict, .hold = same};
+    }
+    count += held.size();
+    oldest = std::min(oldest, held.timestamp_ns(0));
+    newest = std::max(newest, held.timestamp_ns(count - 2));
+  }
+  if (!IsDue(spec, header, oldest, newest, count)) return {.hold = true};
+  Decision decision = StepOver(spec, TicksBetween(spec, header.timestamp_ns, oldest));
+  decision.release = oldest != time;
+  return decision;
+}
+
 Decision DecideByTime(const ModelSpec& spec, const StreamHeader& header, const Reading& reading,
-                      std::int64_t latest_ns) {
+                      std::int64_t latest_ns, const HeldReadings& held) {
   const auto invalid = [](Reason reason) { return Decision{.outcome = Outcome::kInvalid, .reason = reason}; };
   const auto infinite = [](float v) { return std::isinf(v); };
   if (std::any_of(reading.values.begin(), reading.values.end(), infinite))
@@ -105,28 +153,34 @@ Decision DecideByTime(const ModelSpec& spec, const StreamHeader& header, const R
     const bool same = Digest(reading.values) == header.digest;
     return {.outcome = same ? Outcome::kDuplicate : Outcome::kConflict, .again = same};
   }
-  // Rounded to the nearest tick, half up; written so that it cannot overflow.
-  const std::int64_t half = spec.interval_ns / 2 + spec.interval_ns % 2;
-  const std::int64_t ticks =
-      elapsed < 0 ? 0 : elapsed / spec.interval_ns + (elapsed % spec.interval_ns >= half ? 1 : 0);
+  const std::int64_t ticks = TicksBetween(spec, header.timestamp_ns, reading.timestamp_ns);
   if (ticks == 0) return {.outcome = Outcome::kLate};
-  const auto missing = static_cast<std::uint64_t>(ticks - 1);
-  if (missing > spec.bridge_limit) return {.restart = true};
-  return {.bridges = static_cast<std::uint32_t>(missing)};
+  if (spec.reorder_window > 0) return DecideInWindow(spec, header, reading, held);
+  return StepOver(spec, ticks);
 }
 
 // Of a reading whose number was taken before.
-Decision DecideRetry(const StreamHeader& header, const Reading& reading) {
+Decision DecideRetry(const StreamHeader& header, const Reading& reading, const HeldReadings& held) {
   const bool last = reading.sequence == header.sequence;
-  if (last && header.refused != Outcome{}) {
-    const bool same = FullDigest(reading) == header.refused_digest;
-    return same ? Decision{.outcome = header.refused, .reason = header.refused_reason}
-                : Decision{.outcome = Outcome::kConflict};
-  }
   const bool applied = header.steps > 0 && reading.timestamp_ns == header.timestamp_ns &&
                        Digest(reading.values) == header.digest;
-  if (last && !applied) return {.outcome = Outcome::kConflict};
-  return {.outcome = Outcome::kDuplicate, .again = applied};
+  if (last && header.refused != Outcome{}) {
+    if (FullDigest(reading) != header.refused_digest) return {.outcome = Outcome::kConflict};
+    if (header.refused != Outcome::kApplied)
+      return {.outcome = header.refused, .reason = header.refused_reason};
+  } else if (last && !applied) {
+    return {.outcome = Outcome::kConflict};
+  }
+  if (applied) return {.outcome = Outcome::kDuplicate, .again = true};
+  return {.outcome = Outcome::kDuplicate, .hold = header.steps > 0 && IsHeld(held, reading)};
+}
+
+// Before the last applied reading is another one: if it has the last number, retries of it are known by the
+// header alone from now on.
+void RememberNumber(StreamHeader& header) {
+  if (header.sequence == 0 || header.refused != Outcome{}) return;
+  header.refused = Outcome::kApplied;
+  header.refused_digest = FullDigest(header.digest, header.timestamp_ns);
 }
 
 }  // namespace
@@ -138,25 +192,37 @@ void StartStream(const Model& model, StreamRef stream) {
   stream.header.anomaly_score = kNaN;
   StartPast(model, stream);
   StartCalibration(model, stream.kept);
+  ClearHeld(model.spec(), stream.held);
 }
 
 Decision Decide(const ModelSpec& spec, const StreamHeader& header, const Reading& reading,
-                std::int64_t latest_ns) {
-  if (reading.sequence == 0) return DecideByTime(spec, header, reading, latest_ns);
-  if (reading.sequence <= header.sequence) return DecideRetry(header, reading);
+                std::int64_t latest_ns, const HeldReadings& held) {
+  if (reading.sequence == 0) return DecideByTime(spec, header, reading, latest_ns, held);
+  if (reading.sequence <= header.sequence) return DecideRetry(header, reading, held);
   const bool gap = reading.sequence - header.sequence > 1;
   if (gap && !reading.accept_gap) {
     const bool past = header.steps > 0 || header.sequence > 0;
     return {.outcome = past ? Outcome::kSequenceGap : Outcome::kUnknownStream};
   }
-  Decision decision = DecideByTime(spec, header, reading, latest_ns);
-  decision.gap = gap;
+  Decision decision = DecideByTime(spec, header, reading, latest_ns, held);
+  decision.gap = gap && !decision.release;
   decision.refuse_number = decision.outcome != Outcome::kApplied;
   return decision;
 }
 
+Decision DecideRelease(const ModelSpec& spec, const StreamHeader& header, const HeldReadings& held) {
+  if (header.steps == 0 || held.empty()) return {.hold = true};
+  const std::size_t count = held.size();
+  const std::int64_t oldest = held.timestamp_ns(0);
+  if (!IsDue(spec, header, oldest, held.timestamp_ns(count - 1), count)) return {.hold = true};
+  Decision decision = StepOver(spec, TicksBetween(spec, header.timestamp_ns, oldest));
+  decision.release = true;
+  return decision;
+}
+
 void Restart(const Model& model, StreamRef stream, const Decision& decision) {
-  const std::uint64_t sequence = stream.header.sequence;
+  if (decision.release) RememberNumber(stream.header);
+  const StreamHeader before = stream.header;
   if (decision.first) {
     StartStream(model, stream);
   } else {
@@ -164,7 +230,11 @@ void Restart(const Model& model, StreamRef stream, const Decision& decision) {
     stream.header.anomaly_score = kNaN;
     StartPast(model, stream);
   }
-  stream.header.sequence = sequence;
+  stream.header.sequence = before.sequence;
+  if (!decision.release) return;
+  stream.header.refused = before.refused;
+  stream.header.refused_reason = before.refused_reason;
+  stream.header.refused_digest = before.refused_digest;
 }
 
 void Refuse(StreamHeader& header, const Reading& reading, const Decision& decision) {
@@ -173,6 +243,19 @@ void Refuse(StreamHeader& header, const Reading& reading, const Decision& decisi
   header.refused_digest = FullDigest(reading);
   header.refused = decision.outcome;
   header.refused_reason = decision.reason;
+}
+
+void Hold(const ModelSpec& spec, StreamHeader& header, float* held, const Reading& reading) {
+  InsertHeld(spec, held, reading.timestamp_ns, reading.values);
+  if (reading.sequence == 0) return;
+  header.sequence = reading.sequence;
+  header.refused = Outcome::kApplied;
+  header.refused_reason = Reason::kNone;
+  header.refused_digest = FullDigest(reading);
+}
+
+Reading OldestHeld(const HeldReadings& held) {
+  return {.timestamp_ns = held.timestamp_ns(0), .values = held.values(0)};
 }
 
 std::size_t CycleRow(const ModelSpec& spec, std::int64_t timestamp_ns) {
@@ -274,12 +357,16 @@ void Finish(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std
 
 void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading, const Decision& decision,
             bool imputed) {
+  if (decision.release) {
+    RememberNumber(header);
+  } else {
+    if (reading.sequence != 0) header.sequence = reading.sequence;
+    header.refused = {};
+    header.refused_reason = Reason::kNone;
+    header.refused_digest = 0;
+  }
   header.timestamp_ns = reading.timestamp_ns;
   header.digest = Digest(reading.values);
-  if (reading.sequence != 0) header.sequence = reading.sequence;
-  header.refused = {};
-  header.refused_reason = Reason::kNone;
-  header.refused_digest = 0;
   header.quality = static_cast<std::uint8_t>(
       (header.steps < spec.warm_up ? quality::kCold : 0) | (decision.bridges > 0 ? quality::kBridged : 0) |
       (decision.restart && !decision.first ? quality::kRestarted : 0) | (imputed ? quality::kImputed : 0) |
@@ -293,7 +380,9 @@ bool IsStream(const Model& model, const StreamHeader& header, std::span<const fl
          header.steps > 0 && header.timestamp_ns >= 0 &&
          !(header.anomaly_score < 0 || header.anomaly_score > 1) &&
          (header.refused == Outcome{} || header.refused == Outcome::kLate ||
-          header.refused == Outcome::kInvalid);
+          header.refused == Outcome::kInvalid ||
+          (header.refused == Outcome::kApplied && model.spec().reorder_window > 0)) &&
+         HeldReadings(model.spec(), floats.data() + model.layout().held).IsValid(header.timestamp_ns);
 }
 
 }  // namespace tidegate

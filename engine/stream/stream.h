@@ -6,6 +6,7 @@
 
 #include "engine/model/model.h"
 #include "engine/stream/calibration.h"
+#include "engine/stream/held.h"
 
 namespace tidegate {
 
@@ -14,6 +15,18 @@ namespace tidegate {
 //
 // One reading goes: Decide -> (for each bridged step and then the reading: Prepare, Model::Step, Finish) ->
 // Commit. Between Prepare and Finish the caller steps many streams as one batch.
+//
+// With a reorder window of W ticks (ModelSpec) a reading that is not the next tick waits in the stream's
+// floats for those before it. It is stepped as soon as it is the next tick, or when a reading W or more ticks
+// later than it has come: what is missing then would be more than W ticks late, and is bridged. So the
+// readings that a stream has stepped depend on which have come, not on their order, as long as none comes
+// after one that is more than W ticks later; and a W of 0 is the contract without a window. Only where a
+// stream begins, or begins anew after a jump of more than bridge_limit + 1 + W ticks, it does so at once with
+// the reading that came. Nothing is stepped but when a reading of the stream comes. Such a reading goes:
+//   while Decide says release: the oldest held reading takes its steps -> Commit, RemoveOldestHeld
+//   then the reading's own steps -> Commit, and its answer is made; or, if Decide says hold: Hold
+//   after its own steps, while DecideRelease says release: as above
+// A held reading whose step would leave a state that is not finite is dropped: RemoveOldestHeld alone.
 
 // The numbers are those of tidegate.v1.Outcome, Reason and Quality.
 enum class Outcome : std::uint8_t {
@@ -39,17 +52,21 @@ enum class Reason : std::uint8_t {
 };
 namespace quality {
 inline constexpr std::uint8_t kCold = 1, kBridged = 2, kRestarted = 4, kImputed = 8, kGap = 16;
-}
+inline constexpr std::uint8_t kHeld = 32;  // of an answer only, never of a header
+}  // namespace quality
 
 // What a stream is beside its floats. All zero: a stream before its first reading.
 struct StreamHeader {
-  std::int64_t timestamp_ns = 0;     // of the last applied reading
-  std::uint64_t digest = 0;          // of its values' bits: tells a retry from a conflict
-  std::uint64_t sequence = 0;        // the last number that was taken, 0: none
-  std::uint32_t steps = 0;           // network steps since the start, bridged ones included; saturates
-  float anomaly_score = 0;           // of the last reading
-  std::uint32_t refused_digest = 0;  // of the reading with the last number, time included, if it was refused
-  Outcome refused = {};              // then what became of it: kLate or kInvalid
+  std::int64_t timestamp_ns = 0;  // of the last applied reading
+  std::uint64_t digest = 0;       // of its values' bits: tells a retry from a conflict
+  std::uint64_t sequence = 0;     // the last number that was taken, 0: none
+  std::uint32_t steps = 0;        // network steps since the start, bridged ones included; saturates
+  float anomaly_score = 0;        // of the last reading
+  std::uint32_t refused_digest =
+      0;  // of the reading with the last number, time included, if `refused` is set
+  // What became of it if it is not the last applied reading: kLate or kInvalid; with a reorder window also
+  // kApplied, if it is held or a held one was applied after it.
+  Outcome refused = {};
   Reason refused_reason = Reason::kNone;
   std::uint8_t quality = 0;  // bits of the last answer
 };
@@ -65,11 +82,13 @@ inline std::size_t StreamBytes(const Model& model) {
 // A stream where it lies: the caller's header and floats.
 struct StreamRef {
   StreamRef(const Model& model, StreamHeader& h, std::span<float> floats)  // [StreamFloats]
-      : header(h), kept(floats.data()), rings(floats.data() + model.layout().kept) {}
-  StreamRef(StreamHeader& h, float* k, float* r) : header(h), kept(k), rings(r) {}
+      : StreamRef(h, floats.data(), floats.data() + model.layout().kept,
+                  floats.data() + model.layout().held) {}
+  StreamRef(StreamHeader& h, float* k, float* r, float* w) : header(h), kept(k), rings(r), held(w) {}
   StreamHeader& header;
   float* kept;   // [layout().kept]
-  float* rings;  // [layout().floats - layout().kept]
+  float* rings;  // [layout().held - layout().kept]
+  float* held;   // [layout().floats - layout().held]
 };
 
 // Makes the stream a new one.
@@ -85,7 +104,9 @@ struct Reading {
 struct Decision {
   Outcome outcome = Outcome::kApplied;
   Reason reason = Reason::kNone;
-  bool again = false;          // kDuplicate: of the last applied reading, so its forecast is answered again
+  bool again = false;    // kDuplicate: of the last applied reading, so its forecast is answered again
+  bool hold = false;     // kApplied: takes no step now, call Hold; kDuplicate: of a reading that is held
+  bool release = false;  // kApplied: the steps are those of the oldest held reading; then decide again
   bool refuse_number = false;  // kLate, kInvalid: its number is used up, see Refuse
   bool restart = false;        // call Restart before the steps
   bool first = false;          // a restart because this is the stream's first reading
@@ -96,20 +117,39 @@ struct Decision {
 // What `reading` means to a stream. latest_ns: readings later than this are refused (now + allowed skew).
 // By number, n the last one taken:
 //   n or less   a retry. The last applied reading: DUPLICATE with its forecast; the reading refused under n:
-//               its outcome once more; n with another reading: CONFLICT; older: DUPLICATE without a forecast
+//               its outcome once more; n with another reading: CONFLICT; older, or held, or applied before
+//               one that was held: DUPLICATE without a forecast
 //   n + 1       decided by time; LATE and INVALID use the number up
 //   above       SEQUENCE_GAP, of a stream without a past UNKNOWN_STREAM; with accept_gap decided by time
 // By time, k = round((t - t_last) / interval): k = 0 is LATE, 1 the next tick, up to bridge_limit + 1
 // bridged, above it a restart. Without a number, the last time again is a DUPLICATE or a CONFLICT.
+// held: of the stream; none if the model has no reorder window. A tick whose reading is held is taken as the
+// last one is: the time of the held reading once more is, without a number, a DUPLICATE (without a forecast)
+// or a CONFLICT; else a reading for the tick is LATE.
 Decision Decide(const ModelSpec& spec, const StreamHeader& header, const Reading& reading,
-                std::int64_t latest_ns);
+                std::int64_t latest_ns, const HeldReadings& held = {});
+
+// Whether the oldest held reading of a stream is to be stepped (release) or none (hold).
+Decision DecideRelease(const ModelSpec& spec, const StreamHeader& header, const HeldReadings& held);
 
 // Begins the stream anew for a decision that says so. What is known of the sensor itself, the calibration of
-// its intervals and how well it was forecast, stays unless it is the first reading.
+// its intervals and how well it was forecast, stays unless it is the first reading; so do readings that are
+// held.
 void Restart(const Model& model, StreamRef stream, const Decision& decision);
 
 // Books the number of a reading that is not applied, if the decision says so.
 void Refuse(StreamHeader& header, const Reading& reading, const Decision& decision);
+
+// Keeps a reading for later, and books its number. held: StreamRef::held.
+void Hold(const ModelSpec& spec, StreamHeader& header, float* held, const Reading& reading);
+
+// The quality bits of the answer to a reading that is held.
+inline std::uint8_t HeldQuality(const Decision& decision) {
+  return static_cast<std::uint8_t>(quality::kHeld | (decision.gap ? quality::kGap : 0));
+}
+
+// The oldest held reading, whose number was booked. Its values lie in the stream's floats.
+Reading OldestHeld(const HeldReadings& held);
 
 // Fills `inputs` [spec().inputs()] for one step at time `timestamp_ns`: levels then differences, each clipped
 // to +-8, then the channel's number if the model has channels. `values` [F] may hold NaN: such a feature
@@ -131,7 +171,8 @@ void Express(const Model& model, StreamRef stream, std::int64_t timestamp_ns, st
 // Express, then remembers what will be scored.
 void Finish(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std::span<float> outputs);
 
-// After the reading's own step (not a bridged one): books number, time, digest and quality.
+// After the reading's own step (not a bridged one): books number, time, digest and quality. Of one that was
+// held all but the number.
 void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading, const Decision& decision,
             bool imputed);
 

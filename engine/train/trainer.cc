@@ -45,6 +45,7 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.step_deviation.assign(options.horizon, 1.0f);
   spec.warm_up = options.warm_up;
   spec.bridge_limit = options.bridge_limit;
+  spec.reorder_window = options.reorder_window;
   spec.trained_on = options.trained_on;
   return spec;
 }

@@ -27,9 +27,10 @@ struct TrainOptions {
   bool interleaved = false;  // see ModelSpec
   std::size_t horizon = 24;  // steps
   std::vector<float> quantiles = {0.1f, 0.5f, 0.9f};
-  std::size_t warm_up = 48;       // steps left out of the loss at the start of a sequence
-  std::size_t bridge_limit = 12;  // readings
-  std::string trained_on;         // free text for the spec
+  std::size_t warm_up = 48;        // steps left out of the loss at the start of a sequence
+  std::size_t bridge_limit = 12;   // readings
+  std::size_t reorder_window = 0;  // ticks, see ModelSpec
+  std::string trained_on;          // free text for the spec
 
   std::uint64_t seed = 1;             // same seed, same machine, same thread count: same bits
   std::size_t epochs = 40;            // at most

@@ -14,7 +14,7 @@ constexpr std::size_t kLineFloats = 16;  // of a cache line
 
 BatchRows::BatchRows(const Model& model, std::size_t rows)
     : kept_(model.layout().kept),
-      all_(model.layout().floats),
+      all_(model.layout().held),
       width_((all_ + kLineFloats - 1) / kLineFloats * kLineFloats),
       rows_(rows),
       floats_(static_cast<float*>(std::aligned_alloc(64, rows * width_ * sizeof(float))), std::free) {
@@ -31,6 +31,7 @@ std::uint32_t BatchRows::Take(std::uint32_t slot, const Decision& decision, cons
   const bool whole = decision.bridges > 0 || decision.restart;
   rows_[row] = {.slot = slot, .bridges = decision.bridges, .decision = decision, .header = header};
   rows_[row].rings = whole ? kept(row) + kept_ : floats.data() + kept_;
+  rows_[row].held = floats.data() + all_;
   std::copy_n(floats.data(), whole ? all_ : kept_, kept(row));
   return row;
 }

@@ -14,8 +14,8 @@ namespace tidegate {
 // Working copies of the streams that are being stepped. A step changes the copy; the table's own floats
 // change when the reading is through, so that until then everybody else sees the stream as its last answer
 // left it, and a step that went wrong leaves no trace. Only what every step reads and writes is copied; of a
-// stream that takes several steps for one reading also its rings, which the others use in place. Owned by one
-// thread.
+// stream that takes several steps for one reading also its rings, which the others use in place. Readings
+// that are held stay in the table. Owned by one thread.
 class BatchRows {
  public:
   struct Row {
@@ -27,6 +27,7 @@ class BatchRows {
     Decision decision;
     StreamHeader header;
     float* rings = nullptr;  // its own, or the table's
+    float* held = nullptr;   // the table's
   };
 
   BatchRows(const Model& model, std::size_t rows);
@@ -41,7 +42,9 @@ class BatchRows {
 
   Row& operator[](std::uint32_t row) { return rows_[row]; }
   float* kept(std::uint32_t row) { return floats_.get() + row * width_; }
-  StreamRef stream(std::uint32_t row) { return {rows_[row].header, kept(row), rows_[row].rings}; }
+  StreamRef stream(std::uint32_t row) {
+    return {rows_[row].header, kept(row), rows_[row].rings, rows_[row].held};
+  }
 
  private:
   std::size_t kept_;   // floats that every step uses

@@ -34,7 +34,7 @@ void Lane::Enqueue(std::uint32_t slot, Work& work, std::uint32_t i) {
   } else {
     free_ = pending_[added].next;
   }
-  pending_[added] = {.work = &work, .i = i, .next = kNone};
+  pending_[added] = {.work = &work, .i = i & 0x7fffffffu, .answered = 0, .next = kNone};
 
   StreamQueue& waiting = queue(slot);
   if (waiting.first == kNone) {
@@ -87,6 +87,7 @@ void Lane::PrefetchTurns() const {
     const std::uint32_t steps = table_.header(key(turns_[t])).steps;
     const float* const floats = table_.floats(key(turns_[t])).data();
     for (std::size_t i = 0; i < layout.kept; i += kLineFloats) __builtin_prefetch(floats + i, 1);
+    if (reorders()) __builtin_prefetch(floats + layout.held);
     for (std::size_t k = 0; k < layout.steps.size(); ++k) {
       const std::size_t row = steps % layout.steps[k] * model_->spec().quantiles.size();
       __builtin_prefetch(floats + layout.kept + layout.rings[k] + row, 1);
@@ -107,21 +108,31 @@ bool Lane::TakeTurn(std::uint32_t& slot) {
   return true;
 }
 
+// What becomes of the stream's first reading; with a reorder window also what is to be stepped before or
+// after it.
+Decision Lane::DecideFirst(std::uint32_t slot) {
+  const Pending& first = pending_[queue(slot).first];
+  const StreamHeader& header = table_.header(key(slot));
+  if (first.answered != 0) return DecideRelease(model_->spec(), header, HeldOf(slot));
+  const Reading reading = first.work->reading(first.i);
+  if (!reorders()) return Decide(model_->spec(), header, reading, first.work->latest_ns);
+  return Decide(model_->spec(), header, reading, first.work->latest_ns, HeldOf(slot));
+}
+
 // Answers the stream's first readings as long as they need no network, then puts the next one into the batch.
 void Lane::Plan(std::uint32_t slot, std::vector<Work*>& done) {
   StreamHeader& header = table_.header(key(slot));
   while (queue(slot).first != kNone) {
     const Pending& first = pending_[queue(slot).first];
     Work& work = *first.work;
-    const Reading reading = work.reading(first.i);
-    const Decision decision = Decide(model_->spec(), header, reading, work.latest_ns);
+    const Decision decision = DecideFirst(slot);
     if (decision.bridges > 0 && steps_.size() >= kBatch / 2) {
       deferred_.push_back(slot);
       return;
     }
     if (!work.started) shard_metrics_.stage(Stage::kQueue).Observe(Seconds(batch_start_ - work.received));
     work.started = true;
-    if (decision.outcome == Outcome::kApplied) {
+    if (decision.outcome == Outcome::kApplied && !decision.hold) {
       const std::uint32_t row = rows_.Take(slot, decision, header, table_.floats(key(slot)));
       if (decision.restart) Restart(*model_, rows_.stream(row), decision);
       steps_.push_back(row);
@@ -131,10 +142,23 @@ void Lane::Plan(std::uint32_t slot, std::vector<Work*>& done) {
       retries_.push_back(slot);
       return;
     }
-    tidegate::Refuse(header, reading, decision);
-    Refuse(work, first.i, decision.outcome, decision.reason, header.sequence);
+    if (first.answered != 0) return EndFirst(slot, done);
+    if (decision.hold) {
+      HoldFirst(slot, decision);
+    } else {
+      const Reading reading = work.reading(first.i);
+      tidegate::Refuse(header, reading, decision);
+      Refuse(work, first.i, decision.outcome, decision.reason, header.sequence);
+    }
     Pop(slot, done);
   }
+}
+
+// The reading whose steps a row takes.
+Reading Lane::ReadingOf(const BatchRows::Row& row) {
+  if (row.decision.release) return OldestHeld(HeldOf(row.slot));
+  const Pending& first = pending_[queue(row.slot).first];
+  return first.work->reading(first.i);
 }
 
 // The next step of a row of steps_, which are in the order of the batch.
@@ -142,8 +166,7 @@ void Lane::AddStep(std::uint32_t r) {
   const std::size_t width = model_->spec().inputs();
   const std::span<float> inputs(inputs_.data() + states_.size() * width, width);
   BatchRows::Row& row = rows_[r];
-  const Pending& first = pending_[queue(row.slot).first];
-  const Reading reading = first.work->reading(first.i);
+  const Reading reading = ReadingOf(row);
   row.bridging = row.bridges > 0;
   row.timestamp_ns = reading.timestamp_ns - row.bridges * model_->spec().interval_ns;
   row.imputed = Prepare(*model_, rows_.stream(r), row.timestamp_ns,
@@ -171,21 +194,8 @@ void Lane::RunSteps(std::vector<Work*>& done) {
 void Lane::FinishStep(std::uint32_t r, std::span<float> forecast, std::vector<Work*>& done) {
   BatchRows::Row& row = rows_[r];
   const std::uint32_t slot = row.slot;
-  const Pending& first = pending_[queue(slot).first];
-  const Reading reading = first.work->reading(first.i);
-  StreamHeader& header = table_.header(key(slot));
-  if (!IsSound(*model_, rows_.stream(r))) {
-    const Decision poisoned = {.outcome = Outcome::kInvalid,
-                               .reason = Reason::kPoisonedState,
-                               .refuse_number = reading.sequence != 0};
-    row.decision = poisoned;
-    rows_.Free(r);
-    tidegate::Refuse(header, reading, poisoned);
-    Refuse(*first.work, first.i, poisoned.outcome, poisoned.reason, header.sequence);
-    Pop(slot, done);
-    if (queue(slot).first != kNone) next_turns_.push_back(slot);
-    return;
-  }
+  const Reading reading = ReadingOf(row);
+  if (!IsSound(*model_, rows_.stream(r))) return DropStep(r, reading, done);
   Finish(*model_, rows_.stream(r), row.timestamp_ns, forecast);
   if (row.bridging) {
     --row.bridges;
@@ -193,8 +203,30 @@ void Lane::FinishStep(std::uint32_t r, std::span<float> forecast, std::vector<Wo
     return;
   }
   tidegate::Commit(model_->spec(), row.header, reading, row.decision, row.imputed);
-  rows_.Commit(r, header, table_.floats(key(slot)));
-  AnswerFirst(slot, Outcome::kApplied, forecast, done);
+  rows_.Commit(r, table_.header(key(slot)), table_.floats(key(slot)));
+  if (!row.decision.release) return AnswerFirst(slot, Outcome::kApplied, forecast, done);
+  RemoveOldestHeld(model_->spec(), held(slot));
+  next_turns_.push_back(slot);
+}
+
+// Of a row whose state is not finite any more: the stream stays as it is, its reading is refused.
+void Lane::DropStep(std::uint32_t r, const Reading& reading, std::vector<Work*>& done) {
+  BatchRows::Row& row = rows_[r];
+  const bool release = row.decision.release;
+  row.decision = {
+      .outcome = Outcome::kInvalid, .reason = Reason::kPoisonedState, .refuse_number = reading.sequence != 0};
+  rows_.Free(r);
+  if (release) {  // it was accepted before: there is nobody to tell
+    RemoveOldestHeld(model_->spec(), held(row.slot));
+    next_turns_.push_back(row.slot);
+    return;
+  }
+  const Pending& first = pending_[queue(row.slot).first];
+  StreamHeader& header = table_.header(key(row.slot));
+  tidegate::Refuse(header, reading, row.decision);
+  Refuse(*first.work, first.i, Outcome::kInvalid, Reason::kPoisonedState, header.sequence);
+  Pop(row.slot, done);
+  if (queue(row.slot).first != kNone) next_turns_.push_back(row.slot);
 }
 
 // The readings that RunSteps has just applied: their rows are free, but nothing has taken them yet.
@@ -259,6 +291,10 @@ void Lane::Abandon(std::uint32_t slot, std::vector<Work*>& done) {
   DropBridging(slot);
   while (queue(slot).first != kNone) {
     const Pending& first = pending_[queue(slot).first];
+    if (first.answered != 0) {
+      EndFirst(slot, done);
+      continue;
+    }
     Refuse(*first.work, first.i, Outcome::kInvalid, Reason::kStreamDeleted);
     Pop(slot, done);
   }
@@ -273,11 +309,10 @@ void Lane::Reset(std::uint32_t slot) {
   if (DropBridging(slot)) next_turns_.push_back(slot);
 }
 
-// Answers the stream's first reading from its header and `forecast`; the stream gets another turn if more
-// wait.
+// Answers the stream's first reading from its header and `forecast`.
 void Lane::AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const float> forecast,
                        std::vector<Work*>& done) {
-  const Pending& first = pending_[queue(slot).first];
+  Pending& first = pending_[queue(slot).first];
   const StreamHeader& header = table_.header(key(slot));
   Work& work = *first.work;
   work.outcome[first.i] = static_cast<int>(outcome);
@@ -287,11 +322,35 @@ void Lane::AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const floa
   work.steps[first.i] = header.steps;
   work.quality[first.i] = header.quality;
   if (!work.reached.empty()) work.reached[first.i] = header.sequence;
+  if (reorders() && outcome == Outcome::kApplied &&
+      DecideRelease(model_->spec(), header, HeldOf(slot)).release) {
+    first.answered = 1;
+    next_turns_.push_back(slot);
+    return;
+  }
+  EndFirst(slot, done);
+}
+
+// The stream's first reading has its answer; the stream gets another turn if more wait.
+void Lane::EndFirst(std::uint32_t slot, std::vector<Work*>& done) {
+  const Pending& first = pending_[queue(slot).first];
+  Work& work = *first.work;
   --work.left;
-  Count(outcome);
-  if ((header.quality & quality::kCold) != 0) metrics_.cold_answers.Add(1);
+  Count(static_cast<Outcome>(work.outcome[first.i]));
+  if ((work.quality[first.i] & quality::kCold) != 0) metrics_.cold_answers.Add(1);
   Pop(slot, done);
   if (queue(slot).first != kNone) next_turns_.push_back(slot);
+}
+
+// Answers the stream's first reading, which waits for others, or did so before.
+void Lane::HoldFirst(std::uint32_t slot, const Decision& decision) {
+  const Pending& first = pending_[queue(slot).first];
+  Work& work = *first.work;
+  StreamHeader& header = table_.header(key(slot));
+  if (decision.outcome == Outcome::kApplied) Hold(model_->spec(), header, held(slot), work.reading(first.i));
+  Refuse(work, first.i, decision.outcome, Reason::kNone, header.sequence);
+  work.steps[first.i] = header.steps;
+  work.quality[first.i] = HeldQuality(decision);
 }
 
 void Lane::Pop(std::uint32_t slot, std::vector<Work*>& done) {

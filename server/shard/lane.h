@@ -21,8 +21,10 @@ namespace tidegate {
 // Streams with waiting readings take turns, first come, first served; a batch is the next kBatch of them, one
 // step of each: the stream's next reading, or a step over a missing one before it. So readings of one stream
 // are answered in order, one per batch, while streams share batches freely. A stream that steps over missing
-// readings goes on in every batch until it is through, but such streams take at most half of a batch. Owned
-// by its shard's thread; not thread-safe. Allocates nothing once its buffers have grown.
+// readings goes on in every batch until it is through, but such streams take at most half of a batch. With a
+// reorder window, a stream's turn may go to a reading that it held: those to be stepped before its next
+// reading, or after it; the reading is answered when they are through. Owned by its shard's thread; not
+// thread-safe. Allocates nothing once its buffers have grown.
 class Lane {
  public:
   static constexpr std::size_t kBatch = 256;  // streams advanced by one call of the network
@@ -61,8 +63,9 @@ class Lane {
 
   struct Pending {  // a waiting reading
     Work* work;
-    std::uint32_t i;
-    std::uint32_t next;  // of the same stream, or kNone; of a free entry: the next free one
+    std::uint32_t i : 31;
+    std::uint32_t answered : 1;  // its answer is written; held readings that follow it are being stepped
+    std::uint32_t next;          // of the same stream, or kNone; of a free entry: the next free one
   };
 
   void PrefetchTurns() const;
@@ -71,14 +74,22 @@ class Lane {
   void AddStep(std::uint32_t row);
   void RunSteps(std::vector<Work*>& done);
   void FinishStep(std::uint32_t row, std::span<float> forecast, std::vector<Work*>& done);
+  void DropStep(std::uint32_t row, const Reading& reading, std::vector<Work*>& done);
   void Show(AppliedObserver& observer);
   bool DropBridging(std::uint32_t slot);
   void CountScores();
   void RunRetries(std::vector<Work*>& done);
   void AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const float> forecast,
                    std::vector<Work*>& done);
+  void EndFirst(std::uint32_t slot, std::vector<Work*>& done);
+  void HoldFirst(std::uint32_t slot, const Decision& decision);
   void Pop(std::uint32_t slot, std::vector<Work*>& done);
   void Count(Outcome outcome) { metrics_.readings[static_cast<std::size_t>(outcome)].Add(1); }
+  Decision DecideFirst(std::uint32_t slot);
+  Reading ReadingOf(const BatchRows::Row& row);
+  float* held(std::uint32_t slot) { return table_.floats(key(slot)).data() + model_->layout().held; }
+  HeldReadings HeldOf(std::uint32_t slot) { return {model_->spec(), held(slot)}; }
+  bool reorders() const { return model_->spec().reorder_window > 0; }
   StreamQueue& queue(std::uint32_t slot) { return table_.queue(key(slot)); }
   StreamKey key(std::uint32_t slot) const {  // of whatever stream has the slot
     return {.model = static_cast<std::uint16_t>(model_index_), .generation = 0, .slot = slot};

@@ -25,10 +25,10 @@ std::vector<std::shared_ptr<const Model>> Models() {
 
 Repository MakeModels() {
   const auto folder = std::filesystem::temp_directory_path() / absl::StrCat("tidegate_fuzz_", getpid());
-  for (const auto& [name, kind] :
-       {std::pair{"tiny", LayerKind::kGru}, std::pair{"other", LayerKind::kLstm}}) {
-    ModelSpec spec = TinySpec(kind);
+  for (const std::string name : {"tiny", "other", "reorders"}) {
+    ModelSpec spec = TinySpec(name == "other" ? LayerKind::kLstm : LayerKind::kGru);
     spec.name = name;
+    if (name == "reorders") spec.reorder_window = 3;
     Require(WriteModel(folder / name / "1", spec, TinyTensors(spec)).ok(), "a model can be written");
   }
   auto repository = Repository::Load(folder, "tiny");

@@ -16,8 +16,9 @@
 
 namespace tidegate {
 
-// A server without a network, for fuzzed requests: the models "tiny" (the default) and "other" with room for
-// 8 streams, and among them one stream, "control", that nobody else may touch. Ends the process (Require) if
+// A server without a network, for fuzzed requests: the models "tiny" (the default), "other" and "reorders",
+// which has a reorder window, with room for 8 streams, and among them one stream, "control", that nobody else
+// may touch. Ends the process (Require) if
 // - a reading does not get exactly one outcome, or an answer has not the shape that was asked for,
 // - the control stream is answered other bits than on a server with no other requests.
 // Not thread-safe.

@@ -20,6 +20,7 @@ std::vector<std::string> Seeds() {
   convolved.precision = Precision::kInt8;
   convolved.cycle = 24;
   convolved.linear_context = 3;
+  convolved.reorder_window = 8;
   return {WriteSpec(TinySpec()), WriteSpec(windowed), WriteSpec(convolved), "[[[[{}]]]]"};
 }
 

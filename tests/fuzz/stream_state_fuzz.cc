@@ -1,5 +1,6 @@
 // A message as an ImportStreamRequest, with the model's name and checksum put right if the first byte's
-// lowest bit is set: a state that is taken can be exported, copied and stepped, and harms no other stream.
+// lowest bit is set (the next two say which model's): a state that is taken can be exported, copied and
+// stepped, and harms no other stream.
 
 #include <cstring>
 
@@ -28,13 +29,19 @@ bool SameBits(const v1::StreamState& a, const v1::StreamState& b) {
 std::vector<std::string> Seeds() {
   Serving serving;
   std::vector<std::string> seeds;
-  for (int t = 0; t < 3; ++t) {
-    serving.Push(FuzzReadings({"a"}, t).SerializeAsString(), nullptr);
-    serving.Settle();
-    v1::ImportStreamRequest request;
-    request.set_stream_id("new");
-    *request.mutable_state() = Export(serving, "a");
-    seeds.push_back("\1" + request.SerializeAsString());
+  const auto& models = FuzzModels().models();
+  for (std::size_t m = 0; m < models.size(); ++m) {
+    const std::string& id = models[m].name;
+    for (const int t : {0, 1, 3, 4}) {  // with a reorder window the last two are held
+      v1::PushRequest reading = FuzzReadings({id}, t);
+      reading.set_model(id);
+      serving.Push(reading.SerializeAsString(), nullptr);
+      serving.Settle();
+      v1::ImportStreamRequest request;
+      request.set_stream_id("new");
+      *request.mutable_state() = Export(serving, id);
+      seeds.push_back(std::string(1, static_cast<char>(1 + 2 * m)) + request.SerializeAsString());
+    }
   }
   return seeds;
 }
@@ -44,7 +51,8 @@ void Fuzz(absl::string_view input) {
   v1::ImportStreamRequest request;
   if (!request.ParseFromArray(input.data() + 1, static_cast<int>(input.size() - 1))) return;
   if ((input[0] & 1) != 0) {
-    const ServedModel& served = FuzzModels().models()[(input[0] & 2) != 0 ? 0 : 1];
+    const auto& models = FuzzModels().models();
+    const ServedModel& served = models[static_cast<unsigned char>(input[0]) / 2 % 4 % models.size()];
     request.mutable_state()->set_model(served.name);
     request.mutable_state()->set_weights_sha256(served.model->spec().weights_sha256);
   }
@@ -67,7 +75,7 @@ void Fuzz(absl::string_view input) {
     forecast.set_stream_id(request.stream_id());
     v1::ForecastResponse answer;
     Require(serving.streams().Forecast(forecast, answer).ok(), "a stream that was imported has a forecast");
-    for (const std::int64_t later : {0, 1, 2, 1000}) {
+    for (const std::int64_t later : {0, 3, 1, 2, 2, 9, 1000}) {
       v1::PushRequest reading = FuzzReadings({request.stream_id()}, 0);
       reading.set_model(request.state().model());
       const auto time =

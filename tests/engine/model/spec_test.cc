@@ -24,6 +24,7 @@ std::string ErrorAfter(const std::function<void(json&)>& change) {
 TEST(SpecTest, WhatIsWrittenIsReadBack) {
   ModelSpec spec = TinySpec(LayerKind::kLstm, 7, 2);
   spec.target = 1;
+  spec.reorder_window = 64;
   spec.validation = {0.5, 0.75, 0.25, 0.8, 1234};
   spec.weights_sha256 = "abc";
   const std::string text = WriteSpec(spec);
@@ -31,6 +32,7 @@ TEST(SpecTest, WhatIsWrittenIsReadBack) {
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(WriteSpec(*read), text);
   EXPECT_EQ(read->target, 1u);
+  EXPECT_EQ(read->reorder_window, 64u);
   EXPECT_EQ(read->layers[1].kind, LayerKind::kLstm);
   EXPECT_EQ(read->validation.origins, 1234u);
   EXPECT_EQ(read->inputs(), 4u);
@@ -53,6 +55,8 @@ TEST(SpecTest, ErrorsNameTheField) {
   EXPECT_THAT(ErrorAfter([](json& j) { j["quantiles"] = {0.5, 0.1, 0.9}; }), HasSubstr("quantiles"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["quantiles"] = {0.1, 0.9}; }), HasSubstr("odd"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["bridge_limit"] = 2000; }), HasSubstr("bridge_limit"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["reorder_window"] = 65; }),
+              HasSubstr("reorder_window: 65; expected 0 (readings come in order) to 64 ticks"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["warm_up"] = "many"; }), HasSubstr("file"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["warm_up"] = -1; }), HasSubstr("warm_up"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["colour"] = "red"; }), HasSubstr("colour: unknown field"));
@@ -60,6 +64,14 @@ TEST(SpecTest, ErrorsNameTheField) {
   EXPECT_THAT(ErrorAfter([](json& j) { j.erase("layers"); }), HasSubstr("layers"));
   EXPECT_THAT(std::string(ParseSpec("{").status().message()), HasSubstr("not valid JSON"));
   EXPECT_THAT(std::string(ParseSpec(std::string(100000, '[')).status().message()), HasSubstr("file"));
+}
+
+TEST(SpecTest, AFileFromBeforeTheReorderWindowHasNone) {
+  json spec = json::parse(WriteSpec(TinySpec()));
+  EXPECT_EQ(spec.erase("reorder_window"), 1u);
+  const auto read = ParseSpec(spec.dump());
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->reorder_window, 0u);
 }
 
 TEST(SpecTest, EveryOptionOfANetworkIsReadBack) {

@@ -35,7 +35,7 @@ class RpcFixture : public testing::Test {
               (std::string("rpc_") + test->test_suite_name() + "_" + test->name());
     std::filesystem::remove_all(folder_);
     for (const char* name : {"tiny", "other"}) {
-      ModelSpec spec = TinySpec();
+      ModelSpec spec = Spec();
       spec.name = name;
       ASSERT_TRUE(WriteModel(folder_ / name / "1", spec, TinyTensors(spec)).ok());
     }
@@ -52,6 +52,7 @@ class RpcFixture : public testing::Test {
     std::filesystem::remove_all(folder_);
   }
 
+  virtual ModelSpec Spec() const { return TinySpec(); }
   virtual RpcServer::Options ServerOptions() const {
     RpcServer::Options options;
     options.models = folder_;

@@ -205,6 +205,57 @@ TEST_F(StreamServiceTest, AnImportedStreamGoesOnBitForBit) {
   EXPECT_EQ(a.SerializeAsString(), b.SerializeAsString());
 }
 
+class HeldStreamServiceTest : public StreamServiceTest {
+ protected:
+  ModelSpec Spec() const override {
+    ModelSpec spec = TinySpec();
+    spec.reorder_window = 3;
+    return spec;
+  }
+};
+
+TEST_F(HeldStreamServiceTest, AnImportedStreamHoldsTheReadingsOfItsOrigin) {
+  v1::PushRequest first = Readings({"a"}, 1), early = Readings({"a"}, 3), filler = Readings({"a"}, 2);
+  first.add_sequence(1);
+  early.add_sequence(2);
+  filler.add_sequence(3);
+  Pushed(first);
+  const v1::PushResponse held = Pushed(early);
+  EXPECT_THAT(held.outcome(), ElementsAre(v1::OUTCOME_APPLIED));
+  EXPECT_THAT(held.quality(), ElementsAre(v1::QUALITY_HELD));
+  EXPECT_THAT(held.steps(), ElementsAre(1u));
+  EXPECT_THAT(held.sequence(), ElementsAre(2u));
+  EXPECT_TRUE(std::isnan(held.forecast(0)));
+  const v1::StreamInfo before = Info("a");
+  EXPECT_EQ(before.timestamp(), kSecond);
+  EXPECT_EQ(before.sequence(), 2u);
+  EXPECT_EQ(before.quality() & v1::QUALITY_HELD, 0u);
+
+  v1::ExportStreamRequest from;
+  from.set_stream_id("a");
+  const auto copy = [&](const std::string& id) {
+    v1::ImportStreamRequest to;
+    ASSERT_TRUE(Call(&v1::Forecaster::Stub::ExportStream, from, *to.mutable_state()).ok());
+    to.set_stream_id(id);
+    v1::StreamInfo info;
+    const grpc::Status status = Call(&v1::Forecaster::Stub::ImportStream, to, info);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+  };
+  const auto send = [&](v1::PushRequest& request, const std::string& id) {
+    request.set_stream_id(0, id);
+    return Pushed(request).SerializeAsString();
+  };
+  copy("b");
+  EXPECT_EQ(send(early, "b"), send(early, "a")) << "known as a retry";
+  EXPECT_EQ(send(filler, "b"), send(filler, "a"));
+  EXPECT_EQ(Info("b").timestamp(), 3 * kSecond);
+  copy("c");  // whose last number is not that of its last reading
+  for (const std::string id : {"b", "c"}) {
+    EXPECT_EQ(send(filler, id), send(filler, "a"));
+    EXPECT_EQ(send(early, id), send(early, "a"));
+  }
+}
+
 TEST_F(StreamServiceTest, AStateThatIsNoneIsRefused) {
   for (int t = 1; t <= 5; ++t) Pushed(Readings({"a"}, t));
   v1::ExportStreamRequest from;

@@ -63,6 +63,29 @@ TEST_P(ShardAllocationTest, NorDoMissingRepeatedAndLateReadingsCostAny) {
   EXPECT_EQ(metrics_.models[0].readings[4].value(), 40 * GetParam());
 }
 
+TEST_P(ShardAllocationTest, NorDoReadingsThatWaitForOthers) {
+  ModelSpec spec = TinySpec();
+  spec.reorder_window = 2;
+  const std::shared_ptr<const Model> model = TinyModel(spec);
+  ShardMetrics metrics(1);
+  Shard shard(std::span(&model, 1), /*max_streams=*/1000, metrics);
+  ShardMessage message(GetParam(), spec);
+  const auto answer = [&](std::int64_t t) {
+    message.Admit(t, shard);
+    done_.clear();
+    while (!shard.idle()) shard.Run(done_);
+  };
+  answer(0);
+  const auto shuffled = [&](std::int64_t t) {
+    for (const std::int64_t next : {3, 2, 1, 5, 7}) answer(7 * t + next);  // 4 and 6 are missing
+  };
+  for (std::int64_t t = 0; t < 10; ++t) shuffled(t);
+  const std::uint64_t before = Allocations();
+  for (std::int64_t t = 10; t < 30; ++t) shuffled(t);
+  EXPECT_EQ(Allocations() - before, 0u);
+  EXPECT_EQ(metrics.models[0].readings[1].value(), 151 * GetParam());
+}
+
 INSTANTIATE_TEST_SUITE_P(Readings, ShardAllocationTest, testing::Values(1, 64, 256, 1000));
 
 }  // namespace
