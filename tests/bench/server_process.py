@@ -22,6 +22,7 @@ class Server:
         if 'grpc=' not in line:
             raise SystemExit(f'{command[0]} did not start: {line.strip() or "it says nothing"}')
         self.address = line.split('grpc=')[1].split()[0]
+        self.metrics = line.split('metrics=')[-1].split()[0]
         self.pid = self.process.pid
 
     def cpu_seconds(self):
