@@ -26,6 +26,7 @@ float CalibrationTable::Ratio(std::size_t row, float position, float usual) cons
 
 float CalibrationTable::Stored(std::size_t row, float position, float usual) const {
   if (empty()) {
+    if (position == usual) return 1;
     const auto logit = [](float p) { return std::log(p / (1 - p)); };
     return logit(std::clamp(position, kTail, 1 - kTail)) / logit(usual);
   }
