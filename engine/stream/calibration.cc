@@ -13,7 +13,10 @@ namespace tidegate {
 namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-constexpr float kMemory = 10'000;        // forecasts that a running mean looks back on
+constexpr float kMemory = 10'000;  // forecasts that a running mean looks back on
+constexpr float kTrim = 0.06f;     // see calibration.h
+constexpr float kTrimReadings = 2'000;
+constexpr float kMostTrim = 1.5f;
 constexpr std::size_t kMostLevels = 99;  // CheckSpec allows no more
 constexpr std::size_t kCounts = sizeof(TrackedStep) / sizeof(float);
 
@@ -25,6 +28,14 @@ float InnerShare(const ModelSpec& spec, std::size_t q) {
 // Number of quantile q among those that are not the median.
 std::size_t SideOf(const ModelSpec& spec, std::size_t q) {
   return q - (q > spec.quantiles.size() / 2 ? 1 : 0);
+}
+
+// What the widths of the outermost levels are multiplied with for what the interval owes.
+float Trim(const ModelSpec& spec, const TrackedStep& mean) {
+  const float share = spec.quantiles.back() - spec.quantiles.front();
+  const float owed = (share - mean.coverage) * std::min(mean.scored, kTrimReadings);
+  const float trim = std::clamp(kTrim * owed, -kMostTrim, kMostTrim);
+  return trim >= 0 ? 1 + trim : 1 / (1 - trim);
 }
 
 // The error of the reading before as the forecast; NaN: there was none.
@@ -120,9 +131,14 @@ void CalibrateForecast(const Model& model, const float* kept, std::span<float> f
   if (levels == 1) return;
   const auto ratio = [&](std::size_t k, std::size_t q) {
     if (q == middle) return 0.0f;  // of no width
-    const float* const positions = kept + layout.tracked + k * layout.tracked_width + kCounts;
+    const float* const tracked = kept + layout.tracked + k * layout.tracked_width;
     const std::size_t side = SideOf(spec, q);
-    return model.calibration().Ratio(k * (levels - 1) + side, positions[side], InnerShare(spec, q));
+    const float own =
+        model.calibration().Ratio(k * (levels - 1) + side, tracked[kCounts + side], InnerShare(spec, q));
+    if (q != 0 && q != levels - 1) return own;
+    TrackedStep mean;
+    std::memcpy(&mean, tracked, sizeof mean);
+    return own + std::abs(own) * (Trim(spec, mean) - 1);  // wider also where it lies across the median
   };
   std::array<float, kMostLevels> width, slope;
   for (std::size_t q = 0; q < levels; ++q) width[q] = ratio(0, q);

@@ -16,6 +16,11 @@ namespace tidegate {
 //                                                 0.9
 //   width of that side = width that the model says * CalibrationTable::Ratio(position)
 // so that a level holds as often as it says also on a stream unlike those of the training, and as it drifts.
+// Far ahead misses come in runs, and a position that made up for a run at once would swing. So the positions
+// stay slow, and what the interval as a whole owes trims its two sides (the integral part of conformal PID
+// control, Angelopoulos, Candes & Tibshirani 2023, arXiv:2307.16895):
+//   owed = (share of the interval - its coverage so far) * readings, at most 2,000 of them
+//   trim = 1 + 0.06 owed, or where it covers too much 1 / (1 - 0.06 owed); from 0.4 to 2.5
 // The steps between two scored ones take widths between theirs. A level holds up to half the sensor's
 // resolution beyond it.
 

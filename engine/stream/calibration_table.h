@@ -22,13 +22,18 @@ class CalibrationTable {
   explicit CalibrationTable(std::vector<float> ratios) : ratios_(std::move(ratios)) {}
 
   // The quantile of a row at `position`: between 0 and 1 linear between those that are stored; beyond, where
-  // no validation reading was, it moves on as 2^(5 d) - 1 at a distance of d. Without ratios those of a
-  // logistic distribution, with 1 at position `usual`.
+  // no validation reading was, it moves on as 2^(5 d) - 1 at a distance of d. Above `usual` it grows no
+  // faster than that either: the largest ratios of a validation are outliers, and a stream that needs a
+  // little more width is not to get theirs. Without ratios those of a logistic distribution, with 1 at
+  // position `usual`.
   float Ratio(std::size_t row, float position, float usual) const;
 
   bool empty() const { return ratios_.empty(); }
 
  private:
+  // Of a row, at a position from 0 to 1.
+  float Stored(std::size_t row, float position, float usual) const;
+
   std::vector<float> ratios_;
 };
 

@@ -7,9 +7,10 @@
 namespace tidegate {
 namespace {
 
-// Of step 1; of step h by the root of h less, as its hits come h readings late and in runs: a position that
-// went as far with every one of them would swing between no width and far too much.
-constexpr float kRate = 0.02f;
+// Of step 1. Of step h by h^0.4 less: its hits come h readings late and in runs, and a position that went as
+// far with every one of them would swing between no width and far too much.
+constexpr float kRate = 0.04f;
+constexpr float kRateFall = 0.4f;
 
 }  // namespace
 
@@ -25,7 +26,7 @@ StreamLayout::StreamLayout(const ModelSpec& spec, std::size_t state_floats) : st
   kept = tracked + steps.size() * tracked_width;
   std::size_t ring = 0;
   for (const std::size_t step : steps) {
-    rates.push_back(kRate / std::sqrt(static_cast<float>(step)));
+    rates.push_back(kRate / std::pow(static_cast<float>(step), kRateFall));
     rings.push_back(ring);
     ring += step * levels;
   }

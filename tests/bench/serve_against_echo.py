@@ -19,28 +19,9 @@ import sys
 import tempfile
 import time
 
-CPUS = sorted(os.sched_getaffinity(0))
+from server_process import CPUS, Server
+
 WARM_UP = 0.3  # seconds before the measured time
-
-
-class Server:
-    """A server process on a free port, pinned to the first CPU."""
-
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True,
-                                        preexec_fn=lambda: os.sched_setaffinity(0, {CPUS[0]}))
-        line = self.process.stdout.readline()
-        if 'grpc=' not in line:
-            raise SystemExit(f'{command[0]} did not start: {line.strip() or "it says nothing"}')
-        self.address = line.split('grpc=')[1].split()[0]
-
-    def cpu_seconds(self):
-        threads = pathlib.Path(f'/proc/{self.process.pid}/task').glob('*/schedstat')
-        return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
-
-    def stop(self):
-        self.process.terminate()
-        self.process.wait()
 
 
 class Bench:

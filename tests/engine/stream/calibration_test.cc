@@ -124,6 +124,18 @@ TEST(CalibrationTableTest, GivesTheQuantilesOfItsRatiosAndGrowsBeyondThem) {
   EXPECT_EQ(none.Ratio(0, 0.9f, 0.9f), 1);
 }
 
+// The largest ratio of a validation says little: a stream that needs more width does not get an outlier's at
+// once.
+TEST(CalibrationTableTest, AnOutlierIsNotReachedFasterThanTheTableGrowsBeyondItsEnd) {
+  std::vector<float> ratios(1000, 1);
+  ratios.back() = 100;
+  const CalibrationTable table(EvenQuantiles(ratios, CalibrationTable::kLevels));
+  EXPECT_EQ(table.Ratio(0, 0.9f, 0.9f), 1);
+  EXPECT_NEAR(table.Ratio(0, 1, 0.9f), std::exp2(0.5f), 1e-4);
+  EXPECT_NEAR(table.Ratio(0, 1.5f, 0.9f), std::exp2(3.0f), 1e-4);
+  EXPECT_GT(table.Ratio(0, 3, 0.9f), 1000) << "but it is reached";
+}
+
 TEST(CalibrationTest, LevelsStayInOrder) {
   ModelSpec spec = TinySpec();
   spec.quantiles = {0.05f, 0.25f, 0.5f, 0.75f, 0.95f};

@@ -68,7 +68,8 @@ TEST_P(ShardAllocationTest, NorDoReadingsThatWaitForOthers) {
   spec.reorder_window = 2;
   const std::shared_ptr<const Model> model = TinyModel(spec);
   ShardMetrics metrics(1);
-  Shard shard(std::span(&model, 1), /*max_streams=*/1000, metrics);
+  StreamBudget budget(1000);
+  Shard shard(std::span(&model, 1), budget, metrics);
   ShardMessage message(GetParam(), spec);
   const auto answer = [&](std::int64_t t) {
     message.Admit(t, shard);

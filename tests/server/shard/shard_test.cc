@@ -3,10 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <array>
-#include <bit>
-#include <cmath>
-#include <deque>
 #include <limits>
 #include <map>
 #include <memory>
@@ -15,8 +11,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "engine/stream/replay.h"
-#include "tests/support/tiny_model.h"
+#include "tests/server/shard/shard_fixture.h"
 
 namespace tidegate {
 namespace {
@@ -24,170 +19,14 @@ namespace {
 using testing::Each;
 using testing::ElementsAre;
 
-constexpr std::int64_t kSecond = 1'000'000'000;
-constexpr std::int64_t kLatest = 1'000'000 * kSecond;
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kInfinity = std::numeric_limits<float>::infinity();
-
-struct Sent {
-  std::string stream;
-  std::int64_t timestamp_ns;
-  std::vector<float> values;
-  std::uint64_t sequence = 0;
-  bool accept_gap = false;
-};
-
-// What one reading was answered; floats as bits, so that NaN equals NaN and -0 differs from 0.
-struct Answer {
-  Outcome outcome;
-  Reason reason;
-  std::vector<std::uint32_t> forecast;
-  std::uint32_t anomaly_score, steps, quality;
-  std::uint64_t reached;
-  bool operator==(const Answer&) const = default;
-};
-
-std::uint32_t Bits(float v) { return std::isnan(v) ? 0x7fc00000 : std::bit_cast<std::uint32_t>(v); }
-std::vector<std::uint32_t> Bits(std::span<const float> values) {
-  std::vector<std::uint32_t> bits;
-  for (const float v : values) bits.push_back(Bits(v));
-  return bits;
-}
-
-// The second source: one stream, alone, advanced by the functions of the stream contract.
-class Alone {
- public:
-  explicit Alone(std::shared_ptr<const Model> model) : model_(std::move(model)), stream_(model_) {}
-
-  Answer Push(const Sent& sent) {
-    const auto answer =
-        stream_.Push({sent.timestamp_ns, sent.values, sent.sequence, sent.accept_gap}, kLatest);
-    return {answer.outcome, answer.reason,  Bits(answer.forecast), Bits(answer.anomaly_score),
-            answer.steps,   answer.quality, answer.sequence};
-  }
-  void Reset() { stream_ = ReplayedStream(model_); }
-
- private:
-  std::shared_ptr<const Model> model_;
-  ReplayedStream stream_;
-};
-
-// A request with room for its answer; what the rpc layer keeps in messages.
-class Request {
- public:
-  Request(std::uint32_t model_index, const ModelSpec& spec, std::vector<Sent> sent) : sent_(std::move(sent)) {
-    for (const Sent& s : sent_) {
-      ids_.push_back(&s.stream);
-      timestamps_.push_back(s.timestamp_ns);
-      values_.insert(values_.end(), s.values.begin(), s.values.end());
-      sequences_.push_back(s.sequence);
-      work.accept_gap |= s.accept_gap;
-    }
-    const std::size_t n = sent_.size();
-    outcome_.resize(n);
-    reason_.resize(n);
-    forecast_.resize(n * spec.outputs());
-    anomaly_score_.resize(n);
-    steps_.resize(n);
-    quality_.resize(n);
-    reached_.resize(n);
-    work.sequence = sequences_;
-    work.reached = reached_;
-    work.model = model_index;
-    work.handles = &handles_;
-    work.ids = ids_;
-    work.timestamp_ns = timestamps_;
-    work.value = values_;
-    work.latest_ns = kLatest;
-    for (std::size_t q = 0; q < spec.quantiles.size(); ++q) levels_.push_back(static_cast<std::uint8_t>(q));
-    work.levels = levels_;
-    work.received = Work::Clock::now();
-    work.outcome = outcome_;
-    work.reason = reason_;
-    work.forecast = forecast_;
-    work.anomaly_score = anomaly_score_;
-    work.steps = steps_;
-    work.quality = quality_;
-  }
-  Request(const Request&) = delete;
-
-  const std::vector<Sent>& sent() const { return sent_; }
-  Answer answer(std::size_t i) const {
-    return {static_cast<Outcome>(outcome_[i]),
-            static_cast<Reason>(reason_[i]),
-            Bits(work.forecast_row(i)),
-            Bits(anomaly_score_[i]),
-            steps_[i],
-            quality_[i],
-            reached_[i]};
-  }
-  std::vector<Outcome> outcomes() const {
-    std::vector<Outcome> outcomes;
-    for (std::size_t i = 0; i < sent_.size(); ++i) outcomes.push_back(answer(i).outcome);
-    return outcomes;
-  }
-
-  Work work;
-
- private:
-  std::vector<Sent> sent_;
-  StreamHandles handles_;
-  std::vector<const std::string*> ids_;
-  std::vector<std::int64_t> timestamps_;
-  std::vector<float> values_;
-  std::vector<int> outcome_, reason_;
-  std::vector<std::uint8_t> levels_;
-  std::vector<float> forecast_, anomaly_score_;
-  std::vector<std::uint32_t> steps_, quality_;
-  std::vector<std::uint64_t> sequences_, reached_;
-};
 
 std::uint64_t Count(const Histogram& histogram) {
   std::uint64_t count = 0;
   for (std::size_t i = 0; i <= histogram.bounds().size(); ++i) count += histogram.count(i);
   return count;
 }
-
-class ShardTest : public testing::Test {
- protected:
-  static ModelSpec Spec(std::size_t index) {
-    ModelSpec spec = index == 1 ? TinySpec(LayerKind::kLstm, 7, 2) : TinySpec(LayerKind::kGru, 5);
-    spec.name = std::array{"gru", "lstm", "reorders"}[index];
-    if (index == 2) spec.reorder_window = 3;
-    if (index !=
-        1) {  // what needs the time of a step, bridged ones too, and states that move with the reading
-      spec.layers.insert(
-          spec.layers.begin(),
-          {.kind = LayerKind::kConv1d, .units = 4, .kernel = 3, .stride = 3, .relative = true});
-      spec.interleaved = true;
-      spec.linear_context = 5;
-      spec.cycle = 4;
-    }
-    return spec;
-  }
-
-  Request& Add(std::vector<Sent> sent, std::uint32_t model = 0) {
-    return requests_.emplace_back(model, models_[model]->spec(), std::move(sent));
-  }
-  // Admits and answers a request.
-  Request& Push(std::vector<Sent> sent, std::uint32_t model = 0) {
-    Request& request = Add(std::move(sent), model);
-    shard_.Admit(request.work);
-    RunAll();
-    return request;
-  }
-  void RunAll() {
-    while (!shard_.idle()) shard_.Run(done_);
-  }
-
-  const std::array<std::shared_ptr<const Model>, 3> models_ = {TinyModel(Spec(0), 3), TinyModel(Spec(1), 4),
-                                                               TinyModel(Spec(2), 3)};
-  ShardMetrics metrics_{3};
-  StreamBudget budget_{500};
-  Shard shard_{models_, budget_, metrics_};
-  std::deque<Request> requests_;
-  std::vector<Work*> done_;
-};
 
 // Readings of one stream with all that happens to readings: retries, conflicts, lateness, missing ticks,
 // values and numbers; `shuffled`, their times are out of order within every four.
@@ -438,21 +277,6 @@ TEST_F(ShardTest, RunReturnsNowAndThenWhileMuchWaits) {
   EXPECT_EQ(done_.size(), 2u);
 }
 
-// Keeps what it is shown, by stream.
-class Watcher final : public AppliedObserver {
- public:
-  void Applied(const Model& model, std::span<const AppliedReading> readings) override {
-    EXPECT_FALSE(readings.empty());
-    for (const AppliedReading& reading : readings) {
-      EXPECT_EQ(reading.forecast.size(), model.spec().outputs());
-      seen[std::string(reading.id)].push_back({Outcome::kApplied, Reason::kNone, Bits(reading.forecast),
-                                               Bits(reading.header->anomaly_score), reading.header->steps,
-                                               reading.header->quality, reading.header->sequence});
-    }
-  }
-  std::map<std::string, std::vector<Answer>> seen;
-};
-
 TEST_F(ShardTest, AnObserverSeesTheAnswersOfAppliedReadingsAndNoOthers) {
   Watcher watcher;
   shard_.Observe(&watcher);
@@ -471,132 +295,6 @@ TEST_F(ShardTest, AnObserverSeesTheAnswersOfAppliedReadingsAndNoOthers) {
   shard_.Observe(nullptr);
   Push({{"unseen", kSecond, {20, 50}}});
   EXPECT_EQ(watcher.seen.count("unseen"), 0u);
-}
-
-TEST_F(ShardTest, AnObserverSeesAHeldReadingWhenItIsStepped) {
-  Watcher watcher;
-  shard_.Observe(&watcher);
-  const std::vector<Sent> sorted = {
-      {"a", 10 * kSecond, {20, 50}}, {"a", 11 * kSecond, {21, 51}}, {"a", 12 * kSecond, {22, 52}}};
-  const Request& request = Push({sorted[0], sorted[2], sorted[1]}, 2);
-  EXPECT_THAT(request.outcomes(), Each(Outcome::kApplied));
-  EXPECT_EQ(request.answer(1).quality, quality::kHeld);
-  Alone alone(models_[2]);
-  const std::vector<Answer> in_order = {alone.Push(sorted[0]), alone.Push(sorted[1]), alone.Push(sorted[2])};
-  EXPECT_EQ(watcher.seen["a"], in_order);
-  EXPECT_EQ(request.answer(2), in_order[1]);
-}
-
-// A stream that holds so many readings that stepping them takes longer than one Run.
-class LongWindowTest : public ShardTest {
- protected:
-  static constexpr std::size_t kWindow = 64;
-
-  LongWindowTest() {
-    Send(0);
-    for (std::int64_t tick = 2; tick <= 1 + static_cast<std::int64_t>(kWindow); ++tick)
-      EXPECT_EQ(Send(tick).quality, quality::kHeld);
-  }
-
-  static std::shared_ptr<const Model> MakeModel() {
-    ModelSpec spec = Spec(2);
-    spec.reorder_window = kWindow;
-    return TinyModel(spec, 3);
-  }
-  static Sent Reading(std::int64_t tick, const std::string& stream = "a") {
-    return {stream, tick * kSecond, {20 + static_cast<float>(tick % 3), 50}};
-  }
-  Request& AdmitReading(std::int64_t tick, const std::string& stream = "a") {
-    Request& request = requests_.emplace_back(0, model_->spec(), std::vector<Sent>{Reading(tick, stream)});
-    long_.Admit(request.work);
-    return request;
-  }
-  void RunLong() {
-    while (!long_.idle()) long_.Run(done_);
-  }
-  // Also to the stream that is alone.
-  Answer Send(std::int64_t tick) {
-    Request& request = AdmitReading(tick);
-    RunLong();
-    Answer answer = request.answer(0);
-    EXPECT_EQ(answer, alone_.Push(Reading(tick))) << tick;
-    return answer;
-  }
-  StreamKey key() { return *long_.table().Find("a"); }
-
-  const std::shared_ptr<const Model> model_ = MakeModel();
-  ShardMetrics long_metrics_{1};
-  Shard long_{std::span(&model_, 1), /*max_streams=*/10, long_metrics_};
-  Alone alone_{model_};
-};
-
-TEST_F(LongWindowTest, StreamsThatStepHeldReadingsShareTheirBatches) {
-  const Request& filler = AdmitReading(1);
-  const Request& waiting = AdmitReading(66);
-  const Request& other = AdmitReading(1, "b");
-  done_.clear();
-  long_.Run(done_);
-  EXPECT_THAT(done_, ElementsAre(&other.work));
-  RunLong();
-  EXPECT_EQ(filler.answer(0), alone_.Push(Reading(1)));
-  EXPECT_EQ(waiting.answer(0), alone_.Push(Reading(66)));
-  EXPECT_EQ(waiting.answer(0).steps, 67u);
-}
-
-TEST_F(LongWindowTest, AStreamThatIsResetBetweenHasTakenTheReadingAndForgotIt) {
-  const Request& filler = AdmitReading(1);
-  long_.Run(done_);
-  ASSERT_FALSE(long_.idle());
-  long_.Reset(key());
-  RunLong();
-  EXPECT_EQ(filler.answer(0), alone_.Push(Reading(1)));
-  alone_.Reset();
-  EXPECT_EQ(Send(66).steps, 1u);
-  EXPECT_EQ(Send(68).quality, quality::kHeld) << "what was held is forgotten too";
-  EXPECT_EQ(Send(67).steps, 2u);
-  EXPECT_EQ(Send(69).steps, 4u);
-}
-
-TEST_F(LongWindowTest, AReadingWhoseTurnHasNotComeIsTakenAfterAReset) {
-  const Request& jump = AdmitReading(1000);
-  long_.Run(done_);
-  ASSERT_FALSE(long_.idle());
-  long_.Reset(key());
-  RunLong();
-  alone_.Reset();
-  EXPECT_EQ(jump.answer(0), alone_.Push(Reading(1000)));
-  EXPECT_EQ(jump.answer(0).quality, quality::kCold) << "as the first, not after a restart";
-  EXPECT_EQ(Send(1001).steps, 2u);
-}
-
-TEST_F(LongWindowTest, AStreamThatIsDeletedBetweenHasTakenTheReading) {
-  const Request& filler = AdmitReading(1);
-  const Request& waiting = AdmitReading(66);
-  long_.Run(done_);
-  long_.Delete(key());
-  RunLong();
-  EXPECT_EQ(filler.answer(0), alone_.Push(Reading(1)));
-  EXPECT_EQ(waiting.answer(0).reason, Reason::kStreamDeleted);
-  alone_.Reset();
-  EXPECT_EQ(Send(67).steps, 1u);
-  EXPECT_EQ(Send(68).steps, 2u);
-}
-
-TEST_F(LongWindowTest, AStateTakenBetweenGoesOnAsTheStream) {
-  AdmitReading(1);
-  long_.Run(done_);
-  ASSERT_FALSE(long_.idle());
-  const StreamHeader header = long_.header(key());
-  const std::vector<float> floats(long_.floats(key()).begin(), long_.floats(key()).end());
-  EXPECT_TRUE(IsStream(*model_, header, floats));
-  ASSERT_TRUE(long_.Create("copy", 0, header, floats));
-  RunLong();
-  alone_.Push(Reading(1));
-  const Request& next = AdmitReading(66);
-  const Request& of_copy = AdmitReading(66, "copy");
-  RunLong();
-  EXPECT_EQ(next.answer(0), alone_.Push(Reading(66)));
-  EXPECT_EQ(of_copy.answer(0), next.answer(0));
 }
 
 }  // namespace
