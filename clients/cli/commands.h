@@ -15,6 +15,7 @@ void AddTrainCommand(CLI::App& app, Run& run);
 void AddPushCommand(CLI::App& app, Run& run);
 void AddLoadCommand(CLI::App& app, Run& run);
 void AddInspectCommand(CLI::App& app, Run& run);
+void AddModelsCommand(CLI::App& app, Run& run);
 
 // The flags that say what the columns of a CSV file mean, the same for every command that reads one.
 void AddReadingFlags(CLI::App& command, ReadingOptions& options);

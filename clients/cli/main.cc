@@ -1,4 +1,4 @@
-// tidegate: trains models on CSV files, pushes readings to a server, puts load on one, looks into models.
+// tidegate: trains models on CSV files, pushes readings to a server, puts load on one, looks into models, and into those of a server.
 
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -16,6 +16,7 @@ int Main(int argc, char** argv) {
   tidegate::AddPushCommand(app, run);
   tidegate::AddLoadCommand(app, run);
   tidegate::AddInspectCommand(app, run);
+  tidegate::AddModelsCommand(app, run);
   CLI11_PARSE(app, argc, argv);
 
   const absl::Status status = run();
