@@ -88,8 +88,9 @@ void ScoreReading(const Model& model, std::uint32_t step, float target, float* k
   const std::size_t levels = spec.quantiles.size(), middle = levels / 2;
   const float half = spec.features[spec.target].resolution / 2;
   const float naive = FollowNaive(layout, target, kept);
+  const double per_level = 1.0 / static_cast<double>(levels);
   for (std::size_t k = 0; k < layout.steps.size(); ++k) {
-    const float* const forecast = rings + layout.rings[k] + step % layout.steps[k] * levels;
+    const float* const forecast = rings + layout.rings[k] + layout.RingRow(k, step) * levels;
     const float error = std::abs(target - forecast[middle]);
     const float width = forecast[levels - 1] - forecast[0];
     if (!std::isfinite(error) || !std::isfinite(width)) continue;  // none was made, or beyond all numbers
@@ -97,8 +98,7 @@ void ScoreReading(const Model& model, std::uint32_t step, float target, float* k
     float* const tracked = kept + layout.tracked + k * layout.tracked_width;
     TrackedStep mean;
     std::memcpy(&mean, tracked, sizeof mean);
-    const auto pinball =
-        static_cast<float>(Pinball(target, spec.quantiles, forecast) / static_cast<double>(levels));
+    const auto pinball = static_cast<float>(Pinball(target, spec.quantiles, forecast) * per_level);
     const float covered = target >= forecast[0] - half && target <= forecast[levels - 1] + half ? 1 : 0;
     mean.scored = std::min(mean.scored + 1, kMemory);
     const float weight = 1 / mean.scored;
@@ -168,7 +168,7 @@ void RememberForecast(const Model& model, std::uint32_t step, std::span<const fl
   for (std::size_t k = 0; k < layout.steps.size(); ++k) {
     const std::size_t ahead = layout.steps[k];
     std::copy_n(forecast.data() + (ahead - 1) * levels, levels,
-                rings + layout.rings[k] + step % ahead * levels);
+                rings + layout.rings[k] + layout.RingRow(k, step) * levels);
   }
 }
 

@@ -30,6 +30,7 @@ StreamLayout::StreamLayout(const ModelSpec& spec, std::size_t state_floats) : st
     rings.push_back(ring);
     ring += step * levels;
   }
+  for (const float deviation : spec.step_deviation) units.insert(units.end(), levels, deviation);
   held = kept + ring;
   held_width = HeldReadings::Width(features);
   floats = held + spec.reorder_window * held_width;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numeric>
 #include <utility>
@@ -19,6 +20,12 @@ ResidualTable ResidualTable::From(std::vector<float> residuals) {
 
 ResidualTable::ResidualTable(std::vector<float> quantiles, std::size_t count)
     : quantiles_(std::move(quantiles)), count_(count) {
+  const auto n = static_cast<float>(count);
+  share_ = n / (n + 1) / (kLevels - 1);
+  static_assert(kBlock * kBlocks > kLevels);
+  blocks_.fill(std::numeric_limits<float>::infinity());
+  std::copy(quantiles_.begin(), quantiles_.end(), blocks_.begin());
+  for (std::size_t b = 0; b < kBlocks; ++b) tops_[b] = blocks_[(b + 1) * kBlock - 1];
   mean_ = std::accumulate(quantiles_.begin(), quantiles_.end(), 0.0f) / static_cast<float>(quantiles_.size());
 }
 
@@ -31,14 +38,18 @@ float ResidualTable::Score(float residual) const {
     // The largest float below 1 keeps the promise that a score of 1 never comes.
     return std::min(1 - ratio * ratio / (n + 1), std::nextafter(1.0f, 0.0f));
   }
-  // The first quantile that is not smaller, without branches that could go either way.
-  std::size_t above = 0;
-  for (std::size_t half = 64; half > 0; half /= 2) {
-    above += above + half <= kLevels - 1 && quantiles_[above + half - 1] < size ? half : 0;
-  }
+  const std::size_t above = CountBelow(size);  // the first quantile that is not smaller
   float level = static_cast<float>(above);
-  if (above != 0) level -= (quantiles_[above] - size) / (quantiles_[above] - quantiles_[above - 1]);
-  return level / (kLevels - 1) * n / (n + 1);
+  if (above != 0) level -= (blocks_[above] - size) / (blocks_[above] - blocks_[above - 1]);
+  return level * share_;
+}
+
+std::size_t ResidualTable::CountBelow(float size) const {
+  std::int32_t block = 0, within = 0;
+  for (std::size_t b = 0; b < kBlocks; ++b) block += tops_[b] < size ? 1 : 0;
+  const float* const values = blocks_.data() + static_cast<std::size_t>(block) * kBlock;
+  for (std::size_t i = 0; i < kBlock; ++i) within += values[i] < size ? 1 : 0;
+  return static_cast<std::size_t>(block) * kBlock + static_cast<std::size_t>(within);
 }
 
 }  // namespace tidegate

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <limits>
 #include <span>
@@ -30,8 +31,16 @@ class ResidualTable {
   float mean() const { return mean_; }  // of the quantiles; NaN: knows none
 
  private:
-  std::vector<float> quantiles_;  // [kLevels] or empty
-  std::size_t count_ = 0;         // n
+  // How many of the quantiles are below `size`; found in two steps that compare whole vectors, as this is
+  // done for every reading.
+  std::size_t CountBelow(float size) const;
+
+  static constexpr std::size_t kBlock = 8, kBlocks = 16;
+  std::vector<float> quantiles_;                  // [kLevels] or empty
+  std::array<float, kBlock * kBlocks> blocks_{};  // the same, and infinity behind them
+  std::array<float, kBlocks> tops_{};             // the last of each block
+  std::size_t count_ = 0;                         // n
+  float share_ = 0;                               // n / (n + 1) / (kLevels - 1)
   float mean_ = std::numeric_limits<float>::quiet_NaN();
 };
 

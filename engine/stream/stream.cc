@@ -88,8 +88,8 @@ float ScoreAnomaly(const Model& model, StreamRef stream, float target) {
   const float usual = model.residuals().mean();
   const float least = kLeastSize * usual;
   const float score =
-      model.residuals().Score(size > least ? residual * (usual / size) : residual / kLeastSize);
-  size += (std::min(residual, kMostSurprise * std::max(size, least)) - size) / kSizeMemory;
+      model.residuals().Score(size > least ? residual * (usual / size) : residual * (1 / kLeastSize));
+  size += (std::min(residual, kMostSurprise * std::max(size, least)) - size) * (1 / kSizeMemory);
   return score;
 }
 
@@ -330,13 +330,15 @@ void Unscale(const Model& model, const float* kept, std::int64_t timestamp_ns, s
   const std::size_t levels = spec.quantiles.size();
   const float last = kept[model.layout().last_values + spec.target];  // NaN makes the whole forecast NaN
   const float scale = OutputScale(spec, kept + model.layout().moments);
-  std::size_t row = model.cycle().empty() ? 0 : CycleRow(spec, timestamp_ns);
+  if (model.cycle().empty()) {
+    const float* const units = model.layout().units.data();
+    for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = last + scale * units[i] * outputs[i];
+    return;
+  }
+  std::size_t row = CycleRow(spec, timestamp_ns);
   for (std::size_t h = 0; h < spec.horizon; ++h) {
-    float base = last;
-    if (!model.cycle().empty()) {
-      row = row + 1 == spec.cycle ? 0 : row + 1;
-      base += model.cycle()[row * spec.features.size() + spec.target];
-    }
+    row = row + 1 == spec.cycle ? 0 : row + 1;
+    const float base = last + model.cycle()[row * spec.features.size() + spec.target];
     const float unit = scale * spec.step_deviation[h];
     for (std::size_t q = 0; q < levels; ++q) {
       float& y = outputs[h * levels + q];

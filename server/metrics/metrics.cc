@@ -23,7 +23,7 @@ constexpr std::array kStepBounds = {1e-6,   2.5e-6, 5e-6,   10e-6, 25e-6, 50e-6,
 constexpr std::array kStageBounds = {1e-6,   2.5e-6, 5e-6,   10e-6,  25e-6, 50e-6, 100e-6,
                                      250e-6, 500e-6, 1e-3,   2.5e-3, 5e-3,  10e-3, 25e-3,
                                      50e-3,  100e-3, 250e-3, 500e-3, 1.0};
-constexpr std::array kBatchBounds = {1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0};
+constexpr std::array kBatchBounds = {1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0, 64.0};
 
 struct NumberName {
   std::size_t number;

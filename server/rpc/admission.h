@@ -36,8 +36,12 @@ class Admission {
 
   // Too many readings wait for the network to take more than what must be taken.
   bool full() const;
+  // Enough readings of this shard's clients wait to fill some batches.
+  bool busy() const { return waiting_readings_ >= kBusyReadings; }
 
  private:
+  static constexpr std::size_t kBusyReadings =
+      2048;  // their messages still lie in the cache when they are answered
   absl::StatusOr<std::size_t> Parse(grpc::ByteBuffer& bytes, std::size_t streams_named, Exchange& exchange);
 
   const Repository& repository_;

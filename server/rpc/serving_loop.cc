@@ -180,12 +180,12 @@ void ServingLoop::Run() {
   }
 }
 
-// Handles what has come, until the queue is dry.
+// Handles what has come, until the queue is dry or there is enough to do.
 ServingLoop::Gathered ServingLoop::Gather() {
   void* tag = nullptr;
   bool ok = false;
   const gpr_timespec past = gpr_inf_past(GPR_CLOCK_MONOTONIC);
-  for (int i = 0; i < kGatherLimit; ++i) {
+  for (int i = 0; i < kGatherLimit && !admission_.busy(); ++i) {
     switch (queue_->AsyncNext(&tag, &ok, past)) {
       case grpc::CompletionQueue::GOT_EVENT:
         Handle(tag, ok);

@@ -8,6 +8,7 @@
 
 #include "engine/model/model.h"
 #include "engine/stream/stream.h"
+#include "server/shard/work.h"
 
 namespace tidegate {
 
@@ -24,6 +25,8 @@ class BatchRows {
     bool bridging = false;      // this step is one of them
     bool imputed = false;
     std::int64_t timestamp_ns = 0;  // of this step
+    const Work* work = nullptr;     // the reading is its i-th
+    std::uint32_t i = 0;
     Decision decision;
     StreamHeader header;
     float* rings = nullptr;  // its own, or the table's

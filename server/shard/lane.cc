@@ -89,7 +89,7 @@ void Lane::PrefetchTurns() const {
     for (std::size_t i = 0; i < layout.kept; i += kLineFloats) __builtin_prefetch(floats + i, 1);
     if (reorders()) __builtin_prefetch(floats + layout.held);
     for (std::size_t k = 0; k < layout.steps.size(); ++k) {
-      const std::size_t row = steps % layout.steps[k] * model_->spec().quantiles.size();
+      const std::size_t row = layout.RingRow(k, steps) * model_->spec().quantiles.size();
       __builtin_prefetch(floats + layout.kept + layout.rings[k] + row, 1);
     }
   }
@@ -134,6 +134,8 @@ void Lane::Plan(std::uint32_t slot, std::vector<Work*>& done) {
     work.started = true;
     if (decision.outcome == Outcome::kApplied && !decision.hold) {
       const std::uint32_t row = rows_.Take(slot, decision, header, table_.floats(key(slot)));
+      rows_[row].work = &work;
+      rows_[row].i = first.i;
       if (decision.restart) Restart(*model_, rows_.stream(row), decision);
       steps_.push_back(row);
       return AddStep(row);
@@ -157,8 +159,7 @@ void Lane::Plan(std::uint32_t slot, std::vector<Work*>& done) {
 // The reading whose steps a row takes.
 Reading Lane::ReadingOf(const BatchRows::Row& row) {
   if (row.decision.release) return OldestHeld(HeldOf(row.slot));
-  const Pending& first = pending_[queue(row.slot).first];
-  return first.work->reading(first.i);
+  return row.work->reading(row.i);
 }
 
 // The next step of a row of steps_, which are in the order of the batch.

@@ -1,8 +1,12 @@
 // Writes the models of serve_against_echo.py into a folder, with random weights: make_bench_models DIR
 
 #include <iostream>
+#include <random>
+#include <utility>
+#include <vector>
 
 #include "engine/model/model_file.h"
+#include "engine/stream/even_quantiles.h"
 #include "tests/support/tiny_model.h"
 
 namespace tidegate {
@@ -20,6 +24,25 @@ ModelSpec Spec(const char* name, const LayerSpec& layer, const std::vector<float
   return spec;
 }
 
+// Random weights, and tables as of a validation: normal errors, and ratios of widths that a normal error has.
+Tensors TrainedTensors(const ModelSpec& spec) {
+  Tensors tensors = TinyTensors(spec);
+  if (spec.quantiles.size() == 1) return tensors;
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  Tensor& ratios = tensors["calibration.ratios"];
+  ratios.shape = {spec.ScoredSteps().size() * (spec.quantiles.size() - 1), CalibrationTable::kLevels};
+  for (std::size_t row = 0; row < ratios.shape[0]; ++row) {
+    std::vector<float> seen(10'000);
+    for (float& ratio : seen) ratio = normal(random) / 1.2816f;  // the normal distribution's 0.9 quantile
+    const std::vector<float> even = EvenQuantiles(std::move(seen), CalibrationTable::kLevels);
+    ratios.values.insert(ratios.values.end(), even.begin(), even.end());
+  }
+  tensors["golden.forecast"].values =
+      ForecastAfter(**Model::Create(spec, tensors), tensors["golden.values"].values);
+  return tensors;
+}
+
 int Main(const std::filesystem::path& folder) {
   const LayerSpec gru = {.kind = LayerKind::kGru, .units = 64};
   const std::vector<float> point = {0.5f};
@@ -30,7 +53,7 @@ int Main(const std::filesystem::path& folder) {
            Spec("gru64", gru, point),
            Spec("gru64-quantiles", gru, interval),
        }) {
-    const absl::Status written = WriteModel(folder / spec.name / "1", spec, TinyTensors(spec));
+    const absl::Status written = WriteModel(folder / spec.name / "1", spec, TrainedTensors(spec));
     if (!written.ok()) {
       std::cerr << written.message() << '\n';
       return 1;

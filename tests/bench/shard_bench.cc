@@ -153,14 +153,14 @@ double Median(std::vector<double> values) {
   return values[values.size() / 2];
 }
 
-void Compare(const std::shared_ptr<const Model>& model, std::size_t shards, bool mixed) {
+void Compare(const char* name, const std::shared_ptr<const Model>& model, std::size_t shards, bool mixed) {
   std::vector<double> one, many, ratios;
   for (int round = 0; round < kRounds; ++round) {
     one.push_back(ReadingsPerSecond(model, 1, mixed));
     many.push_back(ReadingsPerSecond(model, shards, mixed));
     ratios.push_back(many.back() / one.back());
   }
-  std::printf("%-28s %6zu %12.0f %12.0f %8.2f (%.2f - %.2f)\n",
+  std::printf("%-8s %-28s %6zu %12.0f %12.0f %8.2f (%.2f - %.2f)\n", name,
               mixed ? "streams of all shards" : "streams of its own shard", shards, Median(one), Median(many),
               Median(ratios), *std::ranges::min_element(ratios), *std::ranges::max_element(ratios));
   std::fflush(stdout);
@@ -170,18 +170,23 @@ void Compare(const std::shared_ptr<const Model>& model, std::size_t shards, bool
 }  // namespace tidegate
 
 int main() {
-  auto spec = tidegate::TinySpec(tidegate::LayerKind::kGru, 64);
-  spec.features.resize(1);
-  spec.horizon = 24;
-  spec.quantiles = {0.5f};
-  spec.step_deviation.assign(24, 0.5f);
-  const auto model = tidegate::TinyModel(spec);
+  using tidegate::LayerKind;
   const std::size_t cpus = std::max(2u, std::thread::hardware_concurrency());
-  std::printf("GRU 64, horizon 24, messages of %zu readings; readings/s\n", tidegate::kReadings);
-  std::printf("%-28s %6s %12s %12s %8s (least - most of %d rounds)\n", "a message has", "shards", "one shard",
-              "so many", "ratio", tidegate::kRounds);
-  for (std::size_t shards = 2; shards <= cpus; shards *= 2) {
-    tidegate::Compare(model, shards, /*mixed=*/false);
-    tidegate::Compare(model, shards, /*mixed=*/true);
+  std::printf("One feature, horizon 24, messages of %zu readings; readings/s\n", tidegate::kReadings);
+  std::printf("%-8s %-28s %6s %12s %12s %8s (least - most of %d rounds)\n", "model", "a message has",
+              "shards", "one shard", "so many", "ratio", tidegate::kRounds);
+  for (const bool linear : {true, false}) {
+    auto spec = tidegate::TinySpec();
+    spec.features.resize(1);
+    spec.layers = {linear ? tidegate::LayerSpec{.kind = LayerKind::kConv1d, .units = 1, .kernel = 1}
+                          : tidegate::LayerSpec{.kind = LayerKind::kGru, .units = 64}};
+    spec.horizon = 24;
+    spec.quantiles = {0.5f};
+    spec.step_deviation.assign(24, 0.5f);
+    const auto model = tidegate::TinyModel(spec);
+    for (std::size_t shards = 2; shards <= cpus; shards *= 2) {
+      tidegate::Compare(linear ? "linear" : "GRU 64", model, shards, /*mixed=*/false);
+      tidegate::Compare(linear ? "linear" : "GRU 64", model, shards, /*mixed=*/true);
+    }
   }
 }

@@ -35,7 +35,7 @@ TEST(MetricsTest, EveryLabelSetExistsBeforeAnythingHappens) {
        "tidegate_readings_total{model=\"yard\",outcome=\"overloaded\"} 0\n",
        "tidegate_request_duration_seconds_bucket{method=\"Push\",le=\"2.5e-05\"} 0\n",
        "tidegate_step_duration_seconds_bucket{model=\"hall\",le=\"1e-06\"} 0\n",
-       "tidegate_batch_size_readings_bucket{model=\"hall\",le=\"256\"} 0\n",
+       "tidegate_batch_size_readings_bucket{model=\"hall\",le=\"64\"} 0\n",
        "tidegate_queue_wait_seconds_bucket{le=\"+Inf\"} 0\n",
        "tidegate_streams{model=\"hall\"} 0\n",
        "tidegate_state_bytes{model=\"hall\"} 0\n",

@@ -23,12 +23,12 @@ class BatchCounter final : public AppliedObserver {
   std::map<std::string, std::map<std::string, int>> first;  // of each stream
 };
 
-// 40 readings of each of 200 streams, about what a call may have unanswered, from turn `first` on; `apart`
+// 40 readings of each of 50 streams, which are less than a batch, from turn `first` on; `apart`
 // ticks from a stream's reading to its next.
 std::vector<Sent> Firehose(const std::string& prefix, std::int64_t apart, std::int64_t first = 0) {
   std::vector<Sent> sent;
   for (std::int64_t turn = first; turn < first + 40; ++turn) {
-    for (int s = 0; s < 200; ++s)
+    for (int s = 0; s < 50; ++s)
       sent.push_back({absl::StrCat(prefix, s), (1 + apart * turn) * kSecond, {20, 50}});
   }
   return sent;
@@ -42,7 +42,7 @@ TEST_F(ShardTest, AFirehoseDoesNotStarveAQuietStream) {
   shard_.Admit(Add(Firehose("hose ", 1)).work);
   shard_.Admit(Add({{"quiet", kSecond, {20, 50}}}).work);
   RunAll();
-  EXPECT_EQ(counter.first.at("quiet").at("gru"), 1) << "200 streams and it make less than a batch";
+  EXPECT_EQ(counter.first.at("quiet").at("gru"), 1) << "50 streams and it make less than a batch";
   EXPECT_GE(counter.batches.at("gru"), 40) << "no stream is in a batch twice";
 }
 
@@ -64,7 +64,7 @@ TEST_F(ShardTest, AFirehoseThatNeverRunsDryDoesNotStarveAQuietStream) {
   }
   ASSERT_EQ(counter.first.count("quiet"), 1u);
   EXPECT_LE(counter.first.at("quiet").at("gru") - before, 2)
-      << "one reading of each of 400 streams is before it";
+      << "one reading of each of 100 streams is before it";
   RunAll();
 }
 
@@ -75,7 +75,7 @@ TEST_F(ShardTest, StreamsThatStepOverMissingReadingsDoNotStarveAQuietStream) {
   shard_.Admit(Add(Firehose("another ", 4)).work);
   shard_.Admit(Add({{"quiet", kSecond, {20, 50}}}).work);
   RunAll();
-  EXPECT_LE(counter.first.at("quiet").at("gru"), 2) << "the first readings of 400 streams are before it";
+  EXPECT_LE(counter.first.at("quiet").at("gru"), 2) << "the first readings of 100 streams are before it";
 }
 
 TEST_F(ShardTest, ModelsTakeTurnsByBatches) {

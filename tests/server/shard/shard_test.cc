@@ -233,11 +233,11 @@ TEST_F(ShardTest, AMessageWithoutReadingsIsAnsweredAtOnce) {
 }
 
 TEST_F(ShardTest, StreamsOfAllRequestsShareABatch) {
-  for (int i = 0; i < 300; ++i) shard_.Admit(Add({{absl::StrCat(i), kSecond, {20, 50}}}).work);
+  for (int i = 0; i < 100; ++i) shard_.Admit(Add({{absl::StrCat(i), kSecond, {20, 50}}}).work);
   RunAll();
   const Histogram& sizes = metrics_.models[0].batch_size;
-  EXPECT_EQ(sizes.sum(), 300);
-  EXPECT_EQ(sizes.count(6) + sizes.count(8), 2u) << "one of 256 and one of 44";
+  EXPECT_EQ(sizes.sum(), 100);
+  EXPECT_EQ(sizes.count(7) + sizes.count(8), 2u) << "one of 64 and one of 36";
   EXPECT_GT(metrics_.stage(Stage::kQueue).sum(), 0);
   for (const Stage stage : {Stage::kGather, Stage::kStep, Stage::kScatter}) {
     EXPECT_GT(metrics_.stage(stage).sum(), 0);
