@@ -1,4 +1,5 @@
-// tidegate: trains models on CSV files, pushes readings to a server, puts load on one, looks into models.
+// tidegate: trains models on CSV files and backtests them, pushes readings to a server, puts load on one,
+// looks into models.
 
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -13,6 +14,7 @@ int Main(int argc, char** argv) {
   app.require_subcommand(1);
   tidegate::Run run;
   tidegate::AddTrainCommand(app, run);
+  tidegate::AddBacktestCommand(app, run);
   tidegate::AddPushCommand(app, run);
   tidegate::AddLoadCommand(app, run);
   tidegate::AddInspectCommand(app, run);
