@@ -133,6 +133,11 @@ absl::Status Save(const TrainedModel& trained, const std::filesystem::path& fold
 
 void PrintResult(const ModelSpec& spec, const std::filesystem::path& folder, const std::string& models) {
   const ValidationScore& score = spec.validation;
+  if (spec.cycle > 0) std::cout << "Cycle: " << spec.cycle << " readings.\n";
+  if (spec.linear_context > 0) {
+    std::cout << "Linear path: the last " << spec.linear_context << " readings, "
+              << (spec.linear_per_channel ? "a map for each channel" : "one map") << ".\n";
+  }
   std::cout
       << "Model: " << folder.string() << '\n'
       << absl::StrFormat(
@@ -293,6 +298,8 @@ void AddTrainCommand(CLI::App& app, Run& run) {
       ->add_option("--linear-contexts", options.linear_contexts,
                    "Lengths of a linear path to choose from, in readings; with --inputs level or --segment")
       ->delimiter(',');
+  train->add_flag("--refit", options.refit,
+                  "When all is chosen, fit the linear path anew with the validation readings");
   train->add_option("--cycle", command->cycle, "Readings in a learnt cycle, auto or none");
   train->add_option("--warm-up", options.warm_up, "Readings before a stream's forecasts are trusted");
 

@@ -16,8 +16,11 @@ std::vector<std::size_t> CandidatePeriods(const std::vector<Series>& series,
 
 // The table of a cycle of `period` rows: the mean of the training values at each place in it less their
 // running mean over one period, which takes trends out; zero where nothing is known. Columns as
-// ModelSpec::cycle_columns, those of a channel's number zero.
+// ModelSpec::cycle_columns, those of a channel's number zero. hole: rows left out, for cross-validation.
+struct Hole {
+  double begin = 0, end = 0;  // shares of a series' rows before its split
+};
 std::vector<float> FitCycle(const std::vector<Series>& series, const std::vector<std::size_t>& splits,
-                            const ModelSpec& spec, std::size_t period);
+                            const ModelSpec& spec, std::size_t period, Hole hole = {});
 
 }  // namespace tidegate

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "engine/tensor/gemm.h"
@@ -11,7 +12,10 @@ namespace {
 
 constexpr std::size_t kRowsTogether = 1024;
 constexpr std::size_t kStepsCompared = 16;  // of the horizon, when choices are made
-constexpr double kPenalties[] = {1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1};
+constexpr std::size_t kBlocks = 4;
+constexpr double kWorthMaps = 0.99;  // of the error of one for all
+// The last leaves the last value as it is.
+constexpr double kPenalties[] = {1e-4, 1e-3, 1e-2, 1e-1, 1e6};
 
 float Level(const PreparedSeries& series, std::size_t t, std::size_t target) {
   return series.inputs.row(t)[target];
@@ -30,15 +34,14 @@ void FillContext(const PreparedSeries& series, std::size_t t, std::size_t target
 // Adds the origins [begin, end) of a series, `stride` rows apart.
 void AddOrigins(const PreparedSeries& series, std::size_t begin, std::size_t end, std::size_t stride,
                 std::size_t target, RidgeSums& sums) {
-  const std::size_t context = sums.inputs() - 1, horizon = sums.outputs();
+  const std::size_t context = sums.inputs(), horizon = sums.outputs();
   Matrix x, y;
   for (std::size_t t = begin; t < end;) {
     const std::size_t count = std::min(kRowsTogether, (end - t + stride - 1) / stride);
-    x.Resize(count, context + 1);
+    x.Resize(count, context);
     y.Resize(count, horizon);
     for (std::size_t r = 0; r < count; ++r, t += stride) {
       FillContext(series, t, target, context, x.row(r));
-      x.row(r)[context] = 1;
       for (std::size_t h = 0; h < horizon; ++h)
         y.row(r)[h] = Level(series, t + 1 + h, target) - Level(series, t, target);
     }
@@ -71,63 +74,100 @@ std::size_t ChannelAt(const PreparedSeries& series, std::size_t row, const Model
   return spec.channels == 0 ? 0 : spec.ChannelOf(series.inputs.row(row)[series.inputs.cols - 1]);
 }
 
+std::size_t LinearSums::BlocksOf(std::size_t rows, std::size_t horizon) {
+  return std::clamp<std::size_t>(rows / (2 * horizon + 1), 2, kBlocks);
+}
+
 LinearSums::LinearSums(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,
-                       std::size_t rows)
-    : horizon_(spec.horizon),
-      training_(std::max<std::size_t>(spec.channels, 1), RidgeSums(context + 1, spec.horizon)),
-      validation_(training_) {
-  std::size_t all = 0;
-  for (const PreparedSeries& series : data) all += series.size();
+                       std::size_t rows, Part part)
+    : horizon_(spec.horizon) {
+  std::size_t all = 0, longest = 0;
+  for (const PreparedSeries& series : data) {
+    all += series.size();
+    longest = std::max(longest, series.size());
+  }
+  const std::size_t blocks = part == Part::kBlocks ? BlocksOf(longest, horizon_) : 1;
+  blocks_.assign(
+      blocks, std::vector<RidgeSums>(std::max<std::size_t>(spec.channels, 1), RidgeSums(context, horizon_)));
   const std::size_t stride = 1 + all / rows;
   for (const PreparedSeries& series : data) {
-    const std::size_t channel = ChannelAt(series, 0, spec);
-    const auto before = [&](std::size_t end) { return end > horizon_ ? end - horizon_ : 0; };
-    AddOrigins(series, std::min(context, series.split / 4), before(series.split), stride, spec.target,
-               training_[channel]);
-    AddOrigins(series, series.split, before(series.size()), stride, spec.target, validation_[channel]);
+    const std::size_t channel = ChannelAt(series, 0, spec),
+                      n = part == Part::kTraining ? series.split : series.size();
+    const std::size_t first = std::min(context, n / 4);
+    for (std::size_t block = 0; block < blocks; ++block) {
+      const std::size_t begin = first + (n - first) * block / blocks;
+      const std::size_t end = first + (n - first) * (block + 1) / blocks;
+      AddOrigins(series, begin, end > horizon_ ? end - horizon_ : 0, stride, spec.target,
+                 blocks_[block][channel]);
+    }
   }
+}
+
+std::vector<double> LinearSums::Errors(std::size_t context, std::size_t first, std::size_t end) const {
+  const std::vector<std::size_t> steps = StepsToCompare(horizon_);
+  std::vector<RidgeSums> blocks;
+  for (const std::vector<RidgeSums>& block : blocks_) {
+    RidgeSums sums(context, steps.size());
+    for (std::size_t c = first; c < end; ++c) sums.Add(block[c].Part(context, steps));
+    blocks.push_back(std::move(sums));
+  }
+  std::vector<double> errors(std::size(kPenalties));
+  double count = 0;
+  for (std::size_t left = 0; left < blocks.size(); ++left) {
+    RidgeSums others(context, steps.size());
+    for (std::size_t block = 0; block < blocks.size(); ++block) {
+      if (block != left) others.Add(blocks[block]);
+    }
+    count += blocks[left].rows() * static_cast<double>(steps.size());
+    for (std::size_t p = 0; p < errors.size(); ++p)
+      errors[p] += blocks[left].Error(others.Solve(kPenalties[p]));
+  }
+  for (double& error : errors) error /= std::max(count, 1.0);
+  return errors;
+}
+
+double LinearSums::Error(std::size_t context, std::size_t left, double penalty) const {
+  const std::vector<std::size_t> steps = StepsToCompare(horizon_);
+  RidgeSums others(context, steps.size());
+  for (std::size_t block = 0; block < blocks_.size(); ++block) {
+    if (block != left) others.Add(Together(blocks_[block]).Part(context, steps));
+  }
+  const RidgeSums judge = Together(blocks_[left]).Part(context, steps);
+  const double count = judge.rows() * static_cast<double>(steps.size());
+  return judge.Error(others.Solve(penalty)) / std::max(count, 1.0);
 }
 
 LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts, bool scopes) const {
   LinearChoice best;
-  const std::vector<std::size_t> steps = StepsToCompare(horizon_);
-  double rows = 0;
-  for (const RidgeSums& part : validation_) rows += part.rows();
-  if (rows == 0) return best;
-  const double count = rows * static_cast<double>(steps.size());
-  const RidgeSums training = Together(training_), validation = Together(validation_);
-  for (const std::size_t context : contexts) {
-    const auto part = [&](const RidgeSums& sums) { return sums.Part(context + 1, steps); };
-    const RidgeSums shared = part(training), judge = part(validation);
-    for (const double penalty : kPenalties) {
-      const double error = judge.Error(shared.Solve(penalty)) / count;
-      if (error < best.error)
-        best = {.context = context, .per_channel = false, .penalty = penalty, .error = error};
+  const std::size_t channels = blocks_[0].size();
+  const auto consider = [&](const std::vector<double>& errors, std::size_t context, bool per_channel) {
+    for (std::size_t p = 0; p < errors.size(); ++p) {
+      if (errors[p] >= (per_channel && !best.per_channel ? kWorthMaps : 1) * best.error) continue;
+      best = {.context = context, .per_channel = per_channel, .penalty = kPenalties[p], .error = errors[p]};
     }
-    const double still = judge.Error(Matrix(steps.size(), context + 1)) / count;
-    if (still < best.error) best = {.context = context, .error = still};
+  };
+  for (const std::size_t context : contexts) consider(Errors(context, 0, channels), context, false);
+  if (!scopes || channels < 2) return best;
+  std::vector<double> sum(std::size(kPenalties));
+  for (std::size_t c = 0; c < channels; ++c) {
+    const std::vector<double> errors = Errors(best.context, c, c + 1);
+    for (std::size_t p = 0; p < sum.size(); ++p) sum[p] += errors[p] / static_cast<double>(channels);
   }
-  if (!scopes || training_.size() < 2) return best;
-  for (const double penalty : kPenalties) {
-    double error = 0;
-    for (std::size_t c = 0; c < training_.size(); ++c) {
-      const Matrix map = training_[c].Part(best.context + 1, steps).Solve(penalty);
-      error += validation_[c].Part(best.context + 1, steps).Error(map) / count;
-    }
-    if (error < best.error)
-      best = {.context = best.context, .per_channel = true, .penalty = penalty, .error = error};
-  }
+  consider(sum, best.context, true);
   return best;
 }
 
 std::vector<Matrix> LinearSums::Solve(const LinearChoice& choice) const {
+  std::vector<RidgeSums> channels = blocks_[0];
+  for (std::size_t block = 1; block < blocks_.size(); ++block) {
+    for (std::size_t c = 0; c < channels.size(); ++c) channels[c].Add(blocks_[block][c]);
+  }
   const auto solve = [&](const RidgeSums& sums) {
-    if (std::isinf(choice.penalty)) return Matrix(horizon_, choice.context + 1);
-    return sums.Part(choice.context + 1, AllSteps(horizon_)).Solve(choice.penalty);
+    return sums.Part(choice.context, AllSteps(horizon_)).Solve(choice.penalty);
   };
-  if (!choice.per_channel) return {solve(Together(training_))};
+  if (!choice.per_channel) return {solve(Together(channels))};
   std::vector<Matrix> maps;
-  for (const RidgeSums& part : training_) maps.push_back(solve(part));
+  for (const RidgeSums& sums : channels) maps.push_back(solve(sums));
   return maps;
 }
 
@@ -149,7 +189,6 @@ LinearPath::LinearPath(const LinearChoice& choice, const std::vector<Matrix>& ma
       const std::size_t row = map * horizon_ + h;
       for (std::size_t i = 0; i < context_; ++i)
         weight.values[row * context_ + i] = unit * maps[map].row(h)[i];
-      bias.values[row] = unit * maps[map].row(h)[context_];
     }
   }
   tensors_ = {{"linear.weight", std::move(weight)}, {"linear.bias", std::move(bias)}};

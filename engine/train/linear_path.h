@@ -14,31 +14,48 @@
 
 namespace tidegate {
 
-// How a linear path is made; all of it decided on validation rows.
+// How a linear path is made; all of it decided by cross-validation.
 struct LinearChoice {
   std::size_t context = 0;  // L; 0: none
   bool per_channel = false;
   double penalty = std::numeric_limits<double>::infinity();  // of the ridge regression, per row
-  double error = std::numeric_limits<double>::infinity();    // mean squared validation error, in deviations
+  double error =
+      std::numeric_limits<double>::infinity();  // mean squared, of the rows left out, in deviations
 };
 
-// The sums of the linear path's regression: the target's last L levels less the last one, and a constant in
-// its place, against the levels of the horizon less the last one. A missing level counts as the last known.
+// The sums of the linear path's regression: the target's last L levels less the last one, against the levels
+// of the horizon less the last one. A missing level counts as the last known.
 class LinearSums {
  public:
-  // rows: at most so many origins of each part, evenly spread. data: with level inputs.
+  enum class Part {
+    kTraining,  // the training rows, to fit on
+    kAll,       // the validation rows too
+    kBlocks,    // all rows in a few blocks, to choose by: one season's validation rows favour what suits them
+  };
+  // rows: at most so many origins of all series, evenly spread. data: with level inputs.
   LinearSums(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,
-             std::size_t rows);
+             std::size_t rows, Part part);
 
-  // The best of the contexts (up to L), penalties and scopes (a map for each channel only if `scopes`).
+  // The best of the contexts (up to L), penalties and scopes (a map for each channel only if `scopes`): that
+  // with the least error on blocks which were left out of the fit. One map for all unless
+  // one for each is better by a percent.
   LinearChoice Choose(const std::vector<std::size_t>& contexts, bool scopes) const;
 
-  // [maps] of [horizon, context + 1]: the map's weights, the constant in the last place.
+  // Into how many blocks Part::kBlocks cuts `rows`, each long enough for origins of its own.
+  static std::size_t BlocksOf(std::size_t rows, std::size_t horizon);
+  // Of block `left` out of the others' fit, one map for all of `context` levels: the mean squared error.
+  double Error(std::size_t context, std::size_t left, double penalty) const;
+
+  // [maps] of [horizon, context]: the map's weights.
   std::vector<Matrix> Solve(const LinearChoice& choice) const;
 
  private:
+  // Of a map for the channels [first, end): the mean squared error of each penalty on blocks left out.
+
+  std::vector<double> Errors(std::size_t context, std::size_t first, std::size_t end) const;
+
   std::size_t horizon_;
-  std::vector<RidgeSums> training_, validation_;  // of each channel, or of all series
+  std::vector<std::vector<RidgeSums>> blocks_;  // [blocks][channels]
 };
 
 // A fitted linear path.

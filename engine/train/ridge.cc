@@ -80,21 +80,14 @@ RidgeSums RidgeSums::Part(std::size_t inputs, const std::vector<std::size_t>& ou
 
 Matrix RidgeSums::Solve(double penalty) const {
   Matrix w(outputs_, inputs_);
-  const std::size_t constant = inputs_ - 1;
   if (rows_ == 0) return w;
-  if (std::isinf(penalty)) {
-    for (std::size_t k = 0; k < outputs_; ++k) {
-      w.row(k)[constant] = static_cast<float>(cross_[k * inputs_ + constant] / rows_);
-    }
-    return w;
-  }
   std::vector<double> l = gram_;
-  for (std::size_t i = 0; i < constant; ++i) l[i * inputs_ + i] += penalty * rows_;
+  for (std::size_t i = 0; i < inputs_; ++i) l[i * inputs_ + i] += penalty * rows_;
   Factorise(l, inputs_);
   std::vector<double> row(inputs_);
   for (std::size_t k = 0; k < outputs_; ++k) {
-    row.assign(cross_.begin() + static_cast<std::ptrdiff_t>(k * inputs_),
-               cross_.begin() + static_cast<std::ptrdiff_t>((k + 1) * inputs_));
+    const auto* const cross = &cross_[k * inputs_];
+    row.assign(cross, cross + inputs_);
     SolveFactorised(l, inputs_, row);
     for (std::size_t i = 0; i < inputs_; ++i) w.row(k)[i] = static_cast<float>(row[i]);
   }

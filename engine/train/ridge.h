@@ -30,8 +30,7 @@ class RidgeSums {
   // Those of the last `inputs` inputs and of the outputs numbered `outputs`.
   RidgeSums Part(std::size_t inputs, const std::vector<std::size_t>& outputs) const;
 
-  // w [outputs, inputs]: the least of |y - w x|^2 / rows + penalty |w|^2, the last input, a constant, not
-  // counted in |w|. penalty > 0; infinity leaves only what the constant explains.
+  // w [outputs, inputs]: the least of |y - w x|^2 / rows + penalty |w|^2. penalty > 0.
   Matrix Solve(double penalty) const;
 
   // Sum over the rows and outputs of (y - w x)^2.

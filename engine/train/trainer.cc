@@ -1,10 +1,11 @@
 #include "engine/train/trainer.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
 #include <numbers>
-#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -14,13 +15,11 @@
 #include "engine/model/model.h"
 #include "engine/model/model_file.h"
 #include "engine/stream/residual_table.h"
-#include "engine/train/adam.h"
-#include "engine/train/cycle.h"
-#include "engine/train/dataset.h"
+#include "engine/train/learner.h"
 #include "engine/train/linear_path.h"
 #include "engine/train/loss.h"
 #include "engine/train/network.h"
-#include "engine/train/random.h"
+#include "engine/train/preparation.h"
 #include "engine/train/score.h"
 
 namespace tidegate {
@@ -114,122 +113,11 @@ double LearningRate(const TrainOptions& options, std::size_t epoch) {
   return options.learning_rate * (0.55 + 0.45 * std::cos(std::numbers::pi * done));
 }
 
-// The weights, their gradient and what moves them.
-class Learner {
- public:
-  Learner(const ModelSpec& spec, const TrainOptions& options, const std::vector<PreparedSeries>& data,
-          const Loss& loss)
-      : spec_(spec),
-        options_(options),
-        data_(data),
-        loss_(loss),
-        random_(options.seed),
-        network_(spec, RowsOf(spec)),
-        gradients_(network_.Gradients()),
-        adam_(network_.Weights(), gradients_, options.weight_decay) {
-    network_.Randomise(random_);
-  }
-  Learner(const Learner&) = delete;  // adam_ points into it
-  Learner& operator=(const Learner&) = delete;
-
-  // Those to keep: the running mean, if there is one.
-  Tensors weights() {
-    const Tensors now = network_.WeightTensors();
-    if (mean_.empty()) return now;
-    const auto put = [this](const std::vector<float>& values) {
-      std::size_t at = 0;
-      for (const auto array : network_.Weights()) {
-        std::copy_n(&values[at], array.size(), array.data());
-        at += array.size();
-      }
-    };
-    put(mean_);
-    Tensors kept = network_.WeightTensors();
-    network_.SetWeights(now);
-    return kept;
-  }
-
-  // One pass over the training rows; returns the mean loss.
-  double Epoch(double learning_rate) {
-    // Of hops a sequence scores few rows, and an epoch scores about every row once.
-    const std::size_t every = OutputStride(spec_), length = options_.sequence_length;
-    const std::size_t spacing = every == 1 ? length / 4 : (length - options_.warm_up) / every;
-    const auto sequences =
-        DrawSequences(data_, length, std::max<std::size_t>(spacing, 1), options_.warm_up, random_);
-    Sum sum;
-    for (std::size_t begin = 0; begin < sequences.size(); begin += options_.batch) {
-      Learn(std::span(sequences).subspan(begin, std::min(options_.batch, sequences.size() - begin)),
-            learning_rate, sum);
-    }
-    return sum.loss / static_cast<double>(sum.count);
-  }
-
- private:
-  struct Sum {
-    double loss = 0;
-    std::size_t count = 0;
-  };
-
-  // One batch of sequences, from zero states, with an update after every chunk of steps.
-  void Learn(std::span<const Sequence> batch, double learning_rate, Sum& sum) {
-    std::size_t steps = 0;
-    for (const Sequence& sequence : batch) steps = std::max(steps, sequence.end - sequence.begin);
-    network_.Start(batch.size());
-    for (std::size_t first = 0; first < steps; first += options_.truncation) {
-      FillChunk(data_, batch, spec_.step_deviation, first,
-                network_.WholeHops(std::min(options_.truncation, steps - first)), OutputStride(spec_),
-                chunk_);
-      network_.Forward(chunk_.inputs, &random_);
-      if (chunk_.known == 0) continue;
-      network_.Decode(outputs_, &random_);
-      const std::size_t count = chunk_.known * spec_.quantiles.size();
-      d_outputs_ = outputs_;
-      sum.loss += LossGradient(loss_, chunk_.targets, 1.0f / static_cast<float>(count), d_outputs_);
-      sum.count += count;
-      network_.ClearGradients();
-      network_.Backward(chunk_.inputs, outputs_, d_outputs_);
-      ClipNorm(gradients_, options_.clip);
-      adam_.Step(learning_rate);
-      Average();
-    }
-  }
-
-  // Moves the running mean towards the weights; at first it is their plain mean.
-  void Average() {
-    if (options_.averaging == 0) return;
-    ++updates_;
-    const double keep = std::min(options_.averaging, 1 - 1 / static_cast<double>(updates_));
-    const auto kept = static_cast<float>(keep), taken = static_cast<float>(1 - keep);
-    std::size_t at = 0;
-    for (const auto array : network_.Weights()) {
-      if (mean_.size() < at + array.size()) mean_.resize(at + array.size());
-      for (const float weight : array) {
-        mean_[at] = kept * mean_[at] + taken * weight;
-        ++at;
-      }
-    }
-  }
-
-  const ModelSpec& spec_;
-  const TrainOptions& options_;
-  const std::vector<PreparedSeries>& data_;
-  const Loss& loss_;
-  Random random_;
-  Network network_;
-  Arrays gradients_;  // of network_
-  Adam adam_;
-  Chunk chunk_;
-  Matrix outputs_;
-  Matrix d_outputs_;
-  std::size_t updates_ = 0;
-  std::vector<float> mean_;  // of the weights, all arrays in order; empty: not kept
-};
-
 // The weights with the lowest validation loss.
 absl::StatusOr<Tensors> Learn(const ModelSpec& spec, const TrainOptions& options,
                               const std::vector<PreparedSeries>& data, const Loss& loss, Validator& validator,
                               const std::function<bool(const TrainProgress&)>& progress) {
-  Learner learner(spec, options, data, loss);
+  Learner learner(spec, options, data, loss, static_cast<std::size_t>(omp_get_max_threads()));
   Tensors best = learner.weights();
   double best_loss = std::numeric_limits<double>::infinity();
   std::size_t best_epoch = 0;
@@ -268,57 +156,6 @@ Tensor GoldenValues(const Series& series, std::size_t split, const ModelSpec& sp
   return golden;
 }
 
-// What is made before the network.
-struct Preparation {
-  std::vector<float> cycle;  // the model's table, or empty
-  std::vector<PreparedSeries> data;
-  std::optional<LinearPath> linear;
-};
-
-constexpr std::size_t kRowsToChoose = 20'000, kRowsToFit = 400'000;
-
-// Chooses and fits cycle and linear path, and sets them in the spec.
-absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std::vector<std::size_t>& splits,
-                                    const TrainOptions& options, ModelSpec& spec) {
-  std::vector<std::size_t> periods = {options.cycle};
-  if (options.find_cycle) {
-    periods = CandidatePeriods(series, splits, spec);
-    periods.insert(periods.begin(), 0);
-  }
-  const std::size_t longest =
-      options.linear_contexts.empty() ? 0 : *std::ranges::max_element(options.linear_contexts);
-  Preparation best;
-  LinearChoice choice;
-  std::size_t best_period = 0;
-  for (const std::size_t period : periods) {
-    Preparation now;
-    spec.cycle = period;
-    if (period > 0) now.cycle = FitCycle(series, splits, spec, period);
-    auto data = PrepareSeries(series, splits, now.cycle, spec);
-    if (!data.ok()) return data.status();
-    now.data = *std::move(data);
-    LinearChoice choice_now;
-    if (longest > 0) {
-      choice_now = LinearSums(now.data, spec, longest, kRowsToChoose)
-                       .Choose(options.linear_contexts, spec.channels > 0);
-    }
-    // A cycle has to be worth a percent.
-    if (best.data.empty() || choice_now.error < 0.99 * choice.error) {
-      best = std::move(now);
-      choice = choice_now;
-      best_period = period;
-    }
-  }
-  spec.cycle = best_period;
-  auto data = PrepareSeries(series, splits, best.cycle, spec);  // its step_deviation
-  if (!data.ok()) return data.status();
-  if (choice.context > 0) {
-    const LinearSums sums(best.data, spec, choice.context, kRowsToFit);
-    best.linear.emplace(choice, sums.Solve(choice), spec);
-  }
-  return best;
-}
-
 // Steps of a validation chunk: of hops so few that what the decoder keeps of them stays in bounds.
 std::size_t ValidationSteps(const ModelSpec& spec, const TrainOptions& options, std::size_t series) {
   const std::size_t every = OutputStride(spec);
@@ -326,16 +163,6 @@ std::size_t ValidationSteps(const ModelSpec& spec, const TrainOptions& options, 
   constexpr std::size_t kRows = 16'384;
   const std::size_t rows = series * every * (spec.segment > 0 ? spec.horizon / spec.segment : 1);
   return std::max<std::size_t>(1, kRows / rows) * every;
-}
-
-// Adds the tensors of the cycle and the linear path to those of the network.
-void AddPaths(const ModelSpec& spec, const Preparation& preparation, const std::vector<float>& mixing,
-              Tensors& tensors) {
-  if (spec.cycle > 0) tensors["cycle.table"] = {{spec.cycle, spec.cycle_columns()}, preparation.cycle};
-  if (!preparation.linear) return;
-  tensors.merge(preparation.linear->tensors());
-  Tensor weights = {tensors.at("linear.bias").shape, mixing};
-  tensors["mixing.network"] = std::move(weights);
 }
 
 Tensors TensorsOf(const ModelSpec& spec, Tensors tensors, Validator::Report report, Tensor golden) {
@@ -381,6 +208,7 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   spec.validation = report.score;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
 
+  if (options.refit) RefitLinear(*preparation, spec);
   AddPaths(spec, *preparation, mixing, *weights);
   trained.tensors = TensorsOf(spec, *std::move(weights), std::move(report),
                               GoldenValues(series.front(), data.front().split, spec));

@@ -34,6 +34,8 @@ struct TrainOptions {
   // Contexts of a linear path to choose from by validation; empty: none. So are the penalty of its ridge
   // regression, with channels its scope (one map for all, or one for each), and its mixing with the network.
   std::vector<std::size_t> linear_contexts;
+  bool refit =
+      false;  // when all is chosen and mixed, the linear path is fitted anew with the validation rows
   std::size_t horizon = 24;  // steps
   std::vector<float> quantiles = {0.1f, 0.5f, 0.9f};
   std::size_t warm_up = 48;       // steps left out of the loss at the start of a sequence

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <limits>
 #include <random>
 
 namespace tidegate {
@@ -58,13 +57,11 @@ TEST(RidgeTest, ErrorIsThatOfTheRows) {
   EXPECT_EQ(other.rows(), 100);
 }
 
-TEST(RidgeTest, AnInfinitePenaltyLeavesTheMeans) {
-  const Rows data = Make(2000, 3);
+TEST(RidgeTest, ALargePenaltyLeavesNothing) {
+  const Rows data = Make(200, 3);
   RidgeSums sums(4, 2);
   sums.Add(data.x, data.y);
-  const Matrix none = sums.Solve(std::numeric_limits<double>::infinity()), large = sums.Solve(1e9);
-  EXPECT_THAT(none.values, testing::Pointwise(testing::FloatNear(1e-3f), large.values));
-  EXPECT_NEAR(none.row(0)[3], 0.5, 0.15);
+  EXPECT_THAT(sums.Solve(1e9).values, testing::Each(testing::FloatNear(0, 1e-6f)));
 }
 
 TEST(RidgeTest, APartIsWhatTheLastInputsAloneWouldGive) {
