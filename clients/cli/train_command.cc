@@ -299,13 +299,16 @@ void AddTrainCommand(CLI::App& app, Run& run) {
                    "Lengths of a linear path to choose from, in readings; with --inputs level or --segment")
       ->delimiter(',');
   train->add_flag("--refit", options.refit,
-                  "When all is chosen, fit the linear path anew with the validation readings");
+                  "When all is chosen and scored, go on with the validation readings too");
   train->add_option("--cycle", command->cycle, "Readings in a learnt cycle, auto or none");
   train->add_option("--warm-up", options.warm_up, "Readings before a stream's forecasts are trusted");
 
   train->option_defaults()->group("The training");
   train->add_option("--loss", options.loss, "What it makes small")
       ->transform(CLI::CheckedTransformer(LossNames(), CLI::ignore_case));
+  train->add_flag(
+      "--median-first", options.median_first,
+      "The median alone shapes the layers; the other quantiles learn from what these tell anyway");
   train->add_flag("--even-steps", options.even_steps,
                   "Errors of all steps count alike, in deviations of the target");
   train->add_option("--validation", options.validation_fraction, "Share of each stream's readings, its last");
@@ -320,7 +323,7 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--learning-rate", options.learning_rate, "Of the first update");
   train->add_option("--seed", options.seed, "Same seed, machine and threads: same model");
   train->add_option("--threads", command->threads, "0: one per core");
-  train->set_config("--config", "", "File with these flags, one NAME=VALUE a line");
+  train->fallthrough();  // to --config
   train->callback([&run, command] { run = [command] { return RunTrain(*command); }; });
 }
 

@@ -34,7 +34,12 @@ Learner::Learner(const ModelSpec& spec, const TrainOptions& options, const std::
       }()),
       adam_(workers_[0]->weights, workers_[0]->gradients, options.weight_decay) {
   workers_[0]->network.Randomise(random_);
-  for (const auto& worker : workers_) worker->network.SetWeights(workers_[0]->network.WeightTensors());
+  SetWeights(workers_[0]->network.WeightTensors());
+  for (const auto& worker : workers_) worker->network.SetMedianFirst(options.median_first);
+}
+
+void Learner::SetWeights(const Tensors& weights) {
+  for (const auto& worker : workers_) worker->network.SetWeights(weights);
 }
 
 Tensors Learner::weights() {

@@ -27,6 +27,8 @@ class Learner {
   Learner(const Learner&) = delete;  // adam_ points into it
   Learner& operator=(const Learner&) = delete;
 
+  void SetWeights(const Tensors& weights);
+
   // Those to keep: the running mean, if there is one.
   Tensors weights();
 

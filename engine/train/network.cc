@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -15,6 +16,7 @@
 #include "engine/model/parallel_sizes.h"
 #include "engine/tensor/gemm.h"
 #include "engine/train/dropout.h"
+#include "engine/train/median_first.h"
 
 namespace tidegate {
 namespace {
@@ -249,11 +251,17 @@ Matrix Network::BackThroughHead(const Matrix& outputs, Matrix& d_outputs) {
     parallel_->Backward(top.parameters(), outputs, d_outputs, top.gradients(), d_top);
     return d_top;
   }
-  QuantileHead::UncrossGradient(outputs.data(), d_outputs.data(), outputs.rows * spec_.horizon,
-                                spec_.quantiles.size());
+  std::optional<MedianFirst> median;
+  if (median_first_) {
+    median.emplace(outputs, spec_.quantiles.size(), d_outputs);
+  } else {
+    QuantileHead::UncrossGradient(outputs.data(), d_outputs.data(), outputs.rows * spec_.horizon,
+                                  spec_.quantiles.size());
+  }
   Gemm(Transpose::kYes, Transpose::kNo, outputs.cols, top_.cols, top_.rows, d_outputs.data(), top_.data(),
        head_gradient_.at("weight").values.data(), true);
   AddColumnSums(d_outputs, head_gradient_.at("bias").values);
+  if (median) median->KeepMedian(d_outputs);
   d_top.Resize(top_.rows, top_.cols);
   Gemm(Transpose::kNo, Transpose::kNo, top_.rows, top_.cols, outputs.cols, d_outputs.data(),
        head_.at("weight").values.data(), d_top.data(), false);

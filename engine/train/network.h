@@ -39,6 +39,12 @@ class Network {
   // PyTorch begins; gains of layer normalisations are 1, its biases 0.
   void Randomise(Random& random);
 
+  // Whether the median alone shapes the layers, see median_first.h; else all levels do.
+  void SetMedianFirst(bool on) {
+    median_first_ = on;
+    if (parallel_) parallel_->SetMedianFirst(on);
+  }
+
   Arrays Weights();
   Arrays Gradients();
   void ClearGradients();
@@ -90,6 +96,7 @@ class Network {
 
   ModelSpec spec_;
   Rows rows_;
+  bool median_first_ = false;
   std::size_t batch_ = 0;
   std::size_t stride_ = 1;
   std::size_t strided_ = 0;  // index of the strided level

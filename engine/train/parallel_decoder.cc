@@ -1,12 +1,14 @@
 #include "engine/train/parallel_decoder.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "engine/cells/weight_gradient.h"
 #include "engine/layers/make_layer.h"
 #include "engine/layers/quantile_head.h"
 #include "engine/tensor/gemm.h"
 #include "engine/train/dropout.h"
+#include "engine/train/median_first.h"
 
 namespace tidegate {
 namespace {
@@ -90,9 +92,15 @@ void ParallelDecoder::Backward(const Tensors& top, const Matrix& outputs, Matrix
                                Tensors& top_gradients, Matrix& d_states) {
   const std::size_t units = sizes_.units, m = segments(), rows = outputs.rows;
   const bool has_cell = rule_->has_cell();
-  QuantileHead::UncrossGradient(outputs.data(), d_outputs.data(), rows * sizes_.horizon, sizes_.quantiles);
+  std::optional<MedianFirst> median;
+  if (median_first_) {
+    median.emplace(outputs, sizes_.quantiles, d_outputs);
+  } else {
+    QuantileHead::UncrossGradient(outputs.data(), d_outputs.data(), rows * sizes_.horizon, sizes_.quantiles);
+  }
   d_outputs.Resize(rows * m, sizes_.segment * sizes_.quantiles);
   AddProductGradient("weight", "bias", output_.data(), d_outputs, gradients_);
+  if (median) median->KeepMedian(d_outputs);
   BackThroughProduct(parameters_.at("weight"), d_outputs, d_output_);
   for (std::size_t i = 0; i < kept_.size(); ++i) d_output_.values[i] *= kept_[i];
 

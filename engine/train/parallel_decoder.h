@@ -26,6 +26,9 @@ class ParallelDecoder {
   // Requires CanTrain. All weights zero.
   ParallelDecoder(const LayerSpec& top, const ParallelHead::Sizes& sizes);
 
+  // See median_first.h.
+  void SetMedianFirst(bool on) { median_first_ = on; }
+
   Tensors& parameters() { return parameters_; }
   const Tensors& parameters() const { return parameters_; }
   Tensors& gradients() { return gradients_; }
@@ -48,6 +51,7 @@ class ParallelDecoder {
 
   ParallelHead::Sizes sizes_;
   float dropout_;
+  bool median_first_ = false;
   std::unique_ptr<GateRule> rule_;
   Tensors parameters_, gradients_;
   std::vector<std::size_t> channels_;  // [R]

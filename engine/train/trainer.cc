@@ -141,6 +141,18 @@ absl::StatusOr<Tensors> Learn(const ModelSpec& spec, const TrainOptions& options
   return best;
 }
 
+// Goes on learning with all rows.
+void RefitNetwork(const ModelSpec& spec, const TrainOptions& options, std::vector<PreparedSeries> data,
+                  const Loss& loss, Tensors& weights) {
+  for (PreparedSeries& series : data) series.split = series.size();
+  Learner learner(spec, options, data, loss, static_cast<std::size_t>(omp_get_max_threads()));
+  learner.SetWeights(weights);
+  const std::size_t epochs = std::max<std::size_t>(1, options.epochs / 4);
+  for (std::size_t epoch = options.epochs - epochs; epoch < options.epochs; ++epoch)
+    learner.Epoch(LearningRate(options, epoch));
+  weights = learner.weights();
+}
+
 // The last training readings of a series [T, F]; missing values as serving would see them.
 Tensor GoldenValues(const Series& series, std::size_t split, const ModelSpec& spec) {
   const std::size_t features = series.features;
@@ -208,7 +220,10 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   spec.validation = report.score;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
 
-  if (options.refit) RefitLinear(*preparation, spec);
+  if (options.refit) {
+    RefitNetwork(spec, options, data, loss, *weights);
+    RefitLinear(*preparation, spec);
+  }
   AddPaths(spec, *preparation, mixing, *weights);
   trained.tensors = TensorsOf(spec, *std::move(weights), std::move(report),
                               GoldenValues(series.front(), data.front().split, spec));

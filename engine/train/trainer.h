@@ -34,8 +34,9 @@ struct TrainOptions {
   // Contexts of a linear path to choose from by validation; empty: none. So are the penalty of its ridge
   // regression, with channels its scope (one map for all, or one for each), and its mixing with the network.
   std::vector<std::size_t> linear_contexts;
-  bool refit =
-      false;  // when all is chosen and mixed, the linear path is fitted anew with the validation rows
+  // When all is chosen, mixed and scored, go on with the validation rows too: the linear path is fitted anew,
+  // and the network learns for a quarter as many epochs more, at the last ones' learning rate.
+  bool refit = false;
   std::size_t horizon = 24;  // steps
   std::vector<float> quantiles = {0.1f, 0.5f, 0.9f};
   std::size_t warm_up = 48;       // steps left out of the loss at the start of a sequence
@@ -50,6 +51,7 @@ struct TrainOptions {
   std::size_t truncation = 64;        // steps through which gradients flow; the state is carried on
   std::size_t batch = 16;             // sequences per update
   LossKind loss = LossKind::kPinball;
+  bool median_first = false;    // the median alone shapes the layers, see median_first.h
   bool even_steps = false;      // errors count in deviations of the target, not of what each step moves it
   double learning_rate = 3e-3;  // Adam's, decayed to a tenth along a cosine
   double weight_decay = 0;      // AdamW's

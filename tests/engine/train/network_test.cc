@@ -242,6 +242,42 @@ TEST_P(CompositionTest, GradientAgreesWithDifferences) {
               3e-3 * std::max(1.0, std::abs(expected)));
 }
 
+// With the median first, what reaches the layers is the gradient of a network that has only the median.
+TEST_P(CompositionTest, MedianFirstShapesTheLayersAsTheMedianAlone) {
+  ModelSpec point_spec = spec_;
+  point_spec.quantiles = {0.5f};
+  Network point(point_spec);
+  network_.SetMedianFirst(true);
+  Tensors tensors = network_.WeightTensors();
+  const std::size_t levels = spec_.quantiles.size();
+  for (const char* const name : {"head.weight", "head.bias"}) {  // the median's rows alone
+    Tensor& tensor = tensors.at(name);
+    const std::size_t rows = tensor.shape[0], width = tensor.values.size() / rows;
+    std::vector<float> kept;
+    for (std::size_t row = levels / 2; row < rows; row += levels) {
+      kept.insert(kept.end(), &tensor.values[row * width], &tensor.values[row * width] + width);
+    }
+    tensor.shape[0] = rows / levels;
+    tensor.values = std::move(kept);
+  }
+  point.SetWeights(tensors);
+  const auto first_gradient = [&](Network& network, std::size_t q) {
+    Matrix outputs;
+    network.Start(kBatch);
+    network.Forward(x_);
+    network.Decode(outputs);
+    Matrix d_outputs(outputs.rows, outputs.cols);
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      d_outputs.values[i] = static_cast<float>(Slope(q == 1 ? i : i / q));  // alike for all levels of a step
+    network.ClearGradients();
+    network.Backward(x_, outputs, d_outputs);
+    const auto gradient = network.Gradients().front();
+    return std::vector<float>(gradient.begin(), gradient.end());
+  };
+  const std::vector<float> expected = first_gradient(point, 1);
+  EXPECT_THAT(first_gradient(network_, levels), testing::Pointwise(testing::FloatNear(2e-4f), expected));
+}
+
 // Of interleaved chains each, run by itself from the reading after its phase on, gives what all together
 // give.
 TEST_P(CompositionTest, HopsAreTheLastReadingsOfSingleChains) {

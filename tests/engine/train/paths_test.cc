@@ -162,6 +162,24 @@ TEST(TrainPathsTest, ServesWhatWasValidated) {
   EXPECT_LT(large, 0.2);
 }
 
+TEST(TrainPathsTest, RefitChangesTheWeightsButNotTheScore) {
+  const std::vector<Series> series = {Daily(900, 0), Daily(900, 1)};
+  TrainOptions options = Options();
+  options.epochs = 4;
+  options.median_first = true;
+  const auto before = Train(series, options, nullptr);
+  options.refit = true;
+  const auto after = Train(series, options, nullptr);
+  ASSERT_TRUE(before.ok() && after.ok()) << before.status() << after.status();
+  EXPECT_EQ(before->spec.validation.mae, after->spec.validation.mae);
+  EXPECT_EQ(before->tensors.at("mixing.network").values, after->tensors.at("mixing.network").values);
+  EXPECT_NE(before->tensors.at("linear.weight").values, after->tensors.at("linear.weight").values);
+  EXPECT_NE(before->tensors.at("head.weight").values, after->tensors.at("head.weight").values);
+  const auto model = Model::Create(after->spec, after->tensors);
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_LT(ServedError(**model, series[0], 900 - 135), 0.2);
+}
+
 TEST(TrainPathsTest, ARandomWalkIsLeftToItsLastValue) {
   std::mt19937_64 random(1);
   std::normal_distribution<float> step;
