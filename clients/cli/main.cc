@@ -12,7 +12,8 @@ namespace {
 int Main(int argc, char** argv) {
   CLI::App app("Tidegate's command line tool: forecasts for streams of sensor readings.", "tidegate");
   app.require_subcommand(1);
-  app.set_config("--config", "", "File of flags, one NAME=VALUE a line, in a section for each command: [train]");
+  app.set_config("--config", "",
+                 "File of flags, one NAME=VALUE a line, in a section for each command: [train]");
   tidegate::Run run;
   tidegate::AddTrainCommand(app, run);
   tidegate::AddBacktestCommand(app, run);
