@@ -12,6 +12,7 @@ namespace tidegate {
 // work.
 using Run = std::function<absl::Status()>;
 void AddTrainCommand(CLI::App& app, Run& run);
+void AddBacktestCommand(CLI::App& app, Run& run);
 void AddPushCommand(CLI::App& app, Run& run);
 void AddLoadCommand(CLI::App& app, Run& run);
 void AddInspectCommand(CLI::App& app, Run& run);

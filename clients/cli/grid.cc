@@ -46,6 +46,7 @@ Grid ToGrid(const Readings& readings, std::size_t label_margin, std::size_t brid
         grid.series.emplace_back();
         grid.series.back().stream = stream.stream;
         grid.series.back().features = features;
+        grid.series.back().begin_ns = stream.timestamp_ns[i];
       } else {
         const auto missing = static_cast<std::size_t>(ticks) - 1;
         grid.missing += missing;

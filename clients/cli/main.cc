@@ -1,4 +1,5 @@
-// tidegate: trains models on CSV files, pushes readings to a server, puts load on one, looks into models, and into those of a server.
+// tidegate: trains models on CSV files and backtests them, pushes readings to a server, puts load on one,
+// looks into models, and into those of a server.
 
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -11,8 +12,11 @@ namespace {
 int Main(int argc, char** argv) {
   CLI::App app("Tidegate's command line tool: forecasts for streams of sensor readings.", "tidegate");
   app.require_subcommand(1);
+  app.set_config("--config", "",
+                 "File of flags, one NAME=VALUE a line, in a section for each command: [train]");
   tidegate::Run run;
   tidegate::AddTrainCommand(app, run);
+  tidegate::AddBacktestCommand(app, run);
   tidegate::AddPushCommand(app, run);
   tidegate::AddLoadCommand(app, run);
   tidegate::AddInspectCommand(app, run);

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <filesystem>
 #include <iostream>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +15,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
+#include "clients/cli/channels.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/grid.h"
 #include "clients/cli/table.h"
@@ -36,6 +38,9 @@ struct TrainCommand {
   float dropout = 0;
   std::string normalisation = "fixed";
   std::string inputs = "difference";
+  std::size_t segment = 0;  // readings; 0: none
+  bool each_column = false;
+  std::string cycle = "none";
   int threads = 0;  // 0: one per core
   TrainOptions options;
 };
@@ -128,6 +133,11 @@ absl::Status Save(const TrainedModel& trained, const std::filesystem::path& fold
 
 void PrintResult(const ModelSpec& spec, const std::filesystem::path& folder, const std::string& models) {
   const ValidationScore& score = spec.validation;
+  if (spec.cycle > 0) std::cout << "Cycle: " << spec.cycle << " readings.\n";
+  if (spec.linear_context > 0) {
+    std::cout << "Linear path: the last " << spec.linear_context << " readings, "
+              << (spec.linear_per_channel ? "a map for each channel" : "one map") << ".\n";
+  }
   std::cout
       << "Model: " << folder.string() << '\n'
       << absl::StrFormat(
@@ -149,8 +159,22 @@ std::vector<std::string> CellNames() {
   return names;
 }
 
+std::map<std::string, LossKind> LossNames() {
+  std::map<std::string, LossKind> names;
+  for (const LossKind kind : kLossKinds) names[LossName(kind)] = kind;
+  return names;
+}
+
 std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
   std::vector<LayerSpec> layers;
+  if (command.segment > 0) {
+    layers.push_back({.kind = LayerKind::kConv1d,
+                      .units = command.units,
+                      .kernel = command.segment,
+                      .stride = command.segment,
+                      .relative = true,
+                      .relu = true});
+  }
   if (command.filters > 0) {
     layers.push_back(
         {.kind = LayerKind::kConv1d, .units = command.filters, .kernel = command.kernel, .relu = true});
@@ -160,15 +184,39 @@ std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
     if (command.cell == KindName(kind)) recurrent.kind = kind;
   }
   layers.insert(layers.end(), command.layers, recurrent);
-  for (std::size_t i = 0; i + 1 < layers.size(); ++i)
-    layers[i].dropout = command.dropout;  // between the layers
+  for (std::size_t i = command.segment > 0 ? 1 : 0; i + 1 < layers.size(); ++i)
+    layers[i].dropout = command.dropout;                             // between the layers
+  if (command.segment > 0) layers.back().dropout = command.dropout;  // before the decoder's dense map
   return layers;
 }
 
+// Segments, their chains, and the parallel head that goes with them.
+void SetSegments(const TrainCommand& command, TrainOptions& options) {
+  options.interleaved = true;
+  options.head = HeadKind::kParallel;
+  options.segment = command.segment;
+  options.level_inputs = true;
+  options.difference_inputs = false;
+  options.truncation = options.sequence_length;
+}
+
+absl::Status SetCycle(const std::string& cycle, TrainOptions& options) {
+  options.find_cycle = cycle == "auto";
+  if (cycle == "auto" || cycle == "none") return absl::OkStatus();
+  if (absl::SimpleAtoi(cycle, &options.cycle) && options.cycle > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("--cycle is '", cycle, "', expected auto, none or a number of readings"));
+}
+
 absl::Status RunTrain(TrainCommand command) {
-  const auto readings = ReadReadings(command.file, command.readings);
+  auto readings = ReadReadings(command.file, command.readings);
   if (!readings.ok()) return readings.status();
   TrainOptions& options = command.options;
+  if (command.each_column) {
+    options.channels = readings->features;
+    readings = ToChannels(*readings, options.channels);
+    if (!readings.ok()) return readings.status();
+  }
   options.interval_ns = readings->interval_ns;
   options.features = readings->features;
   options.target = readings->target;
@@ -176,6 +224,8 @@ absl::Status RunTrain(TrainCommand command) {
   options.level_inputs = command.inputs != "difference";
   options.difference_inputs = command.inputs != "level";
   options.per_stream = command.normalisation == "per_stream";
+  if (command.segment > 0) SetSegments(command, options);
+  if (absl::Status status = SetCycle(command.cycle, options); !status.ok()) return status;
   const std::string rows = command.readings.rows.text.empty() ? "" : ", rows " + command.readings.rows.text;
   options.trained_on =
       absl::StrCat(std::filesystem::path(command.file).filename().string(), rows, ": ",
@@ -240,11 +290,42 @@ void AddTrainCommand(CLI::App& app, Run& run) {
                    "ranges")
       ->check(CLI::IsMember({"fixed", "per_stream"}));
 
+  train->add_flag(
+      "--each-column", command->each_column,
+      "Each column of values is a stream of its own, a channel of one model with a scale of its own");
+  train->add_option("--segment", command->segment,
+                    "Readings that enter the recurrent layer together, level-free, and steps that leave it\n"
+                    "together (SegRNN); divides the horizon. 0: reading by reading");
+  train
+      ->add_option("--linear-contexts", options.linear_contexts,
+                   "Lengths of a linear path to choose from, in readings; with --inputs level or --segment")
+      ->delimiter(',');
+  train->add_flag("--refit", options.refit,
+                  "When all is chosen and scored, go on with the validation readings too");
+  train->add_option("--cycle", command->cycle, "Readings in a learnt cycle, auto or none");
+  train->add_option("--warm-up", options.warm_up, "Readings before a stream's forecasts are trusted");
+
   train->option_defaults()->group("The training");
+  train->add_option("--loss", options.loss, "What it makes small")
+      ->transform(CLI::CheckedTransformer(LossNames(), CLI::ignore_case));
+  train->add_flag(
+      "--median-first", options.median_first,
+      "The median alone shapes the layers; the other quantiles learn from what these tell anyway");
+  train->add_flag("--even-steps", options.even_steps,
+                  "Errors of all steps count alike, in deviations of the target");
+  train->add_option("--validation", options.validation_fraction, "Share of each stream's readings, its last");
+  train->add_option("--patience", options.patience,
+                    "Epochs without a better validation loss before it stops");
+  train->add_option("--sequence", options.sequence_length, "Readings of a training sequence");
+  train->add_option("--batch", options.batch, "Sequences per update");
+  train->add_option("--weight-decay", options.weight_decay, "AdamW's");
+  train->add_option("--averaging", options.averaging,
+                    "Share of itself that a running mean of the weights keeps at an update; 0: no mean");
   train->add_option("--epochs", options.epochs, "At most so many passes over the readings");
   train->add_option("--learning-rate", options.learning_rate, "Of the first update");
   train->add_option("--seed", options.seed, "Same seed, machine and threads: same model");
   train->add_option("--threads", command->threads, "0: one per core");
+  train->fallthrough();  // to --config
   train->callback([&run, command] { run = [command] { return RunTrain(*command); }; });
 }
 

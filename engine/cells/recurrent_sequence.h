@@ -21,6 +21,7 @@ class RecurrentSequence : public SequenceLayer {
   std::size_t outputs() const override { return parameters_.at("weight_hh").shape[1]; }
   std::size_t state_floats() const override { return outputs() + (rule_->has_cell() ? rule_->units() : 0); }
   const Matrix& Forward(const Matrix& x) override;
+  const float* cells() const override { return rule_->has_cell() ? cell_.row(batch_) : nullptr; }
   void Backward(Matrix& d_y, Matrix* d_x, Matrix* d_first) override;
 
  private:

@@ -40,6 +40,10 @@ class SequenceLayer {
   // carries the states on.
   virtual const Matrix& Forward(const Matrix& x) = 0;
 
+  // The cell states after each step of the last Forward [T*B, H], where a layer has them beside its output;
+  // else null. Valid as long as what Forward returned.
+  virtual const float* cells() const { return nullptr; }
+
   // d_y: gradient of the loss with respect to y [T*B, O]; destroyed. A recurrent layer also takes [T*B, S],
   // with respect to its whole state after each step. Adds to gradients(). Sets d_x [T*B, I] and d_first [B,
   // S], with respect to the state before the first step, each unless null.

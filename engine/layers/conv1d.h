@@ -48,26 +48,34 @@ class Conv1dLayer : public Layer {
   PackedLinear linear_;  // [O, K*I]
 };
 
-// Its sequence form, also with an output at every reading. d_first is not there: a convolution is no place
-// where sequences are joined.
+// Its sequence form, also with an output at every reading unless it keeps hops only. d_first is not there: a
+// convolution is no place where sequences are joined.
 class Conv1dSequence : public SequenceLayer {
  public:
   Conv1dSequence(const LayerSpec& spec, Tensors parameters);
 
   std::size_t outputs() const override { return spec_.units; }
   std::size_t state_floats() const override;
+  // From now on outputs [T/stride*B, O] at the last reading of each hop only; every Forward takes whole hops.
+  void KeepHops() { every_ = spec_.stride; }
+
   const Matrix& Forward(const Matrix& x) override;
   void Backward(Matrix& d_y, Matrix* d_x, Matrix* d_first) override;
 
  private:
+  // Row of x where the output row r is made.
+  std::size_t ReadingOf(std::size_t r) const {
+    return ((r / state_.rows + 1) * every_ - 1) * state_.rows + r % state_.rows;
+  }
   void FillPast(const Matrix& x);
   void StorePast(const Matrix& x);
 
   LayerSpec spec_;
   std::size_t past_;
+  std::size_t every_ = 1;    // readings from one output to the next
   std::vector<bool> fresh_;  // [B]: streams whose first reading stood for all before it
   Matrix inputs_;            // [(past + T) * B, I]: the kept readings, then x
-  Matrix columns_;           // [T*B, I*K]: what lies under the filter at each step
+  Matrix columns_;           // [T*B, I*K]: what lies under the filter at each output
   Matrix output_;            // [T*B, O]
 };
 

@@ -49,11 +49,13 @@ const Matrix& Conv1dSequence::Forward(const Matrix& x) {
   const std::size_t batch = state_.rows, width = x.cols, kernel = spec_.kernel;
   assert(batch > 0 && x.rows % batch == 0);
   FillPast(x);
-  columns_.Resize(x.rows, width * kernel);
-  for (std::size_t r = 0; r < x.rows; ++r) {
-    const float* const before = inputs_.row(r);  // of a relative filter: the reading before its first
+  assert(x.rows % (batch * every_) == 0);
+  columns_.Resize(x.rows / every_, width * kernel);
+  for (std::size_t r = 0; r < columns_.rows; ++r) {
+    const std::size_t at = ReadingOf(r);
+    const float* const before = inputs_.row(at);  // of a relative filter: the reading before its first
     for (std::size_t k = 0; k < kernel; ++k) {
-      const float* const reading = inputs_.row(r + (k * spec_.dilation + (spec_.relative ? 1 : 0)) * batch);
+      const float* const reading = inputs_.row(at + (k * spec_.dilation + (spec_.relative ? 1 : 0)) * batch);
       for (std::size_t i = 0; i < width; ++i) {
         columns_.row(r)[i * kernel + k] = spec_.relative ? reading[i] - before[i] : reading[i];
       }
@@ -61,8 +63,8 @@ const Matrix& Conv1dSequence::Forward(const Matrix& x) {
   }
   StorePast(x);
   const Tensor flat = {{spec_.units, width * kernel}, parameters_.at("weight").values};
-  Product({{"weight", flat}, {"bias", parameters_.at("bias")}}, "weight", "bias", columns_.data(), x.rows,
-          output_);
+  Product({{"weight", flat}, {"bias", parameters_.at("bias")}}, "weight", "bias", columns_.data(),
+          columns_.rows, output_);
   if (spec_.relu) {
     for (float& value : output_.values) value = std::max(value, 0.0f);
   }
@@ -84,16 +86,17 @@ void Conv1dSequence::Backward(Matrix& d_y, Matrix* d_x, [[maybe_unused]] Matrix*
   Matrix d_columns, d_inputs(inputs_.rows, width);
   BackThroughProduct({{spec_.units, width * kernel}, parameters_.at("weight").values}, d_y, d_columns);
   for (std::size_t r = 0; r < d_y.rows; ++r) {
+    const std::size_t at = ReadingOf(r);
     for (std::size_t k = 0; k < kernel; ++k) {
-      float* const reading = d_inputs.row(r + (k * spec_.dilation + (spec_.relative ? 1 : 0)) * batch);
+      float* const reading = d_inputs.row(at + (k * spec_.dilation + (spec_.relative ? 1 : 0)) * batch);
       for (std::size_t i = 0; i < width; ++i) {
         const float d = d_columns.row(r)[i * kernel + k];
         reading[i] += d;
-        if (spec_.relative) d_inputs.row(r)[i] -= d;
+        if (spec_.relative) d_inputs.row(at)[i] -= d;
       }
     }
   }
-  d_x->Resize(d_y.rows, width);
+  d_x->Resize(d_y.rows * every_, width);
   std::copy_n(d_inputs.row(past_ * batch), d_x->size(), d_x->data());
   for (std::size_t row = 0; row < past_ * batch; ++row) {  // a fresh stream's past was its first reading
     const std::size_t b = row % batch;

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "engine/cells/gate_rule.h"
 #include "engine/cells/gru.h"
 #include "engine/cells/gru_reset_before.h"
 #include "engine/cells/lstm.h"
@@ -13,8 +12,14 @@
 namespace tidegate {
 namespace {
 
-// Null for the kinds that are no rule.
-std::unique_ptr<GateRule> MakeRule(const LayerSpec& spec) {
+LayerSpec OneDirection(LayerSpec spec) {
+  spec.bidirectional = false;
+  return spec;
+}
+
+}  // namespace
+
+std::unique_ptr<GateRule> MakeGateRule(const LayerSpec& spec) {
   switch (spec.kind) {
     case LayerKind::kGru:
       return MakeGruRule(spec.units);
@@ -33,13 +38,6 @@ std::unique_ptr<GateRule> MakeRule(const LayerSpec& spec) {
   return nullptr;
 }
 
-LayerSpec OneDirection(LayerSpec spec) {
-  spec.bidirectional = false;
-  return spec;
-}
-
-}  // namespace
-
 std::unique_ptr<const Layer> MakeLayer(const LayerSpec& spec, const Tensors& tensors, Precision precision) {
   switch (spec.kind) {
     case LayerKind::kGru:
@@ -53,7 +51,7 @@ std::unique_ptr<const Layer> MakeLayer(const LayerSpec& spec, const Tensors& ten
     case LayerKind::kGruLayerNorm:
     case LayerKind::kGluGru:
     case LayerKind::kLstmLayerNorm:
-      return std::make_unique<const ProductCell>(MakeRule(spec), tensors);
+      return std::make_unique<const ProductCell>(MakeGateRule(spec), tensors);
   }
   return nullptr;
 }
@@ -75,7 +73,7 @@ std::unique_ptr<SequenceLayer> MakeSequenceLayer(const LayerSpec& spec, std::siz
   if (spec.kind == LayerKind::kConv1d) return std::make_unique<Conv1dSequence>(spec, std::move(zero));
   if (spec.kind == LayerKind::kGruResetBefore)
     return std::make_unique<GruResetBeforeSequence>(std::move(zero));
-  return std::make_unique<RecurrentSequence>(MakeRule(spec), std::move(zero));
+  return std::make_unique<RecurrentSequence>(MakeGateRule(spec), std::move(zero));
 }
 
 }  // namespace tidegate

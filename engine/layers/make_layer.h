@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 
+#include "engine/cells/gate_rule.h"
 #include "engine/cells/layer.h"
 #include "engine/cells/sequence_layer.h"
 #include "engine/layers/bidirectional.h"
@@ -11,6 +12,9 @@
 #include "engine/tensor/tensors.h"
 
 namespace tidegate {
+
+// The rule of a recurrent layer (gate_rule.h); null for a kind that is none.
+std::unique_ptr<GateRule> MakeGateRule(const LayerSpec& spec);
 
 // The step form of a layer that is not bidirectional, with the tensors of ZeroParameters, their weights in
 // `precision`. Requires CheckLayer. GRU with the reset after the product and LSTM multiply in that precision,

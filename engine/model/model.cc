@@ -9,25 +9,10 @@
 #include "engine/layers/layer_stack.h"
 #include "engine/layers/parallel_head.h"
 #include "engine/layers/quantile_head.h"
-#include "engine/tensor/packed_linear.h"
+#include "engine/model/parallel_sizes.h"
 
 namespace tidegate {
 namespace {
-
-// Width of the layers' output, and of the topmost layer's input.
-std::size_t TopOutputs(const ModelSpec& spec) { return OutputsOf(spec.layers.back()); }
-std::size_t TopInputs(const ModelSpec& spec) {
-  return spec.layers.size() == 1 ? spec.layer_inputs() : OutputsOf(spec.layers.end()[-2]);
-}
-
-ParallelHead::Sizes ParallelSizes(const ModelSpec& spec) {
-  return {.horizon = spec.horizon,
-          .segment = spec.segment,
-          .quantiles = spec.quantiles.size(),
-          .channels = spec.channels,
-          .inputs = TopInputs(spec),
-          .units = TopOutputs(spec)};
-}
 
 // Steps of the horizon that the dense head gives at once.
 std::size_t HeadHorizon(const ModelSpec& spec) {
@@ -63,17 +48,23 @@ absl::Status CheckTensors(const ModelSpec& spec, const Tensors& tensors) {
       .status();
 }
 
-// weight [horizon, L] so that it applies to the levels themselves: "less the last level" becomes part of the
-// last column.
+// weight [.., L] so that it applies to the levels themselves: "less the last level" becomes part of the last
+// column.
 Tensor LessTheLast(Tensor weight) {
-  const std::size_t context = weight.shape[1];
-  for (std::size_t h = 0; h < weight.shape[0]; ++h) {
-    float* const row = weight.values.data() + h * context;
+  const std::size_t context = weight.shape.back();
+  for (std::size_t begin = 0; begin < weight.values.size(); begin += context) {
+    float* const row = weight.values.data() + begin;
     double sum = 0;
     for (std::size_t k = 0; k < context; ++k) sum += row[k];
     row[context - 1] = static_cast<float>(row[context - 1] - sum);
   }
   return weight;
+}
+
+// A tensor of zeros, one for each channel if the spec has a linear map for each.
+Tensor LinearTensor(const ModelSpec& spec, std::vector<std::size_t> shape) {
+  if (spec.linear_per_channel) shape.insert(shape.begin(), spec.channels);
+  return ZeroTensor(std::move(shape));
 }
 
 }  // namespace
@@ -93,11 +84,11 @@ Tensors Model::ZeroParameters(const ModelSpec& spec) {
     tensors["head.bias"] = ZeroTensor({outputs});
   }
   if (spec.linear_context > 0) {
-    tensors["linear.weight"] = ZeroTensor({spec.horizon, spec.linear_context});
-    tensors["linear.bias"] = ZeroTensor({spec.horizon});
-    tensors["mixing.network"] = ZeroTensor({spec.horizon});
+    tensors["linear.weight"] = LinearTensor(spec, {spec.horizon, spec.linear_context});
+    tensors["linear.bias"] = LinearTensor(spec, {spec.horizon});
+    tensors["mixing.network"] = LinearTensor(spec, {spec.horizon});
   }
-  if (spec.cycle > 0) tensors["cycle.table"] = ZeroTensor({spec.cycle, spec.features.size()});
+  if (spec.cycle > 0) tensors["cycle.table"] = ZeroTensor({spec.cycle, spec.cycle_columns()});
   return tensors;
 }
 
@@ -126,9 +117,12 @@ Model::Model(ModelSpec spec, const Tensors& tensors)
   }
   state_floats_ = spec_.window == 0 ? layers_->state_floats() : 1 + spec_.window * spec_.layer_inputs();
   if (spec_.linear_context > 0) {
-    linear_ = std::make_unique<const PackedLinear>(LessTheLast(tensors.at("linear.weight")).values.data(),
-                                                   tensors.at("linear.bias").values.data(), spec_.horizon,
-                                                   spec_.linear_context);
+    const Tensor weight = LessTheLast(tensors.at("linear.weight"));
+    for (std::size_t map = 0; map < spec_.linear_maps(); ++map) {
+      linear_.emplace_back(weight.values.data() + map * spec_.horizon * spec_.linear_context,
+                           tensors.at("linear.bias").values.data() + map * spec_.horizon, spec_.horizon,
+                           spec_.linear_context);
+    }
     mixing_ = tensors.at("mixing.network").values;
     offsets_.linear = state_floats_;
     state_floats_ += 1 + spec_.linear_context;
@@ -146,7 +140,7 @@ Model::~Model() = default;
 
 void Model::Remember(const float* input, float* state) const {
   const float level = input[spec_.target];  // if the spec has level inputs
-  if (linear_ != nullptr) {
+  if (!linear_.empty()) {
     float& known = state[offsets_.linear];  // 0: none of the levels is
     float* const levels = state + offsets_.linear + 1;
     if (known == 0) std::fill_n(levels, spec_.linear_context, level);
@@ -192,7 +186,7 @@ void Model::Decode(std::span<float* const> states, std::span<float> outputs, Wor
   } else {
     ForecastFromStates(states.data(), states.size(), outputs.data(), workspace);
   }
-  if (linear_ != nullptr) MixLinear(states.data(), states.size(), outputs.data(), workspace);
+  if (!linear_.empty()) MixLinear(states.data(), states.size(), outputs.data(), workspace);
 }
 
 }  // namespace tidegate

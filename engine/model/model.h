@@ -10,6 +10,7 @@
 #include "engine/stream/calibration_table.h"
 #include "engine/stream/layout.h"
 #include "engine/stream/residual_table.h"
+#include "engine/tensor/packed_linear.h"
 #include "engine/tensor/scratch.h"
 #include "engine/tensor/tensors.h"
 
@@ -18,7 +19,6 @@ namespace tidegate {
 class LayerStack;
 class ParallelHead;
 class QuantileHead;
-class PackedLinear;
 
 // A network ready to serve: its spec, its packed weights and nothing that changes. The state of every stream
 // is a flat run of state_floats() floats owned by the caller, zero at the stream's start:
@@ -43,7 +43,9 @@ class Model {
   //   head.weight [horizon*Q, O], head.bias [horizon*Q]     recursive: [Q, O], [Q]; parallel: parallel_head.h
   //   linear.weight [horizon, L], linear.bias [horizon]     y = W (levels - last level) + b, unit of the head
   //   mixing.network [horizon]                              weight of the network beside the linear path
-  //   cycle.table [n, F]                                    unit of the features
+  //                                         these three with a first dimension C if the spec has a map for
+  //                                         each channel
+  //   cycle.table [n, F]                    unit of the features; [n, C] if the channels have scales
   //   residuals.quantiles [K], residuals.count [1]          see ResidualTable
   //   calibration.ratios [K*(Q-1), 101]     may be missing; see CalibrationTable; K scored steps
   //   golden.values [T, F]                  readings one interval apart, the first at time 0,
@@ -59,7 +61,7 @@ class Model {
   std::size_t state_floats() const { return state_floats_; }
   const StreamLayout& layout() const { return layout_; }  // of a stream's floats, its state the first of them
   std::size_t parameters() const { return parameters_; }  // trained floats
-  // [n, F]: what a cyclic model subtracts, by timestamp / interval modulo n. Empty: not cyclic.
+  // [n, cycle_columns()]: what a cyclic model subtracts, by timestamp / interval modulo n. Empty: not cyclic.
   std::span<const float> cycle() const { return cycle_; }
 
   // All trained tensors of a spec that passes CheckSpec, zero: layers, head, linear path, mixing, cycle.
@@ -92,6 +94,8 @@ class Model {
   // outputs [B, horizon, Q] from the layers' outputs y (rows of O floats) by the head.
   void ApplyHead(const float* const* y, float* const* states, std::size_t batch, float* outputs,
                  Scratch& scratch) const;
+  // Of the stream with this state; 0 without channels.
+  std::size_t ChannelOf(const float* state) const;
   void RollOut(float* const* states, std::size_t batch, float* outputs, Scratch& scratch) const;
   // Mixes the linear path into `outputs`.
   void MixLinear(float* const* states, std::size_t batch, float* outputs, Scratch& scratch) const;
@@ -103,12 +107,12 @@ class Model {
   StreamLayout layout_;
   std::size_t parameters_ = 0;
   Offsets offsets_;
-  std::vector<float> cycle_;   // [n, F]
-  std::vector<float> mixing_;  // [horizon]: weight of the network
+  std::vector<float> cycle_;   // [n, cycle_columns()]
+  std::vector<float> mixing_;  // [linear_maps(), horizon]: weight of the network
   std::unique_ptr<const LayerStack> layers_;
   std::unique_ptr<const QuantileHead> head_;      // null with a parallel head
   std::unique_ptr<const ParallelHead> parallel_;  // null with another
-  std::unique_ptr<const PackedLinear> linear_;    // null without a linear path
+  std::vector<PackedLinear> linear_;              // [linear_maps()]; empty without a linear path
 };
 
 }  // namespace tidegate

@@ -7,7 +7,6 @@
 #include "engine/layers/quantile_head.h"
 #include "engine/model/model.h"
 #include "engine/stream/stream.h"
-#include "engine/tensor/packed_linear.h"
 
 namespace tidegate {
 namespace {
@@ -33,16 +32,15 @@ WindowScale ScaleOfColumn(const float* rows, std::size_t count, std::size_t widt
 
 }  // namespace
 
+std::size_t Model::ChannelOf(const float* state) const {
+  return offsets_.channel != 0 ? spec_.ChannelOf(state[offsets_.channel]) : 0;
+}
+
 void Model::ApplyHead(const float* const* y, float* const* states, std::size_t batch, float* outputs,
                       Scratch& scratch) const {
   if (head_ != nullptr) return head_->Apply(y, outputs, batch);
   std::size_t* const channels = scratch.Take<std::size_t>(batch);
-  for (std::size_t b = 0; b < batch; ++b) {
-    // What is no channel's number counts as the nearest that is; NaN as the first.
-    const float given = offsets_.channel != 0 ? states[b][offsets_.channel] : 0;
-    const auto most = static_cast<float>(spec_.channels > 0 ? spec_.channels - 1 : 0);
-    channels[b] = given > 0 ? static_cast<std::size_t>(std::min(given, most)) : 0;
-  }
+  for (std::size_t b = 0; b < batch; ++b) channels[b] = ChannelOf(states[b]);
   parallel_->Apply(layers_->top(), y, channels, outputs, batch, scratch);
 }
 
@@ -143,11 +141,18 @@ void Model::MixLinear(float* const* states, std::size_t batch, float* outputs, S
   const float** const x = scratch.Take<const float*>(batch);
   float* const linear = scratch.Take<float>(batch * spec_.horizon);
   for (std::size_t b = 0; b < batch; ++b) x[b] = states[b] + offsets_.linear + 1;
-  linear_->Apply(x, linear, batch);
+  if (!spec_.linear_per_channel) {
+    linear_[0].Apply(x, linear, batch);
+  } else {
+    for (std::size_t b = 0; b < batch; ++b)
+      linear_[ChannelOf(states[b])].Apply(x + b, linear + b * spec_.horizon, 1);
+  }
   for (std::size_t b = 0; b < batch; ++b) {
+    const float* const mixing =
+        mixing_.data() + (spec_.linear_per_channel ? ChannelOf(states[b]) * spec_.horizon : 0);
     for (std::size_t h = 0; h < spec_.horizon; ++h) {
       float* const y = outputs + (b * spec_.horizon + h) * levels;
-      const float shift = (1 - mixing_[h]) * (linear[b * spec_.horizon + h] - y[levels / 2]);
+      const float shift = (1 - mixing[h]) * (linear[b * spec_.horizon + h] - y[levels / 2]);
       for (std::size_t q = 0; q < levels; ++q) y[q] += shift;  // the width of the interval is the network's
     }
   }

@@ -30,6 +30,11 @@ absl::Status CheckRange(absl::string_view field, std::size_t value, std::size_t 
 
 bool Positive(float v) { return std::isfinite(v) && v > 0; }
 
+bool IsScale(const Feature& feature) {
+  return std::isfinite(feature.mean) && Positive(feature.deviation) &&
+         Positive(feature.difference_deviation) && feature.resolution >= 0 && !std::isinf(feature.resolution);
+}
+
 absl::Status CheckFeatures(const ModelSpec& spec) {
   if (auto s = CheckRange("features: count", spec.features.size(), 1, 1024); !s.ok()) return s;
   if (spec.target >= spec.features.size()) return Bad("target", "not one of the features");
@@ -38,9 +43,7 @@ absl::Status CheckFeatures(const ModelSpec& spec) {
     if (feature.name.empty() || !names.insert(feature.name).second) {
       return Bad("features", absl::StrCat("name '", feature.name, "' is empty or stands twice"));
     }
-    if (!std::isfinite(feature.mean) || !Positive(feature.deviation) ||
-        !Positive(feature.difference_deviation) || !(feature.resolution >= 0) ||
-        std::isinf(feature.resolution)) {
+    if (!IsScale(feature)) {
       return Bad("features", absl::StrCat("the scale of '", feature.name, "' is not finite and positive"));
     }
   }
@@ -137,6 +140,19 @@ absl::Status CheckHead(const ModelSpec& spec) {
     return Bad("head: recursive",
                "runs on with its own forecast as input: expected one feature, and no window");
   }
+  if (!spec.channel_scales.empty()) {
+    if (spec.channel_scales.size() != spec.channels || spec.input_features() != 1 || spec.per_stream) {
+      return Bad("channel_scales", absl::StrCat(spec.channel_scales.size(), " for ", spec.channels,
+                                                " channels; expected one for each, one feature beside the "
+                                                "channel's number, and normalisation fixed"));
+    }
+    for (const Feature& scale : spec.channel_scales) {
+      if (!IsScale(scale))
+        return Bad("channel_scales", absl::StrCat("'", scale.name, "' is not finite and positive"));
+    }
+  }
+  if (spec.linear_per_channel && (spec.linear_context == 0 || spec.channels == 0))
+    return Bad("linear_per_channel", "wants a linear path and channels");
   if (spec.linear_context > 4096) return Bad("linear_context", "expected at most 4096");
   if (spec.linear_context > 0 && !spec.level_inputs) return Bad("linear_context", "wants level inputs");
   if (spec.per_stream && (spec.cycle > 0 || spec.linear_context > 0 || spec.head == HeadKind::kRecursive)) {
@@ -214,15 +230,29 @@ absl::StatusOr<LayerSpec> LayerFromJson(const json& j) {
   return layer;
 }
 
-json ToJson(const ModelSpec& spec) {
-  json features = json::array();
-  for (const Feature& f : spec.features) {
-    features.push_back({{"name", f.name},
-                        {"mean", f.mean},
-                        {"deviation", f.deviation},
-                        {"difference_deviation", f.difference_deviation},
-                        {"resolution", f.resolution}});
+json ToJson(const std::vector<Feature>& features) {
+  json list = json::array();
+  for (const Feature& f : features) {
+    list.push_back({{"name", f.name},
+                    {"mean", f.mean},
+                    {"deviation", f.deviation},
+                    {"difference_deviation", f.difference_deviation},
+                    {"resolution", f.resolution}});
   }
+  return list;
+}
+
+std::vector<Feature> FeaturesFromJson(const json& list) {
+  std::vector<Feature> features;
+  for (const json& f : list) {
+    features.push_back({f.at("name").get<std::string>(), f.at("mean").get<float>(),
+                        f.at("deviation").get<float>(), f.at("difference_deviation").get<float>(),
+                        f.value("resolution", 0.0f)});
+  }
+  return features;
+}
+
+json ToJson(const ModelSpec& spec) {
   json layers = json::array();
   for (const LayerSpec& layer : spec.layers) layers.push_back(ToJson(layer));
   json inputs = json::array();
@@ -232,7 +262,7 @@ json ToJson(const ModelSpec& spec) {
   return {{"format", kFormat},
           {"name", spec.name},
           {"interval_ns", spec.interval_ns},
-          {"features", features},
+          {"features", ToJson(spec.features)},
           {"target", spec.features.at(spec.target).name},
           {"inputs", inputs},
           {"normalisation", spec.per_stream ? kPerStream : kFixed},
@@ -243,7 +273,9 @@ json ToJson(const ModelSpec& spec) {
           {"head", HeadName(spec.head)},
           {"segment", spec.segment},
           {"channels", spec.channels},
+          {"channel_scales", ToJson(spec.channel_scales)},
           {"linear_context", spec.linear_context},
+          {"linear_per_channel", spec.linear_per_channel},
           {"cycle", spec.cycle},
           {"horizon", spec.horizon},
           {"quantiles", spec.quantiles},
@@ -268,11 +300,7 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   ModelSpec spec;
   spec.name = j.at("name").get<std::string>();
   spec.interval_ns = j.at("interval_ns").get<std::int64_t>();
-  for (const json& f : j.at("features")) {
-    spec.features.push_back({f.at("name").get<std::string>(), f.at("mean").get<float>(),
-                             f.at("deviation").get<float>(), f.at("difference_deviation").get<float>(),
-                             f.value("resolution", 0.0f)});
-  }
+  spec.features = FeaturesFromJson(j.at("features"));
   const auto target = j.at("target").get<std::string>();
   while (spec.target < spec.features.size() && spec.features[spec.target].name != target) ++spec.target;
   const auto inputs = j.at("inputs").get<std::set<std::string>>();
@@ -300,7 +328,9 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   }
   spec.segment = j.at("segment").get<std::size_t>();
   spec.channels = j.at("channels").get<std::size_t>();
+  spec.channel_scales = FeaturesFromJson(j.value("channel_scales", json::array()));
   spec.linear_context = j.at("linear_context").get<std::size_t>();
+  spec.linear_per_channel = j.value("linear_per_channel", false);
   spec.cycle = j.at("cycle").get<std::size_t>();
   spec.horizon = j.at("horizon").get<std::size_t>();
   spec.quantiles = j.at("quantiles").get<std::vector<float>>();

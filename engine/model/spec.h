@@ -66,11 +66,16 @@ struct ModelSpec {
   std::size_t channels =
       0;  // parallel head: C > 0: the last feature of a reading is no input of the layers but
           // the number of its channel, 0 to C - 1, for which the head learns an embedding
+  // The target's scale in each channel [C], in place of the feature's, for channels of different units or
+  // ranges; forecasts then are in the channel's deviation by the feature's. Empty: one scale for all. Wants
+  // one feature beside the channel's number.
+  std::vector<Feature> channel_scales;
   std::size_t linear_context = 0;  // L > 0: a linear map of the target's last L levels, less the last one, is
                                    // mixed with the network's forecast, by a weight for each step; 1-4096
-  std::size_t cycle =
-      0;  // n > 0: a table of n values for each feature, indexed by the timestamp in intervals
-          // modulo n, is subtracted before the network and added to the forecast; 1-65536
+  bool linear_per_channel = false;  // the map and the mixing are each channel's own
+  std::size_t cycle = 0;  // n > 0: a table of n values for each feature, indexed by the timestamp in
+                          // intervals modulo n, is subtracted before the network and added to the forecast;
+                          // with channel_scales a table for each channel; 1-65536
 
   std::size_t horizon = 0;       // steps of a forecast, 1-4096
   std::vector<float> quantiles;  // Q, rising, within (0, 1); odd count, the middle one is the point forecast
@@ -89,6 +94,16 @@ struct ModelSpec {
 
   // Features that the layers see: all, or all but the channel's number.
   std::size_t input_features() const { return features.size() - (channels > 0 ? 1 : 0); }
+  // The channel that a reading's number means: what is no channel's number counts as the nearest that is,
+  // NaN as the first.
+  std::size_t ChannelOf(float number) const {
+    const auto most = static_cast<float>(channels > 0 ? channels - 1 : 0);
+    return number > 0 ? static_cast<std::size_t>(number < most ? number : most) : 0;
+  }
+  // Columns of the cycle's table: the features or, with scales of their own, the channels.
+  std::size_t cycle_columns() const { return channel_scales.empty() ? features.size() : channels; }
+  // Maps of the linear path.
+  std::size_t linear_maps() const { return linear_per_channel ? channels : 1; }
   // Width of the layers' input: input_features() for each kind of input that is on.
   std::size_t layer_inputs() const {
     return input_features() * ((level_inputs ? 1 : 0) + (difference_inputs ? 1 : 0));

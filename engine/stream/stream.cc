@@ -262,7 +262,11 @@ std::size_t CycleRow(const ModelSpec& spec, std::int64_t timestamp_ns) {
   return static_cast<std::size_t>(timestamp_ns / spec.interval_ns) % spec.cycle;
 }
 
-float OutputScale(const ModelSpec& spec, const float* moments) {
+float OutputScale(const ModelSpec& spec, const float* previous, const float* moments) {
+  if (!spec.channel_scales.empty()) {
+    const std::size_t channel = spec.ChannelOf(previous[spec.input_features()]);
+    return spec.channel_scales[channel].deviation / spec.features[spec.target].deviation;
+  }
   if (!spec.per_stream) return 1;
   const Feature& target = spec.features[spec.target];
   const float deviation = std::max(std::sqrt(moments[4 * spec.target + 3]), target.resolution / 4);
@@ -275,10 +279,15 @@ void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64
   const std::size_t features = spec.input_features();
   float* const levels = inputs.data();
   float* const differences = inputs.data() + (spec.level_inputs ? features : 0);
+  if (spec.channels > 0 && !values.empty() && !std::isnan(values[features])) {
+    previous[features] = values[features];
+  }
+  const bool own_scales = !spec.channel_scales.empty();
+  const std::size_t channel = own_scales ? spec.ChannelOf(previous[features]) : 0;
   const float* const usual =
-      cycle.empty() ? nullptr : cycle.data() + CycleRow(spec, timestamp_ns) * spec.features.size();
+      cycle.empty() ? nullptr : cycle.data() + CycleRow(spec, timestamp_ns) * spec.cycle_columns() + channel;
   for (std::size_t f = 0; f < features; ++f) {
-    const Feature& feature = spec.features[f];
+    const Feature& feature = own_scales ? spec.channel_scales[channel] : spec.features[f];
     const bool missing = values.empty() || std::isnan(values[f]);
     // A difference of two values may be beyond all floats, and is not to come back as infinity less infinity.
     const float now = missing            ? previous[f]
@@ -298,7 +307,6 @@ void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64
     previous[f] = now;
   }
   if (spec.channels == 0) return;
-  if (!values.empty() && !std::isnan(values[features])) previous[features] = values[features];
   inputs.back() = std::isnan(previous[features]) ? 0 : previous[features];
 }
 
@@ -328,17 +336,20 @@ bool IsSound(const Model& model, StreamRef stream) {
 void Unscale(const Model& model, const float* kept, std::int64_t timestamp_ns, std::span<float> outputs) {
   const ModelSpec& spec = model.spec();
   const std::size_t levels = spec.quantiles.size();
-  const float last = kept[model.layout().last_values + spec.target];  // NaN makes the whole forecast NaN
-  const float scale = OutputScale(spec, kept + model.layout().moments);
+  const float* const previous = kept + model.layout().last_values;
+  const float last = previous[spec.target];  // NaN makes the whole forecast NaN
+  const float scale = OutputScale(spec, previous, kept + model.layout().moments);
   if (model.cycle().empty()) {
     const float* const units = model.layout().units.data();
     for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = last + scale * units[i] * outputs[i];
     return;
   }
+  const std::size_t column =
+      spec.channel_scales.empty() ? spec.target : spec.ChannelOf(previous[spec.input_features()]);
   std::size_t row = CycleRow(spec, timestamp_ns);
   for (std::size_t h = 0; h < spec.horizon; ++h) {
     row = row + 1 == spec.cycle ? 0 : row + 1;
-    const float base = last + model.cycle()[row * spec.features.size() + spec.target];
+    const float base = last + model.cycle()[row * spec.cycle_columns() + column];
     const float unit = scale * spec.step_deviation[h];
     for (std::size_t q = 0; q < levels; ++q) {
       float& y = outputs[h * levels + q];

@@ -180,16 +180,17 @@ void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading,
 bool IsStream(const Model& model, const StreamHeader& header, std::span<const float> floats);
 
 // The scaled inputs of one reading; what Prepare and the training share. cycle: as Model::cycle(), or empty.
-// previous [F]: last known values less the cycle, updated. moments: with per-stream normalisation, of each
-// feature how many values there were (up to 1,000), their running mean, their variance, the mean square of
-// their differences [F, 4], updated; else not read.
+// previous [F]: last known values less the cycle, updated; of a model with channels the channel's number too.
+// moments: with per-stream normalisation, of each feature how many values there were (up to 1,000), their
+// running mean, their variance, the mean square of their differences [F, 4], updated; else not read.
 void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64_t timestamp_ns,
                  std::span<const float> values, std::span<float> previous, float* moments,
                  std::span<float> inputs);
 
-// What the network's outputs times step_deviation are to be multiplied with: 1, or with per-stream
-// normalisation the stream's difference deviation by the training's.
-float OutputScale(const ModelSpec& spec, const float* moments);
+// What the network's outputs times step_deviation are to be multiplied with: 1; with per-stream normalisation
+// the stream's difference deviation by the training's; with scales of the channels the channel's deviation by
+// the feature's. previous, moments: as ScaleInputs left them.
+float OutputScale(const ModelSpec& spec, const float* previous, const float* moments);
 
 // Row of a cycle of n steps at a time, 0 to n - 1: round-down of timestamp / interval, modulo n.
 std::size_t CycleRow(const ModelSpec& spec, std::int64_t timestamp_ns);

@@ -17,7 +17,8 @@ void ClipNorm(const Arrays& gradient, double limit) {
   }
 }
 
-Adam::Adam(Arrays weights, Arrays gradient) : weights_(std::move(weights)), gradient_(std::move(gradient)) {
+Adam::Adam(Arrays weights, Arrays gradient, double weight_decay)
+    : weights_(std::move(weights)), gradient_(std::move(gradient)), weight_decay_(weight_decay) {
   std::size_t floats = 0;
   for (const auto array : weights_) floats += array.size();
   mean_.resize(floats);
@@ -31,6 +32,7 @@ void Adam::Step(double learning_rate) {
   const auto steps = static_cast<double>(steps_);
   const auto rate = static_cast<float>(learning_rate / (1 - std::pow(kMeanDecay, steps)));
   const auto unbias = static_cast<float>(1 / (1 - std::pow(kSquaresDecay, steps)));
+  const auto keep = static_cast<float>(1 - learning_rate * weight_decay_);
   float* mean = mean_.data();
   float* squares = squares_.data();
   for (std::size_t a = 0; a < weights_.size(); ++a) {
@@ -40,7 +42,7 @@ void Adam::Step(double learning_rate) {
     for (std::size_t i = 0; i < n; ++i) {
       mean[i] = kMean * mean[i] + (1 - kMean) * gradient[i];
       squares[i] = kSquares * squares[i] + (1 - kSquares) * gradient[i] * gradient[i];
-      weights[i] -= rate * mean[i] / (std::sqrt(squares[i] * unbias) + kEpsilon);
+      weights[i] = keep * weights[i] - rate * mean[i] / (std::sqrt(squares[i] * unbias) + kEpsilon);
     }
     mean += n;
     squares += n;

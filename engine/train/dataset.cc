@@ -67,12 +67,12 @@ struct Moments {
 float ScaleOf(double deviation) { return deviation > 0 ? static_cast<float>(deviation) : 1.0f; }
 
 // The least difference between two different values of the training rows.
-float ResolutionOf(const std::vector<Series>& series, const std::vector<PreparedSeries>& data,
+float ResolutionOf(const std::vector<const Series*>& series, const std::vector<std::size_t>& splits,
                    std::size_t f) {
   std::vector<float> values;
   for (std::size_t s = 0; s < series.size(); ++s) {
-    for (std::size_t t = 0; t < data[s].split; ++t) {
-      const float value = series[s].values[t * series[s].features + f];
+    for (std::size_t t = 0; t < splits[s]; ++t) {
+      const float value = series[s]->values[t * series[s]->features + f];
       if (!std::isnan(value)) values.push_back(value);
     }
   }
@@ -86,13 +86,13 @@ float ResolutionOf(const std::vector<Series>& series, const std::vector<Prepared
 }
 
 // Scales of feature f from the scored rows before each split. False: its value never varies.
-bool FitFeature(const std::vector<Series>& series, const std::vector<PreparedSeries>& data, std::size_t f,
-                Feature& feature) {
+bool FitFeature(const std::vector<const Series*>& series, const std::vector<std::size_t>& splits,
+                std::size_t f, Feature& feature) {
   Moments values, differences;
   for (std::size_t s = 0; s < series.size(); ++s) {
     float previous = kMissing;
-    for (std::size_t t = 0; t < data[s].split; ++t) {
-      const float value = series[s].scored[t] ? series[s].values[t * series[s].features + f] : kMissing;
+    for (std::size_t t = 0; t < splits[s]; ++t) {
+      const float value = series[s]->scored[t] ? series[s]->values[t * series[s]->features + f] : kMissing;
       if (!std::isnan(value)) values.Add(value);
       if (!std::isnan(value) && !std::isnan(previous)) differences.Add(static_cast<double>(value) - previous);
       previous = value;
@@ -101,62 +101,60 @@ bool FitFeature(const std::vector<Series>& series, const std::vector<PreparedSer
   const double mean = values.Mean();
   Moments centred;  // a second pass: squares of large values minus a large mean would cancel
   for (std::size_t s = 0; s < series.size(); ++s) {
-    for (std::size_t t = 0; t < data[s].split; ++t) {
-      const float value = series[s].values[t * series[s].features + f];
-      if (series[s].scored[t] && !std::isnan(value)) centred.Add(value - mean);
+    for (std::size_t t = 0; t < splits[s]; ++t) {
+      const float value = series[s]->values[t * series[s]->features + f];
+      if (series[s]->scored[t] && !std::isnan(value)) centred.Add(value - mean);
     }
   }
   feature.mean = static_cast<float>(mean);
-  feature.resolution = ResolutionOf(series, data, f);
+  feature.resolution = ResolutionOf(series, splits, f);
   feature.deviation = ScaleOf(centred.RootMeanSquare());
   feature.difference_deviation = ScaleOf(differences.RootMeanSquare());
   return centred.RootMeanSquare() > 0;
 }
 
-// targets [n, horizon] in the target's unit, by the scale.
+// The target as PreparedSeries has it.
 void FillTargets(const Series& series, const ModelSpec& spec, PreparedSeries& prepared) {
-  const auto target = [&](std::size_t t) { return series.values[t * series.features + spec.target]; };
   const std::size_t n = series.size();
-  prepared.targets = Matrix(n, spec.horizon);
-  std::ranges::fill(prepared.targets.values, kMissing);
-  float last = kMissing;  // as serving keeps it
+  prepared.values.assign(n, kMissing);
   for (std::size_t t = 0; t < n; ++t) {
-    if (!std::isnan(target(t))) last = target(t);
-    if (!series.scored[t]) continue;
-    const std::size_t end = t < prepared.split ? prepared.split : n;
-    for (std::size_t k = 1; k <= spec.horizon && t + k < end; ++k) {
-      if (!series.scored[t + k] || prepared.scale[t] == 0) continue;
-      prepared.targets.row(t)[k - 1] = (target(t + k) - last) / prepared.scale[t];  // NaN where either is
-    }
+    const bool known = !std::isnan(series.values[t * series.features + spec.target]);
+    if (series.scored[t] && known) prepared.values[t] = prepared.origin[t];  // the last known one is this one
+    if (!series.scored[t] || prepared.scale[t] == 0) prepared.origin[t] = kMissing;
   }
 }
 
-// step_deviation from the training rows' targets, and all targets divided by it.
-void ScaleTargets(std::vector<PreparedSeries>& data, ModelSpec& spec) {
-  for (std::size_t k = 0; k < spec.horizon; ++k) {
+// step_deviation from the training rows' targets; of long series from evenly spread ones.
+void FitStepDeviation(const std::vector<PreparedSeries>& data, ModelSpec& spec) {
+  constexpr std::size_t kEnough = 50'000;  // origins
+  std::size_t rows = 0;
+  for (const PreparedSeries& prepared : data) rows += prepared.split;
+  const std::size_t stride = 1 + rows / kEnough;
+  for (std::size_t h = 1; h <= spec.horizon; ++h) {
     Moments moments;
     for (const PreparedSeries& prepared : data) {
-      for (std::size_t t = 0; t < prepared.split; ++t) {
-        const float value = prepared.targets.row(t)[k];
+      for (std::size_t t = 0; t < prepared.split; t += stride) {
+        const float value = prepared.Ahead(t, h);
         if (!std::isnan(value)) moments.Add(value);
       }
     }
-    spec.step_deviation[k] = ScaleOf(moments.RootMeanSquare());
-    for (PreparedSeries& prepared : data) {
-      for (std::size_t t = 0; t < prepared.targets.rows; ++t)
-        prepared.targets.row(t)[k] /= spec.step_deviation[k];
-    }
+    spec.step_deviation[h - 1] = ScaleOf(moments.RootMeanSquare());
   }
 }
 
-void FillInputs(const Series& series, const ModelSpec& spec, PreparedSeries& prepared) {
-  prepared.inputs = Matrix(series.size(), spec.inputs());
-  prepared.scale.resize(series.size());
+void FillInputs(const Series& series, const ModelSpec& spec, std::span<const float> cycle,
+                PreparedSeries& prepared) {
+  const std::size_t n = series.size();
+  prepared.inputs = Matrix(n, spec.inputs());
+  prepared.scale.resize(n);
+  prepared.origin.resize(n);
   std::vector<float> previous(series.features, kMissing), moments(4 * series.features);
-  for (std::size_t t = 0; t < series.size(); ++t) {
-    ScaleInputs(spec, {}, 0, std::span(series.values).subspan(t * series.features, series.features), previous,
-                moments.data(), std::span(prepared.inputs.row(t), spec.inputs()));
-    prepared.scale[t] = OutputScale(spec, moments.data());
+  for (std::size_t t = 0; t < n; ++t) {
+    const std::int64_t time = series.begin_ns + static_cast<std::int64_t>(t) * spec.interval_ns;
+    ScaleInputs(spec, cycle, time, std::span(series.values).subspan(t * series.features, series.features),
+                previous, moments.data(), std::span(prepared.inputs.row(t), spec.inputs()));
+    prepared.scale[t] = OutputScale(spec, previous.data(), moments.data());
+    prepared.origin[t] = previous[spec.target];
   }
 }
 
@@ -166,14 +164,17 @@ absl::Status CheckTargets(const std::vector<Series>& series, const std::vector<P
   const std::string& target = spec.features[spec.target].name;
   bool judged = false;
   for (std::size_t s = 0; s < series.size(); ++s) {
-    const Matrix& targets = data[s].targets;
-    const auto known = [](float v) { return !std::isnan(v); };
-    if (std::none_of(targets.row(spec.warm_up), targets.row(data[s].split), known)) {
+    const auto known = [&](std::size_t t, std::size_t h) { return !std::isnan(data[s].Ahead(t, h)); };
+    bool learns = false;
+    for (std::size_t t = spec.warm_up; t < data[s].split && !learns; ++t) {
+      for (std::size_t h = 1; h <= spec.horizon && !learns; ++h) learns = known(t, h);
+    }
+    if (!learns) {
       return absl::InvalidArgumentError(absl::StrCat("stream '", series[s].stream, "': none of its ",
                                                      data[s].split, " training readings has a value of '",
                                                      target, "' to learn from; leave the stream out"));
     }
-    for (std::size_t t = data[s].split; t < targets.rows; ++t) judged = judged || known(targets.row(t)[0]);
+    for (std::size_t t = data[s].split; t < data[s].size() && !judged; ++t) judged = known(t, 1);
   }
   if (judged) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("no validation reading of the ", series.size(),
@@ -181,40 +182,76 @@ absl::Status CheckTargets(const std::vector<Series>& series, const std::vector<P
                                                  "' to score; validate on a larger fraction"));
 }
 
+// The channel of a series: the first number that its readings have.
+std::size_t ChannelOf(const Series& series, const ModelSpec& spec) {
+  for (std::size_t t = 0; t < series.size(); ++t) {
+    const float number = series.values[(t + 1) * series.features - 1];
+    if (!std::isnan(number)) return spec.ChannelOf(number);
+  }
+  return 0;
+}
+
+// With scales of the channels the target's own is 1, so that step_deviation is in the channels' deviations.
+void FitChannels(const std::vector<Series>& series, const std::vector<std::size_t>& splits, ModelSpec& spec) {
+  Feature& target = spec.features[spec.target];
+  for (std::size_t c = 0; c < spec.channels; ++c) {
+    std::vector<const Series*> own;
+    std::vector<std::size_t> own_splits;
+    for (std::size_t s = 0; s < series.size(); ++s) {
+      if (ChannelOf(series[s], spec) != c) continue;
+      own.push_back(&series[s]);
+      own_splits.push_back(splits[s]);
+    }
+    FitFeature(own, own_splits, spec.target, spec.channel_scales[c]);
+  }
+  target = {.name = target.name, .resolution = target.resolution};
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<PreparedSeries>> PrepareSeries(const std::vector<Series>& series,
-                                                          double validation_fraction, ModelSpec& spec) {
+absl::StatusOr<std::vector<std::size_t>> FitScales(const std::vector<Series>& series,
+                                                   double validation_fraction, ModelSpec& spec) {
   if (series.empty()) return absl::InvalidArgumentError("no series to train on: pass at least one stream");
-  std::vector<PreparedSeries> data(series.size());
-  for (std::size_t s = 0; s < series.size(); ++s) {
-    if (absl::Status status = CheckSeries(series[s], validation_fraction, spec); !status.ok()) return status;
-    data[s].split = series[s].size() - ValidationRows(series[s].size(), validation_fraction, spec);
+  std::vector<std::size_t> splits;
+  std::vector<const Series*> all;
+  for (const Series& one : series) {
+    if (absl::Status status = CheckSeries(one, validation_fraction, spec); !status.ok()) return status;
+    splits.push_back(one.size() - ValidationRows(one.size(), validation_fraction, spec));
+    all.push_back(&one);
   }
   for (std::size_t f = 0; f < spec.features.size(); ++f) {
-    if (!FitFeature(series, data, f, spec.features[f]) && f == spec.target) {
+    if (!FitFeature(all, splits, f, spec.features[f]) && f == spec.target) {
       return absl::InvalidArgumentError(absl::StrCat(
           "feature '", spec.features[f].name, "' never varies in the training readings of the ",
           series.size(), " streams (always ", spec.features[f].mean, "): there is nothing to forecast"));
     }
   }
+  if (!spec.channel_scales.empty()) FitChannels(series, splits, spec);
+  return splits;
+}
+
+absl::StatusOr<std::vector<PreparedSeries>> PrepareSeries(const std::vector<Series>& series,
+                                                          const std::vector<std::size_t>& splits,
+                                                          std::span<const float> cycle, ModelSpec& spec) {
+  std::vector<PreparedSeries> data(series.size());
   for (std::size_t s = 0; s < series.size(); ++s) {
-    FillInputs(series[s], spec, data[s]);
+    data[s].split = splits[s];
+    FillInputs(series[s], spec, cycle, data[s]);
     FillTargets(series[s], spec, data[s]);
   }
   if (absl::Status status = CheckTargets(series, data, spec); !status.ok()) return status;
-  ScaleTargets(data, spec);
+  FitStepDeviation(data, spec);
   return data;
 }
 
 std::vector<Sequence> DrawSequences(const std::vector<PreparedSeries>& data, std::size_t length,
-                                    std::size_t warm_up, Random& random) {
+                                    std::size_t spacing, std::size_t warm_up, Random& random) {
   std::vector<Sequence> sequences;
-  const std::size_t stride = std::max<std::size_t>(1, length / 4);
   for (std::size_t s = 0; s < data.size(); ++s) {
     const std::size_t rows = std::min(length, data[s].split);
     const std::size_t latest = data[s].split - rows;  // row at which the last sequence can begin
-    for (std::size_t begin = random.Below(std::min(stride, latest + 1)); begin <= latest; begin += stride) {
+    for (std::size_t place = 0; place <= latest; place += spacing) {
+      const std::size_t begin = place + random.Below(std::min(spacing, latest - place + 1));
       sequences.push_back({s, begin, begin + warm_up, begin + rows});
     }
   }
@@ -222,36 +259,41 @@ std::vector<Sequence> DrawSequences(const std::vector<PreparedSeries>& data, std
   return sequences;
 }
 
-std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data) {
+std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases) {
   std::vector<Sequence> sequences;
-  for (std::size_t s = 0; s < data.size(); ++s)
-    sequences.push_back({s, 0, data[s].split, data[s].inputs.rows});
+  for (std::size_t s = 0; s < data.size(); ++s) {
+    for (std::size_t phase = 0; phase < phases; ++phase) {
+      if (phase < data[s].split) sequences.push_back({s, phase, data[s].split, data[s].size()});
+    }
+  }
   return sequences;
 }
 
 void FillChunk(const std::vector<PreparedSeries>& data, std::span<const Sequence> sequences,
-               std::size_t first, std::size_t steps, Chunk& chunk) {
-  const std::size_t batch = sequences.size(), inputs = data[0].inputs.cols, horizon = data[0].targets.cols;
+               std::span<const float> step_deviation, std::size_t first, std::size_t steps, std::size_t every,
+               Chunk& chunk) {
+  const std::size_t batch = sequences.size(), inputs = data[0].inputs.cols, horizon = step_deviation.size();
   chunk.inputs.Resize(steps * batch, inputs);
-  chunk.targets.Resize(steps * batch, horizon);
-  chunk.scale.resize(steps * batch);
   for (std::size_t i = 0; i < steps * batch; ++i) {
     const Sequence& sequence = sequences[i % batch];
     const PreparedSeries& series = data[sequence.series];
     const std::size_t row = sequence.begin + first + i / batch;
-    if (row < sequence.end) {
-      std::copy_n(series.inputs.row(row), inputs, chunk.inputs.row(i));
-    } else {
-      std::fill_n(chunk.inputs.row(i), inputs, 0.0f);
-    }
-    chunk.scale[i] = row < sequence.end ? series.scale[row] : 1;
-    if (row >= sequence.scored && row < sequence.end) {
-      std::copy_n(series.targets.row(row), horizon, chunk.targets.row(i));
-    } else {
-      std::fill_n(chunk.targets.row(i), horizon, kMissing);
+    std::copy_n(series.inputs.row(std::min(row, sequence.end - 1)), inputs, chunk.inputs.row(i));
+  }
+  chunk.targets.Resize(steps / every * batch, horizon);
+  chunk.origins.resize(chunk.targets.rows);
+  chunk.known = 0;
+  for (std::size_t i = 0; i < chunk.targets.rows; ++i) {
+    const Sequence& sequence = sequences[i % batch];
+    const std::size_t row = sequence.begin + first + (i / batch + 1) * every - 1;
+    chunk.origins[i] = {sequence.series, std::min(row, sequence.end - 1)};
+    const bool scored = row >= sequence.scored && row < sequence.end;
+    for (std::size_t h = 0; h < horizon; ++h) {
+      float& target = chunk.targets.row(i)[h];
+      target = scored ? data[sequence.series].Ahead(row, h + 1) / step_deviation[h] : kMissing;
+      chunk.known += std::isnan(target) ? 0 : 1;
     }
   }
-  chunk.known = std::ranges::count_if(chunk.targets.values, [](float v) { return !std::isnan(v); });
 }
 
 }  // namespace tidegate

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -14,21 +15,34 @@ namespace tidegate {
 
 // One series as the network sees it. Plain value.
 struct PreparedSeries {
-  Matrix inputs;   // [n, I], scaled as in serving
-  Matrix targets;  // [n, horizon]: (target(t+h) - last known target(t)) / (step_deviation[h] scale[t]);
-                   // NaN: not scored
-  std::vector<float> scale;  // [n] see OutputScale
-  std::size_t split = 0;     // rows before it train, the others validate; no target reaches across
+  Matrix inputs;              // [n, I], scaled as in serving
+  std::vector<float> values;  // [n] the target less the cycle, its unit; NaN: missing or not scored
+  std::vector<float> origin;  // [n] the last known one; NaN: none, or nothing is forecast from here
+  std::vector<float> scale;   // [n] see OutputScale
+  std::size_t split = 0;      // rows before it train, the others validate; no target reaches across
+
+  std::size_t size() const { return values.size(); }
+  // (target(t+h) - last known target(t)) / scale[t], h from 1; NaN: not scored.
+  float Ahead(std::size_t t, std::size_t h) const {
+    const std::size_t end = t < split ? split : size();
+    return t + h < end ? (values[t + h] - origin[t]) / scale[t] : std::numeric_limits<float>::quiet_NaN();
+  }
 };
 
-// Checks `series`, takes the scales from their training rows into spec.features and spec.step_deviation, and
-// prepares inputs and targets. Requires a spec that passes CheckSpec with any scales.
+// Checks `series` and takes the scales of the features and the channels from their training rows; requires a
+// spec that passes CheckSpec with any scales. Returns each one's split.
+absl::StatusOr<std::vector<std::size_t>> FitScales(const std::vector<Series>& series,
+                                                   double validation_fraction, ModelSpec& spec);
+
+// Prepares inputs and targets of series whose scales and splits FitScales gave, and sets spec.step_deviation.
+// cycle: the model's table, or empty.
 // A difference is scaled by its root mean square, its deviation from zero, because no mean is subtracted from
 // it. A target is scored where both its rows are, and its own value is not missing. InvalidArgument, naming
 // the stream: shapes that disagree, an infinite value, too few rows; a target that never varies; nothing to
 // score.
 absl::StatusOr<std::vector<PreparedSeries>> PrepareSeries(const std::vector<Series>& series,
-                                                          double validation_fraction, ModelSpec& spec);
+                                                          const std::vector<std::size_t>& splits,
+                                                          std::span<const float> cycle, ModelSpec& spec);
 
 // Rows [begin, end) of one series, run from a zero state; the rows before `scored` only warm the state up.
 struct Sequence {
@@ -38,25 +52,29 @@ struct Sequence {
   std::size_t end = 0;
 };
 
-// The training sequences of one epoch, shuffled: in each series one every length / 4 rows from a random row
-// on, so that the sequences of two epochs differ. A series shorter than `length` gives one of its own length.
+// The training sequences of one epoch, shuffled: in each series one every `spacing` rows from random rows on,
+// so that the sequences of two epochs differ. A series shorter than `length` gives one of its own length.
 std::vector<Sequence> DrawSequences(const std::vector<PreparedSeries>& data, std::size_t length,
-                                    std::size_t warm_up, Random& random);
+                                    std::size_t spacing, std::size_t warm_up, Random& random);
 
-// Each whole series, its validation rows scored.
-std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data);
+// Each whole series, its validation rows scored; `phases` sequences of each, begun one row after the other.
+std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases = 1);
 
 // A few steps of some sequences, time-major (row t * B + b).
 struct Chunk {
-  Matrix inputs;             // [T*B, I]; zero after a sequence's end
-  Matrix targets;            // [T*B, horizon]; NaN where not scored
-  std::vector<float> scale;  // [T*B]
-  std::size_t known = 0;     // targets that are not NaN
+  struct Origin {
+    std::size_t series, row;
+  };
+  Matrix inputs;   // [T*B, I]; its last row again after a sequence's end
+  Matrix targets;  // [T/every*B, horizon]: PreparedSeries::Ahead / step_deviation[h]; NaN where not scored
+  std::vector<Origin> origins;  // [T/every*B]: where the targets are counted from
+  std::size_t known = 0;        // targets that are not NaN
 };
 
 // Fills `chunk` with T = `steps` steps of B sequences, from step `first` of each; step 0 is a sequence's
-// begin.
+// begin. every: readings from one row of targets to the next, the first after so many; T a multiple of it.
 void FillChunk(const std::vector<PreparedSeries>& data, std::span<const Sequence> sequences,
-               std::size_t first, std::size_t steps, Chunk& chunk);
+               std::span<const float> step_deviation, std::size_t first, std::size_t steps, std::size_t every,
+               Chunk& chunk);
 
 }  // namespace tidegate

@@ -3,15 +3,20 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <optional>
 #include <string>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "engine/cells/weight_gradient.h"
+#include "engine/layers/conv1d.h"
 #include "engine/layers/make_layer.h"
 #include "engine/layers/quantile_head.h"
+#include "engine/model/parallel_sizes.h"
 #include "engine/tensor/gemm.h"
+#include "engine/train/dropout.h"
+#include "engine/train/median_first.h"
 
 namespace tidegate {
 namespace {
@@ -28,13 +33,15 @@ absl::Status Network::CheckTrainable(const ModelSpec& spec) {
         absl::StrCat("model '", spec.name, "': ", what, " cannot be trained here yet; leave it out"));
   };
   if (spec.window > 0) return refuse("a window");
-  if (spec.head != HeadKind::kDirect) return refuse("a head other than the direct one");
-  if (spec.linear_context > 0) return refuse("a linear path");
-  if (spec.cycle > 0) return refuse("a cycle");
+  if (spec.head == HeadKind::kRecursive) return refuse("the recursive head");
+  if (spec.head == HeadKind::kParallel && !ParallelDecoder::CanTrain(spec.layers.back())) {
+    return refuse(absl::StrCat("the parallel head on a layer of ", KindName(spec.layers.back().kind),
+                               spec.layers.back().projection > 0 ? " with a projection" : ""));
+  }
   return absl::OkStatus();
 }
 
-Network::Network(const ModelSpec& spec) : spec_(spec) {
+Network::Network(const ModelSpec& spec, Rows rows) : spec_(spec), rows_(rows) {
   std::size_t inputs = spec.layer_inputs();
   for (const LayerSpec& layer : spec.layers) {
     if (layer.stride > 1) {
@@ -43,6 +50,11 @@ Network::Network(const ModelSpec& spec) : spec_(spec) {
     }
     levels_.push_back({layer, MakeSequenceLayer(layer, inputs), {}, {}});
     inputs = OutputsOf(layer);
+  }
+  if (stride_ > 1 && hops_below()) static_cast<Conv1dSequence&>(*levels_[strided_].layer).KeepHops();
+  if (spec.head == HeadKind::kParallel) {
+    parallel_ = std::make_unique<ParallelDecoder>(spec.layers.back(), ParallelSizes(spec));
+    return;
   }
   head_ = {{"weight", ZeroTensor({spec.outputs(), inputs})}, {"bias", ZeroTensor({spec.outputs()})}};
   head_gradient_ = head_;
@@ -66,9 +78,14 @@ void Network::Randomise(Random& random) {
       }
     }
   }
-  const std::size_t width = head_["weight"].shape[1];
-  fill(head_["weight"], width);
-  fill(head_["bias"], width);
+  Tensors& head = parallel_ ? parallel_->parameters() : head_;
+  const std::size_t width = head.at("weight").shape[1];
+  fill(head.at("weight"), width);
+  fill(head.at("bias"), width);
+  if (parallel_ == nullptr) return;
+  for (const char* const name : {"position", "channel"}) {  // about as large as what the layer sees else
+    if (const auto found = head.find(name); found != head.end()) fill(found->second, 1);
+  }
 }
 
 Arrays Network::Weights() {
@@ -76,7 +93,7 @@ Arrays Network::Weights() {
   for (Level& level : levels_) {
     for (auto& [name, tensor] : level.layer->parameters()) arrays.emplace_back(tensor.values);
   }
-  for (auto& [name, tensor] : head_) arrays.emplace_back(tensor.values);
+  for (auto& [name, tensor] : parallel_ ? parallel_->parameters() : head_) arrays.emplace_back(tensor.values);
   return arrays;
 }
 
@@ -85,7 +102,8 @@ Arrays Network::Gradients() {
   for (Level& level : levels_) {
     for (auto& [name, tensor] : level.layer->gradients()) arrays.emplace_back(tensor.values);
   }
-  for (auto& [name, tensor] : head_gradient_) arrays.emplace_back(tensor.values);
+  for (auto& [name, tensor] : parallel_ ? parallel_->gradients() : head_gradient_)
+    arrays.emplace_back(tensor.values);
   return arrays;
 }
 
@@ -100,7 +118,8 @@ Tensors Network::WeightTensors() const {
       tensors[absl::StrCat("layers.", i, ".", name)] = tensor;
     }
   }
-  for (const auto& [name, tensor] : head_) tensors["head." + name] = tensor;
+  for (const auto& [name, tensor] : parallel_ ? parallel_->parameters() : head_)
+    tensors["head." + name] = tensor;
   return tensors;
 }
 
@@ -110,25 +129,27 @@ void Network::SetWeights(const Tensors& tensors) {
       tensor = tensors.at(absl::StrCat("layers.", i, ".", name));
     }
   }
-  for (auto& [name, tensor] : head_) tensor = tensors.at("head." + name);
+  for (auto& [name, tensor] : parallel_ ? parallel_->parameters() : head_)
+    tensor = tensors.at("head." + name);
 }
 
 void Network::Start(std::size_t batch) {
   batch_ = batch;
   for (std::size_t i = 0; i < levels_.size(); ++i) {
     const bool above = stride_ > 1 && i > strided_;
-    levels_[i].layer->Start(above && spec_.interleaved ? batch * stride_ : batch);
+    levels_[i].layer->Start(above && !single() ? batch * stride_ : batch);
   }
-  held_ = Matrix(batch, OutputsOf(spec_.layers.back()));
+  const SequenceLayer& top = *levels_.back().layer;
+  held_ = Matrix(batch, parallel_ ? top.state_floats() : OutputsOf(spec_.layers.back()));
 }
 
-void Network::Drop(Level& level, Random& random) {
-  level.kept.resize(level.output.size());
-  const auto below = static_cast<std::size_t>(level.spec.dropout * 65536.0f);
-  for (std::size_t i = 0; i < level.kept.size(); ++i) {
-    level.kept[i] = random.Below(65536) < below ? 0 : 1 / (1 - level.spec.dropout);
-    level.output.values[i] *= level.kept[i];
-  }
+const Matrix& Network::LayerInputs(const Matrix& x) {
+  if (spec_.channels == 0) return x;
+  sequences_.resize(batch_);
+  for (std::size_t b = 0; b < batch_; ++b) sequences_[b] = spec_.ChannelOf(x.row(b)[x.cols - 1]);
+  layer_inputs_.Resize(x.rows, x.cols - 1);
+  for (std::size_t r = 0; r < x.rows; ++r) std::copy_n(x.row(r), x.cols - 1, layer_inputs_.row(r));
+  return layer_inputs_;
 }
 
 void Network::PickHops(const Matrix& rows) {
@@ -141,15 +162,18 @@ void Network::PickHops(const Matrix& rows) {
 
 void Network::Forward(const Matrix& x, Random* dropout) {
   assert(x.rows % (batch_ * stride_) == 0);
-  const Matrix* input = &x;
+  const Matrix* input = &LayerInputs(x);
   for (std::size_t i = 0; i < levels_.size(); ++i) {
     Level& level = levels_[i];
     level.output = level.layer->Forward(*input);
     level.kept.clear();
-    if (dropout != nullptr && level.spec.dropout > 0) Drop(level, *dropout);
+    const bool decoded =
+        parallel_ != nullptr && &level == &levels_.back();  // drops its further steps' outputs
+    if (dropout != nullptr && level.spec.dropout > 0 && !decoded)
+      Drop(level.spec.dropout, *dropout, level.output.values, level.kept);
     if (level.spec.residual) AddRows(input->data(), level.output.data(), input->size());
     input = &level.output;
-    if (stride_ > 1 && i == strided_ && !spec_.interleaved) {
+    if (i == strided_ && single() && !hops_below()) {
       PickHops(level.output);
       input = &hops_;
     }
@@ -157,23 +181,41 @@ void Network::Forward(const Matrix& x, Random* dropout) {
   HoldOutputs(x.rows);
 }
 
+const Matrix& Network::HeadRows() {
+  const Level& top = levels_.back();
+  if (single() && !hops_below() && strided_ + 1 == levels_.size()) return hops_;
+  const float* const cells = parallel_ ? top.layer->cells() : nullptr;
+  if (cells == nullptr) return top.output;
+  states_.Resize(top.output.rows, top.layer->state_floats());
+  const std::size_t outputs = top.output.cols, rest = states_.cols - outputs;
+  for (std::size_t r = 0; r < states_.rows; ++r) {
+    std::copy_n(top.output.row(r), outputs, states_.row(r));
+    std::copy_n(cells + r * rest, rest, states_.row(r) + outputs);
+  }
+  return states_;
+}
+
 void Network::HoldOutputs(std::size_t rows) {
-  const Matrix& output = levels_.back().output;
-  const bool single = stride_ > 1 && !spec_.interleaved;
-  const Matrix& hops = single && strided_ + 1 == levels_.size() ? hops_ : output;
-  if (!single) {
-    top_ = output;
+  const Matrix& hops = HeadRows();
+  if (!single() || rows_ == Rows::kHops) {
+    top_ = hops;
     return;
   }
-  top_.Resize(rows, output.cols);
-  const std::size_t floats = batch_ * output.cols;
+  top_.Resize(rows, hops.cols);
+  const std::size_t floats = batch_ * hops.cols;
   for (std::size_t t = 0; t * batch_ < rows; ++t) {
     if ((t + 1) % stride_ == 0) std::copy_n(hops.row(t / stride_ * batch_), floats, held_.data());
     std::copy_n(held_.data(), floats, top_.row(t * batch_));
   }
 }
 
-void Network::Decode(Matrix& outputs) const {
+void Network::Decode(Matrix& outputs, Random* dropout) {
+  if (parallel_) {
+    channels_.resize(spec_.channels > 0 ? top_.rows : 0);
+    for (std::size_t r = 0; r < channels_.size(); ++r) channels_[r] = sequences_[r % batch_];
+    parallel_->Forward(levels_.back().layer->parameters(), top_, channels_, dropout, outputs);
+    return;
+  }
   const Tensor& bias = head_.at("bias");
   outputs.Resize(top_.rows, bias.values.size());
   for (std::size_t r = 0; r < outputs.rows; ++r) std::ranges::copy(bias.values, outputs.row(r));
@@ -202,20 +244,36 @@ Matrix Network::SpreadHops(const Matrix& d_hops, std::size_t rows) const {
   return d_rows;
 }
 
-void Network::Backward(const Matrix& x, const Matrix& outputs, Matrix& d_outputs) {
-  QuantileHead::UncrossGradient(outputs.data(), d_outputs.data(), outputs.rows * spec_.horizon,
-                                spec_.quantiles.size());
+Matrix Network::BackThroughHead(const Matrix& outputs, Matrix& d_outputs) {
+  Matrix d_top;
+  if (parallel_) {
+    SequenceLayer& top = *levels_.back().layer;
+    parallel_->Backward(top.parameters(), outputs, d_outputs, top.gradients(), d_top);
+    return d_top;
+  }
+  std::optional<MedianFirst> median;
+  if (median_first_) {
+    median.emplace(outputs, spec_.quantiles.size(), d_outputs);
+  } else {
+    QuantileHead::UncrossGradient(outputs.data(), d_outputs.data(), outputs.rows * spec_.horizon,
+                                  spec_.quantiles.size());
+  }
   Gemm(Transpose::kYes, Transpose::kNo, outputs.cols, top_.cols, top_.rows, d_outputs.data(), top_.data(),
        head_gradient_.at("weight").values.data(), true);
   AddColumnSums(d_outputs, head_gradient_.at("bias").values);
-  Matrix d_output(top_.rows, top_.cols);
+  if (median) median->KeepMedian(d_outputs);
+  d_top.Resize(top_.rows, top_.cols);
   Gemm(Transpose::kNo, Transpose::kNo, top_.rows, top_.cols, outputs.cols, d_outputs.data(),
-       head_.at("weight").values.data(), d_output.data(), false);
-  const bool single = stride_ > 1 && !spec_.interleaved;
-  if (single) d_output = ReleaseOutputs(d_output);
+       head_.at("weight").values.data(), d_top.data(), false);
+  return d_top;
+}
+
+void Network::Backward(const Matrix& x, const Matrix& outputs, Matrix& d_outputs) {
+  Matrix d_output = BackThroughHead(outputs, d_outputs);
+  if (single() && rows_ == Rows::kAll) d_output = ReleaseOutputs(d_output);
   for (std::size_t i = levels_.size(); i-- > 0;) {
     Level& level = levels_[i];
-    if (single && i == strided_) d_output = SpreadHops(d_output, x.rows);
+    if (single() && !hops_below() && i == strided_) d_output = SpreadHops(d_output, x.rows);
     Matrix d_input;
     Matrix d_residual;
     if (level.spec.residual) d_residual = d_output;
@@ -224,6 +282,14 @@ void Network::Backward(const Matrix& x, const Matrix& outputs, Matrix& d_outputs
     if (i > 0 && level.spec.residual) AddRows(d_residual.data(), d_input.data(), d_input.size());
     std::swap(d_output, d_input);
   }
+}
+
+std::size_t OutputStride(const ModelSpec& spec) {
+  if (RowsOf(spec) == Network::Rows::kAll) return 1;
+  for (const LayerSpec& layer : spec.layers) {
+    if (layer.stride > 1) return layer.stride;
+  }
+  return 1;
 }
 
 }  // namespace tidegate

@@ -10,25 +10,40 @@
 #include "engine/tensor/matrix.h"
 #include "engine/tensor/tensors.h"
 #include "engine/train/adam.h"
+#include "engine/train/parallel_decoder.h"
 #include "engine/train/random.h"
 
 namespace tidegate {
 
 // The layers and the head of a Model while they are trained: T steps of B sequences at once, and back;
-// time-major rows t * B + b. Owns its weights and their gradients; keeps what Backward needs of the last
-// Forward. Not thread-safe.
+// time-major rows t * B + b. The linear path and the cycle are none of its business. Owns its weights and
+// their gradients; keeps what Backward needs of the last Forward. Not thread-safe.
 class Network {
  public:
-  // InvalidArgument naming what is not trained here: windows, heads other than the direct one, a linear path,
-  // a cycle.
+  // Which readings have outputs.
+  enum class Rows {
+    kAll,
+    // The last one of each hop of the strided layer: a single chain of states whether the spec interleaves
+    // chains or not, as each of them has the same weights. T/stride rows for T readings.
+    kHops,
+  };
+
+  // InvalidArgument naming what is not trained here: windows, the recursive head, the parallel one on a
+  // topmost layer that it cannot be trained on.
   static absl::Status CheckTrainable(const ModelSpec& spec);
 
   // Requires CheckSpec and CheckTrainable. All weights zero.
-  explicit Network(const ModelSpec& spec);
+  explicit Network(const ModelSpec& spec, Rows rows = Rows::kAll);
 
   // Evenly in +-1/sqrt(H), H the units of the layer (for a convolution and the head of their inputs), as
   // PyTorch begins; gains of layer normalisations are 1, its biases 0.
   void Randomise(Random& random);
+
+  // Whether the median alone shapes the layers, see median_first.h; else all levels do.
+  void SetMedianFirst(bool on) {
+    median_first_ = on;
+    if (parallel_) parallel_->SetMedianFirst(on);
+  }
 
   Arrays Weights();
   Arrays Gradients();
@@ -44,12 +59,14 @@ class Network {
   // Zero states for B sequences.
   void Start(std::size_t batch);
 
-  // Carries the states through x [T*B, I], which must live until Backward; T a multiple of stride().
-  // dropout: draws which outputs are left out; null: none are.
+  // Carries the states through x [T*B, spec.inputs()], which must live until Backward; T a multiple of
+  // stride(). A channel's number is the same for all of a sequence. dropout: draws which outputs are left
+  // out; null: none are.
   void Forward(const Matrix& x, Random* dropout = nullptr);
 
-  // After Forward: outputs [T*B, horizon*Q], the quantiles of each step as Model::Step gives them.
-  void Decode(Matrix& outputs) const;
+  // After Forward: outputs [rows, horizon*Q], the quantiles of each step as Model::Step gives them without
+  // its linear path.
+  void Decode(Matrix& outputs, Random* dropout = nullptr);
 
   // After Decode: adds to the gradients. outputs: as Decode gave them; d_outputs: gradient of the loss with
   // respect to them, destroyed. Gradients do not flow into the steps before Forward's first.
@@ -64,21 +81,42 @@ class Network {
     Matrix output;            // [rows, O]
     std::vector<float> kept;  // [rows * O]: what dropout multiplied the outputs by; empty: nothing
   };
-  void Drop(Level& level, Random& random);
+  bool single() const { return stride_ > 1 && (!spec_.interleaved || rows_ == Rows::kHops); }
+  // Whether the strided layer's own outputs are those of the hops only.
+  bool hops_below() const { return single() && !levels_[strided_].spec.residual; }
+  const Matrix& LayerInputs(const Matrix& x);
   void PickHops(const Matrix& rows);
+  // What the head sees of the topmost level: its outputs, for the parallel head its states.
+  const Matrix& HeadRows();
   void HoldOutputs(std::size_t rows);
+  // The gradient of what the head saw, from that of the outputs.
+  Matrix BackThroughHead(const Matrix& outputs, Matrix& d_outputs);
   Matrix ReleaseOutputs(const Matrix& d_top) const;
   Matrix SpreadHops(const Matrix& d_hops, std::size_t rows) const;
 
   ModelSpec spec_;
+  Rows rows_;
+  bool median_first_ = false;
   std::size_t batch_ = 0;
   std::size_t stride_ = 1;
   std::size_t strided_ = 0;  // index of the strided level
   std::vector<Level> levels_;
-  Matrix hops_;  // input of the level above a single chain's stride: the last row of each hop
-  Matrix held_;  // [B, O]: topmost output of the last hop
-  Matrix top_;   // [T*B, O]: topmost output at every step
-  Tensors head_, head_gradient_;  // "weight" [outputs, O], "bias" [outputs]
+  Matrix layer_inputs_;                 // [T*B, layer_inputs()]: x without the channels' numbers
+  std::vector<std::size_t> channels_;   // [rows of top_]
+  std::vector<std::size_t> sequences_;  // [B]: the channel of each
+  Matrix hops_;    // input of the level above a single chain's stride: the last row of each hop
+  Matrix states_;  // of the topmost level, if it has cells
+  Matrix held_;    // [B, O or S]: what the head saw of the last hop
+  Matrix top_;     // [rows, O or S]: what the head sees
+  Tensors head_, head_gradient_;  // "weight" [outputs, O], "bias" [outputs]; empty with parallel_
+  std::unique_ptr<ParallelDecoder> parallel_;  // null with another head
 };
+
+// How a spec's network is trained: interleaved chains one by one, so with outputs at hops only.
+inline Network::Rows RowsOf(const ModelSpec& spec) {
+  return spec.interleaved ? Network::Rows::kHops : Network::Rows::kAll;
+}
+// Readings from one output of that network to the next.
+std::size_t OutputStride(const ModelSpec& spec);
 
 }  // namespace tidegate

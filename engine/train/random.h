@@ -15,6 +15,8 @@ class Random {
   // Evenly in [-bound, bound), in 2^24 steps.
   float Uniform(float bound) { return bound * (static_cast<float>(bits_() >> 40) * 0x1p-23f - 1.0f); }
 
+  std::uint64_t Bits() { return bits_(); }
+
   // In [0, n), n > 0; the bias of the remainder is far below what training could notice.
   std::size_t Below(std::size_t n) { return bits_() % n; }
 

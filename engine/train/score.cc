@@ -6,7 +6,7 @@
 
 #include "engine/stream/calibration_table.h"
 #include "engine/stream/even_quantiles.h"
-#include "engine/train/pinball.h"
+#include "engine/train/mixing.h"
 
 namespace tidegate {
 namespace {
@@ -53,12 +53,14 @@ class Ratios {
 
 }  // namespace
 
-Validator::Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation)
+Validator::Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation,
+                     const tidegate::Loss& loss)
     : spec_(spec),
       data_(data),
-      sequences_(ValidationSequences(data)),
+      sequences_(ValidationSequences(data, OutputStride(spec))),
       truncation_(truncation),
-      network_(spec) {
+      loss_(loss),
+      network_(spec, RowsOf(spec)) {
   for (const Sequence& sequence : sequences_) steps_ = std::max(steps_, sequence.end - sequence.begin);
 }
 
@@ -67,7 +69,8 @@ void Validator::Run(const Tensors& weights, Visit visit) {
   network_.SetWeights(weights);
   network_.Start(sequences_.size());
   for (std::size_t first = 0; first < steps_; first += truncation_) {
-    FillChunk(data_, sequences_, first, network_.WholeHops(std::min(truncation_, steps_ - first)), chunk_);
+    FillChunk(data_, sequences_, spec_.step_deviation, first,
+              network_.WholeHops(std::min(truncation_, steps_ - first)), OutputStride(spec_), chunk_);
     network_.Forward(chunk_.inputs);
     if (chunk_.known == 0) continue;
     network_.Decode(outputs_);
@@ -75,22 +78,45 @@ void Validator::Run(const Tensors& weights, Visit visit) {
   }
 }
 
-double Validator::Loss(const Tensors& weights) {
+std::vector<std::size_t> Validator::Maps() const {
+  std::vector<std::size_t> maps;
+  for (const Chunk::Origin& origin : chunk_.origins)
+    maps.push_back(spec_.linear_per_channel ? ChannelAt(data_[origin.series], origin.row, spec_) : 0);
+  return maps;
+}
+
+std::vector<float> Validator::FitMixing(const Tensors& weights, const LinearPath& linear) {
+  MixingFit fit(spec_);
+  Matrix lines;
+  Run(weights, [&](const Chunk& chunk, const Matrix& outputs) {
+    linear.Forecast(data_, chunk.origins, lines);
+    fit.Add(Maps(), chunk.targets, outputs, lines);
+  });
+  return fit.Weights();
+}
+
+double Validator::MeanLoss(const Tensors& weights) {
   double sum = 0;
   std::size_t count = 0;
   Run(weights, [&](const Chunk& chunk, Matrix& outputs) {
-    sum += PinballGradient(chunk.targets, spec_.quantiles, 1.0f, outputs);
+    sum += LossGradient(loss_, chunk.targets, 1.0f, outputs);
     count += chunk.known * spec_.quantiles.size();
   });
   return sum / static_cast<double>(count);
 }
 
-Validator::Report Validator::Score(const Tensors& weights) {
+Validator::Report Validator::Score(const Tensors& weights, const LinearPath* linear,
+                                   std::span<const float> mixing) {
   Report report;
   ValidationScore& score = report.score;
   std::size_t count = 0;
   Ratios ratios(spec_);
-  Run(weights, [&](const Chunk& chunk, const Matrix& outputs) {
+  Matrix lines;
+  Run(weights, [&](const Chunk& chunk, Matrix& outputs) {
+    if (linear != nullptr) {
+      linear->Forecast(data_, chunk.origins, lines);
+      MixLinear(Maps(), mixing, lines, spec_.quantiles.size(), outputs);
+    }
     for (std::size_t r = 0; r < chunk.targets.rows; ++r) {
       bool scored = false;
       for (std::size_t k = 0; k < spec_.horizon; ++k) {
@@ -98,7 +124,8 @@ Validator::Report Validator::Score(const Tensors& weights) {
         if (std::isnan(target)) continue;
         const std::span<const float> forecast(outputs.row(r) + k * spec_.quantiles.size(),
                                               spec_.quantiles.size());
-        const float unit = spec_.step_deviation[k] * chunk.scale[r];
+        const float unit =
+            spec_.step_deviation[k] * data_[chunk.origins[r].series].scale[chunk.origins[r].row];
         ratios.Add(k + 1, target, forecast, unit);
         const float residual = unit * std::abs(target - forecast[forecast.size() / 2]);
         if (k == 0) report.residuals.push_back(residual);

@@ -1,40 +1,52 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "engine/model/spec.h"
 #include "engine/train/dataset.h"
+#include "engine/train/linear_path.h"
+#include "engine/train/loss.h"
 #include "engine/train/network.h"
 
 namespace tidegate {
 
-// Runs the network through the validation sequences, `truncation` steps at a time; its buffers are reused.
+// Runs the network through the validation sequences, `truncation` steps at a time; its buffers are reused. Of
+// interleaved chains each runs as a sequence of its own.
 class Validator {
  public:
-  Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation);
+  Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation,
+            const Loss& loss);
 
-  // weights: as Network::WeightTensors. Mean pinball loss over the validation targets and quantiles, in units
-  // of step_deviation.
-  double Loss(const Tensors& weights);
+  // weights: as Network::WeightTensors. Mean loss over the validation targets and quantiles, in units of
+  // step_deviation.
+  double MeanLoss(const Tensors& weights);
+
+  // The weights of the network beside the linear path [maps, horizon]; spec has the linear path by now.
+  std::vector<float> FitMixing(const Tensors& weights, const LinearPath& linear);
 
   struct Report {
     ValidationScore score;
     std::vector<float> residuals;  // |target - median forecast one step before|, unit of the target
     std::vector<float> ratios;     // [K*(Q-1), CalibrationTable::kLevels]; empty with one level
   };
-  Report Score(const Tensors& weights);
+  // linear: null for a network alone.
+  Report Score(const Tensors& weights, const LinearPath* linear, std::span<const float> mixing);
 
  private:
   // Calls visit(chunk, outputs) for each chunk that has targets.
   template <typename Visit>
   void Run(const Tensors& weights, Visit visit);
+  // The row of the mixing for each origin of the chunk.
+  std::vector<std::size_t> Maps() const;
 
   const ModelSpec& spec_;
   const std::vector<PreparedSeries>& data_;
   std::vector<Sequence> sequences_;
   std::size_t steps_ = 0;  // of the longest sequence
   std::size_t truncation_;
+  Loss loss_;
   Network network_;
   Chunk chunk_;
   Matrix outputs_;

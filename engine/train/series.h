@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@ namespace tidegate {
 struct Series {
   std::string stream;
   std::size_t features = 0;   // F
+  std::int64_t begin_ns = 0;  // time of the first row, since 1970-01-01 UTC
   std::vector<float> values;  // [n, F]; NaN: missing, also a tick without a reading
   std::vector<bool> scored;   // [n]; false: rows that the loss and the statistics leave out (labelled events)
 

@@ -1,5 +1,7 @@
 #include "engine/train/trainer.h"
 
+#include <omp.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -13,11 +15,11 @@
 #include "engine/model/model.h"
 #include "engine/model/model_file.h"
 #include "engine/stream/residual_table.h"
-#include "engine/train/adam.h"
-#include "engine/train/dataset.h"
+#include "engine/train/learner.h"
+#include "engine/train/linear_path.h"
+#include "engine/train/loss.h"
 #include "engine/train/network.h"
-#include "engine/train/pinball.h"
-#include "engine/train/random.h"
+#include "engine/train/preparation.h"
 #include "engine/train/score.h"
 
 namespace tidegate {
@@ -40,6 +42,10 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.per_stream = options.per_stream;
   spec.layers = options.layers;
   spec.interleaved = options.interleaved;
+  spec.head = options.head;
+  spec.segment = options.segment;
+  spec.channels = options.channels.size();
+  for (const std::string& name : options.channels) spec.channel_scales.push_back({.name = name});
   spec.horizon = options.horizon;
   spec.quantiles = options.quantiles;
   spec.step_deviation.assign(options.horizon, 1.0f);
@@ -76,6 +82,23 @@ absl::Status CheckOptions(const TrainOptions& options) {
   if (!(options.clip > 0)) {
     return absl::InvalidArgumentError(absl::StrCat("clip is ", options.clip, ", expected above 0"));
   }
+  if (!(options.weight_decay >= 0 && options.weight_decay <= 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("weight_decay is ", options.weight_decay, ", expected 0 to 1"));
+  }
+  if (!(options.averaging >= 0 && options.averaging < 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("averaging is ", options.averaging, ", expected 0 up to but not including 1"));
+  }
+  if (options.loss != LossKind::kPinball && options.quantiles.size() > 1) {
+    return absl::InvalidArgumentError(absl::StrCat("loss is ", LossName(options.loss), " of ",
+                                                   options.quantiles.size(),
+                                                   " quantiles; only pinball is for several"));
+  }
+  if (!options.linear_contexts.empty() && !options.level_inputs)
+    return absl::InvalidArgumentError("linear_contexts: a linear path wants level inputs");
+  if (options.find_cycle && options.linear_contexts.empty())
+    return absl::InvalidArgumentError("find_cycle: cycles are compared by the linear path; give it contexts");
   for (const LayerSpec& layer : options.layers) {
     if (options.truncation % layer.stride != 0) {
       return absl::InvalidArgumentError(absl::StrCat("truncation is ", options.truncation,
@@ -91,88 +114,18 @@ double LearningRate(const TrainOptions& options, std::size_t epoch) {
   return options.learning_rate * (0.55 + 0.45 * std::cos(std::numbers::pi * done));
 }
 
-// The weights, their gradient and what moves them.
-class Learner {
- public:
-  Learner(const ModelSpec& spec, const TrainOptions& options, const std::vector<PreparedSeries>& data)
-      : spec_(spec),
-        options_(options),
-        data_(data),
-        random_(options.seed),
-        network_(spec),
-        gradients_(network_.Gradients()),
-        adam_(network_.Weights(), gradients_) {
-    network_.Randomise(random_);
-  }
-  Learner(const Learner&) = delete;  // adam_ points into it
-  Learner& operator=(const Learner&) = delete;
-
-  Tensors weights() const { return network_.WeightTensors(); }
-
-  // One pass over the training rows; returns the mean loss.
-  double Epoch(double learning_rate) {
-    const auto sequences = DrawSequences(data_, options_.sequence_length, options_.warm_up, random_);
-    Sum sum;
-    for (std::size_t begin = 0; begin < sequences.size(); begin += options_.batch) {
-      Learn(std::span(sequences).subspan(begin, std::min(options_.batch, sequences.size() - begin)),
-            learning_rate, sum);
-    }
-    return sum.loss / static_cast<double>(sum.count);
-  }
-
- private:
-  struct Sum {
-    double loss = 0;
-    std::size_t count = 0;
-  };
-
-  // One batch of sequences, from zero states, with an update after every chunk of steps.
-  void Learn(std::span<const Sequence> batch, double learning_rate, Sum& sum) {
-    std::size_t steps = 0;
-    for (const Sequence& sequence : batch) steps = std::max(steps, sequence.end - sequence.begin);
-    network_.Start(batch.size());
-    for (std::size_t first = 0; first < steps; first += options_.truncation) {
-      FillChunk(data_, batch, first, network_.WholeHops(std::min(options_.truncation, steps - first)),
-                chunk_);
-      network_.Forward(chunk_.inputs, &random_);
-      if (chunk_.known == 0) continue;
-      network_.Decode(outputs_);
-      const std::size_t count = chunk_.known * spec_.quantiles.size();
-      d_outputs_ = outputs_;
-      sum.loss +=
-          PinballGradient(chunk_.targets, spec_.quantiles, 1.0f / static_cast<float>(count), d_outputs_);
-      sum.count += count;
-      network_.ClearGradients();
-      network_.Backward(chunk_.inputs, outputs_, d_outputs_);
-      ClipNorm(gradients_, options_.clip);
-      adam_.Step(learning_rate);
-    }
-  }
-
-  const ModelSpec& spec_;
-  const TrainOptions& options_;
-  const std::vector<PreparedSeries>& data_;
-  Random random_;
-  Network network_;
-  Arrays gradients_;  // of network_
-  Adam adam_;
-  Chunk chunk_;
-  Matrix outputs_;
-  Matrix d_outputs_;
-};
-
 // The weights with the lowest validation loss.
 absl::StatusOr<Tensors> Learn(const ModelSpec& spec, const TrainOptions& options,
-                              const std::vector<PreparedSeries>& data, Validator& validator,
+                              const std::vector<PreparedSeries>& data, const Loss& loss, Validator& validator,
                               const std::function<bool(const TrainProgress&)>& progress) {
-  Learner learner(spec, options, data);
+  Learner learner(spec, options, data, loss, static_cast<std::size_t>(omp_get_max_threads()));
   Tensors best = learner.weights();
   double best_loss = std::numeric_limits<double>::infinity();
   std::size_t best_epoch = 0;
   for (std::size_t epoch = 1; epoch <= options.epochs && epoch - best_epoch <= options.patience; ++epoch) {
     TrainProgress now{.epoch = epoch, .epochs = options.epochs};
     now.training_loss = learner.Epoch(LearningRate(options, epoch - 1));
-    now.validation_loss = validator.Loss(learner.weights());
+    now.validation_loss = validator.MeanLoss(learner.weights());
     if (now.validation_loss < best_loss) {
       best = learner.weights();
       best_loss = now.validation_loss;
@@ -189,6 +142,18 @@ absl::StatusOr<Tensors> Learn(const ModelSpec& spec, const TrainOptions& options
   return best;
 }
 
+// Goes on learning with all rows.
+void RefitNetwork(const ModelSpec& spec, const TrainOptions& options, std::vector<PreparedSeries> data,
+                  const Loss& loss, Tensors& weights) {
+  for (PreparedSeries& series : data) series.split = series.size();
+  Learner learner(spec, options, data, loss, static_cast<std::size_t>(omp_get_max_threads()));
+  learner.SetWeights(weights);
+  const std::size_t epochs = std::max<std::size_t>(1, options.epochs / 4);
+  for (std::size_t epoch = options.epochs - epochs; epoch < options.epochs; ++epoch)
+    learner.Epoch(LearningRate(options, epoch));
+  weights = learner.weights();
+}
+
 // The last training readings of a series [T, F]; missing values as serving would see them.
 Tensor GoldenValues(const Series& series, std::size_t split, const ModelSpec& spec) {
   const std::size_t features = series.features;
@@ -202,6 +167,15 @@ Tensor GoldenValues(const Series& series, std::size_t split, const ModelSpec& sp
     golden.values.push_back(known);
   }
   return golden;
+}
+
+// Steps of a validation chunk: of hops so few that what the decoder keeps of them stays in bounds.
+std::size_t ValidationSteps(const ModelSpec& spec, const TrainOptions& options, std::size_t series) {
+  const std::size_t every = OutputStride(spec);
+  if (every == 1) return options.truncation;
+  constexpr std::size_t kRows = 16'384;
+  const std::size_t rows = series * every * (spec.segment > 0 ? spec.horizon / spec.segment : 1);
+  return std::max<std::size_t>(1, kRows / rows) * every;
 }
 
 Tensors TensorsOf(const ModelSpec& spec, Tensors tensors, Validator::Report report, Tensor golden) {
@@ -228,18 +202,32 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
   if (absl::Status status = Network::CheckTrainable(spec); !status.ok()) return status;
   if (absl::Status status = CheckOptions(options); !status.ok()) return status;
-  const auto data = PrepareSeries(series, options.validation_fraction, spec);
-  if (!data.ok()) return data.status();
+  const auto splits = FitScales(series, options.validation_fraction, spec);
+  if (!splits.ok()) return splits.status();
+  auto preparation = Prepare(series, *splits, options, spec);
+  if (!preparation.ok()) return preparation.status();
+  const std::vector<PreparedSeries>& data = preparation->data;
 
-  Validator validator(spec, *data, options.truncation);
-  auto weights = Learn(spec, options, *data, validator, progress);
+  std::vector<float> step_weights;
+  if (options.even_steps) step_weights = spec.step_deviation;
+  const Loss loss = {.kind = options.loss, .quantiles = spec.quantiles, .weights = step_weights};
+  Validator validator(spec, data, ValidationSteps(spec, options, data.size()), loss);
+  auto weights = Learn(spec, options, data, loss, validator, progress);
   if (!weights.ok()) return weights.status();
-  Validator::Report report = validator.Score(*weights);
+  const LinearPath* const linear = preparation->linear ? &*preparation->linear : nullptr;
+  std::vector<float> mixing;
+  if (linear != nullptr) mixing = validator.FitMixing(*weights, *linear);
+  Validator::Report report = validator.Score(*weights, linear, mixing);
   spec.validation = report.score;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
 
+  if (options.refit) {
+    RefitNetwork(spec, options, data, loss, *weights);
+    RefitLinear(*preparation, spec);
+  }
+  AddPaths(spec, *preparation, mixing, *weights);
   trained.tensors = TensorsOf(spec, *std::move(weights), std::move(report),
-                              GoldenValues(series.front(), data->front().split, spec));
+                              GoldenValues(series.front(), data.front().split, spec));
   const auto model = Model::Create(spec, trained.tensors);  // its golden forecast is still to come
   if (!model.ok()) return model.status();
   trained.tensors["golden.forecast"].values = ForecastAfter(**model, trained.tensors["golden.values"].values);

@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "engine/model/spec.h"
 #include "engine/tensor/tensors.h"
+#include "engine/train/loss.h"
 #include "engine/train/series.h"
 
 namespace tidegate {
@@ -24,7 +25,18 @@ struct TrainOptions {
   bool difference_inputs = true;
   bool per_stream = false;  // normalisation, see ModelSpec
   std::vector<LayerSpec> layers = {{.kind = LayerKind::kGru, .units = 32}};
-  bool interleaved = false;  // see ModelSpec
+  bool interleaved = false;  // see ModelSpec; each chain then trains as a sequence of its own
+  HeadKind head = HeadKind::kDirect;
+  std::size_t segment = 0;            // steps, of the parallel head
+  std::vector<std::string> channels;  // names; the last feature is the number of one of them, see ModelSpec
+  std::size_t cycle = 0;              // readings; 0: none
+  bool find_cycle = false;  // the best of some candidates by validation, or none; wants a linear path
+  // Contexts of a linear path to choose from by validation; empty: none. So are the penalty of its ridge
+  // regression, with channels its scope (one map for all, or one for each), and its mixing with the network.
+  std::vector<std::size_t> linear_contexts;
+  // When all is chosen, mixed and scored, go on with the validation rows too: the linear path is fitted anew,
+  // and the network learns for a quarter as many epochs more, at the last ones' learning rate.
+  bool refit = false;
   std::size_t horizon = 24;  // steps
   std::vector<float> quantiles = {0.1f, 0.5f, 0.9f};
   std::size_t warm_up = 48;        // steps left out of the loss at the start of a sequence
@@ -39,14 +51,20 @@ struct TrainOptions {
   std::size_t sequence_length = 512;  // readings of one training sequence, its state zero at the start
   std::size_t truncation = 64;        // steps through which gradients flow; the state is carried on
   std::size_t batch = 16;             // sequences per update
-  double learning_rate = 3e-3;        // Adam's, decayed to a tenth along a cosine
-  double clip = 1.0;                  // largest norm of the gradient
+  LossKind loss = LossKind::kPinball;
+  bool median_first = false;    // the median alone shapes the layers, see median_first.h
+  bool even_steps = false;      // errors count in deviations of the target, not of what each step moves it
+  double learning_rate = 3e-3;  // Adam's, decayed to a tenth along a cosine
+  double weight_decay = 0;      // AdamW's
+  double averaging = 0;  // in [0, 1): what is kept is a running mean of the weights that keeps so much of
+                         // itself at each update; 0: the weights themselves
+  double clip = 1.0;     // largest norm of the gradient
 };
 
 struct TrainProgress {
   std::size_t epoch = 0;       // from 1
   std::size_t epochs = 0;      // at most
-  double training_loss = 0;    // pinball, in units of step_deviation
+  double training_loss = 0;    // in units of step_deviation
   double validation_loss = 0;  // same; of this epoch
   double best_loss = 0;        // the lowest validation loss so far
 };
@@ -56,11 +74,11 @@ struct TrainedModel {
   Tensors tensors;  // everything that Model::Create wants
 };
 
-// Trains a network on `series` by truncated back-propagation through time (Williams & Peng 1990) with Adam
-// (Kingma & Ba 2014, arXiv:1412.6980) on the pinball loss, and keeps the weights with the lowest validation
-// loss. `progress` is called after every epoch; it returns false to stop there. Uses the OpenMP threads that
-// the calling thread has set. InvalidArgument, naming the stream and the number: no series, too few readings,
-// a feature that never varies.
+// Trains a network, and with it a cycle and a linear path, on `series` by truncated back-propagation through
+// time (Williams & Peng 1990) with Adam (Kingma & Ba 2014, arXiv:1412.6980) on the pinball loss, and keeps
+// the weights with the lowest validation loss. `progress` is called after every epoch; it returns false to
+// stop there. Uses the OpenMP threads that the calling thread has set. InvalidArgument, naming the stream and
+// the number: no series, too few readings, a feature that never varies.
 absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const TrainOptions& options,
                                    const std::function<bool(const TrainProgress&)>& progress);
 

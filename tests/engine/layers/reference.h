@@ -150,7 +150,7 @@ Vector<T> Uncross(Vector<T> a, std::size_t quantiles) {
   return a;
 }
 
-// engine/train/pinball.h, one target and one quantile.
+// engine/train/loss.h, one target and one quantile.
 template <typename T>
 T Pinball(double target, double quantile, const T& forecast) {
   const T error = T(target) - forecast;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <set>
@@ -32,13 +33,30 @@ Series OneFeature(std::vector<float> values) {
   return {.stream = "s", .features = 1, .values = std::move(values), .scored = std::vector<bool>(n, true)};
 }
 
+absl::StatusOr<std::vector<PreparedSeries>> Prepare(const std::vector<Series>& series, double fraction,
+                                                    ModelSpec& spec) {
+  const auto splits = FitScales(series, fraction, spec);
+  if (!splits.ok()) return splits.status();
+  return PrepareSeries(series, *splits, {}, spec);
+}
+
+// [n, horizon] as a chunk has them.
+std::vector<float> Targets(const PreparedSeries& series, const ModelSpec& spec) {
+  std::vector<float> targets;
+  for (std::size_t t = 0; t < series.size(); ++t) {
+    for (std::size_t h = 0; h < spec.horizon; ++h)
+      targets.push_back(series.Ahead(t, h + 1) / spec.step_deviation[h]);
+  }
+  return targets;
+}
+
 // NaN equal to NaN.
 testing::Matcher<float> Is(float value) { return testing::NanSensitiveFloatEq(value); }
 
 TEST(PrepareSeriesTest, TakesScalesFromTheTrainingRows) {
   ModelSpec spec = Spec(2);
   // 6 training rows, 3 for validation (horizon + 1).
-  const auto data = PrepareSeries({OneFeature({1, 2, 4, 4, 2, 5, 100, 200, 300})}, 0.1, spec);
+  const auto data = Prepare({OneFeature({1, 2, 4, 4, 2, 5, 100, 200, 300})}, 0.1, spec);
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_EQ((*data)[0].split, 6u);
   EXPECT_FLOAT_EQ(spec.features[0].mean, 3);                                // of 1 2 4 4 2 5
@@ -50,10 +68,10 @@ TEST(PrepareSeriesTest, TakesScalesFromTheTrainingRows) {
 
 TEST(PrepareSeriesTest, TargetsAreRelativeToTheLastKnownValueAndEndAtTheSplit) {
   ModelSpec spec = Spec(2);
-  const auto data = PrepareSeries({OneFeature({1, 2, kNaN, 4, 2, 5, 10, 20, 40})}, 0.1, spec);
+  const auto data = Prepare({OneFeature({1, 2, kNaN, 4, 2, 5, 10, 20, 40})}, 0.1, spec);
   ASSERT_TRUE(data.ok()) << data.status();
   const float one = spec.step_deviation[0], two = spec.step_deviation[1];
-  EXPECT_THAT((*data)[0].targets.values,
+  EXPECT_THAT(Targets((*data)[0], spec),
               testing::ElementsAre(Is(1 / one), Is(kNaN),      // 1 -> 2, missing
                                    Is(kNaN), Is(2 / two),      // 2 -> missing, 4
                                    Is(2 / one), Is(0),         // missing, so from 2 -> 4, 2
@@ -67,14 +85,14 @@ TEST(PrepareSeriesTest, LeavesOutRowsThatAreNotScored) {
   ModelSpec spec = Spec(1);
   Series series = OneFeature({1, 2, 90, 3, 4, 5, 7, 6, 7});
   series.scored[2] = false;
-  const auto data = PrepareSeries({series}, 0.1, spec);
+  const auto data = Prepare({series}, 0.1, spec);
   ASSERT_TRUE(data.ok()) << data.status();
   EXPECT_FLOAT_EQ(spec.features[0].mean, 22.0f / 6);
   EXPECT_FLOAT_EQ(spec.features[0].difference_deviation, std::sqrt(7.0f / 4));  // 1 | 1 1 2
-  const Matrix& targets = (*data)[0].targets;
-  EXPECT_TRUE(std::isnan(targets.row(1)[0]));   // ends in it
-  EXPECT_TRUE(std::isnan(targets.row(2)[0]));   // begins in it
-  EXPECT_FALSE(std::isnan(targets.row(3)[0]));  //
+  const PreparedSeries& prepared = (*data)[0];
+  EXPECT_TRUE(std::isnan(prepared.Ahead(1, 1)));   // ends in it
+  EXPECT_TRUE(std::isnan(prepared.Ahead(2, 1)));   // begins in it
+  EXPECT_FALSE(std::isnan(prepared.Ahead(3, 1)));  //
 }
 
 TEST(PrepareSeriesTest, ScalesInputsAsServingDoes) {
@@ -84,7 +102,7 @@ TEST(PrepareSeriesTest, ScalesInputsAsServingDoes) {
                       .features = 2,
                       .values = {1, kNaN, 3, 10, kNaN, 12, 2, 12, 5, 11, 4, 10, 4, 13},
                       .scored = std::vector<bool>(7, true)};
-  const auto data = PrepareSeries({series}, 0.1, spec);
+  const auto data = Prepare({series}, 0.1, spec);
   ASSERT_TRUE(data.ok()) << data.status();
   const Feature a = spec.features[0], b = spec.features[1];
   const Matrix& inputs = (*data)[0].inputs;
@@ -103,7 +121,7 @@ TEST(PrepareSeriesTest, AConstantFeatureThatIsNotTheTargetKeepsAScaleOfOne) {
                       .features = 2,
                       .values = {1, 7, 3, 7, 2, 7, 5, 7, 4, 7},
                       .scored = std::vector<bool>(5, true)};
-  ASSERT_TRUE(PrepareSeries({series}, 0.1, spec).ok());
+  ASSERT_TRUE(Prepare({series}, 0.1, spec).ok());
   EXPECT_EQ(spec.features[1].mean, 7);
   EXPECT_EQ(spec.features[1].deviation, 1);
   EXPECT_EQ(spec.features[1].difference_deviation, 1);
@@ -117,7 +135,7 @@ std::vector<PreparedSeries> Data(const std::vector<std::size_t>& rows) {
     for (std::size_t i = 0; i < n; ++i) values.push_back(static_cast<float>(i * i));
     series.push_back(OneFeature(values));
   }
-  auto data = PrepareSeries(series, 0.1, spec);
+  auto data = Prepare(series, 0.1, spec);
   EXPECT_TRUE(data.ok()) << data.status();
   return *std::move(data);
 }
@@ -128,7 +146,7 @@ TEST(DrawSequencesTest, StayWithinTheTrainingRowsAndDifferBetweenEpochs) {
   std::set<std::size_t> first_rows;
   for (int epoch = 0; epoch < 20; ++epoch) {
     std::size_t from_short = 0;
-    for (const Sequence& sequence : DrawSequences(data, 100, 10, random)) {
+    for (const Sequence& sequence : DrawSequences(data, 100, 25, 10, random)) {
       EXPECT_EQ(sequence.end - sequence.begin, sequence.series == 0 ? 100u : 36u);
       EXPECT_EQ(sequence.scored, sequence.begin + 10);
       EXPECT_LE(sequence.end, data[sequence.series].split);
@@ -145,19 +163,60 @@ TEST(FillChunkTest, IsTimeMajorAndPadsWhatHasEnded) {
   const std::vector<Sequence> sequences = {{.series = 0, .begin = 2, .scored = 4, .end = 7},
                                            {.series = 1, .begin = 0, .scored = 0, .end = 20}};
   Chunk chunk;
-  FillChunk(data, sequences, 1, 6, chunk);
+  const std::vector<float> deviation = {2};
+  FillChunk(data, sequences, deviation, 1, 6, 1, chunk);
   ASSERT_EQ(chunk.inputs.rows, 12u);
   std::size_t known = 0;
   for (std::size_t t = 0; t < 6; ++t) {
     const std::size_t row = 2 + 1 + t;
-    EXPECT_EQ(chunk.inputs.row(2 * t)[0], row < 7 ? data[0].inputs.row(row)[0] : 0) << t;
-    EXPECT_THAT(chunk.targets.row(2 * t)[0], Is(row >= 4 && row < 7 ? data[0].targets.row(row)[0] : kNaN))
-        << t;
+    EXPECT_EQ(chunk.inputs.row(2 * t)[0], data[0].inputs.row(std::min<std::size_t>(row, 6))[0]) << t;
+    EXPECT_THAT(chunk.targets.row(2 * t)[0], Is(row >= 4 && row < 7 ? data[0].Ahead(row, 1) / 2 : kNaN)) << t;
     EXPECT_EQ(chunk.inputs.row(2 * t + 1)[0], data[1].inputs.row(1 + t)[0]) << t;
-    EXPECT_EQ(chunk.targets.row(2 * t + 1)[0], data[1].targets.row(1 + t)[0]) << t;
+    EXPECT_EQ(chunk.targets.row(2 * t + 1)[0], data[1].Ahead(1 + t, 1) / 2) << t;
     known += row >= 4 && row < 7 ? 2 : 1;
   }
   EXPECT_EQ(chunk.known, known);
+}
+
+TEST(FillChunkTest, OfHopsHasTargetsAtTheirLastReadings) {
+  const auto data = Data({60});
+  const std::vector<Sequence> sequences = {{.series = 0, .begin = 3, .scored = 8, .end = 40},
+                                           {.series = 0, .begin = 10, .scored = 10, .end = 40}};
+  Chunk chunk;
+  const std::vector<float> deviation = {1};
+  FillChunk(data, sequences, deviation, 4, 8, 4, chunk);
+  ASSERT_EQ(chunk.inputs.rows, 16u);
+  ASSERT_EQ(chunk.targets.rows, 4u);
+  EXPECT_EQ(chunk.origins[0].row, 3u + 4 + 3);
+  EXPECT_EQ(chunk.origins[3].row, 10u + 4 + 7);
+  EXPECT_EQ(chunk.targets.row(2)[0], data[0].Ahead(14, 1));
+}
+
+TEST(FitScalesTest, OfChannelsAreTheirOwn) {
+  ModelSpec spec = Spec(1, 2);
+  spec.head = HeadKind::kParallel;
+  spec.segment = 1;
+  spec.level_inputs = true;
+  spec.channels = 2;
+  spec.difference_inputs = false;
+  spec.channel_scales = {{.name = "low"}, {.name = "high"}};
+  const auto series = [](float channel, float scale) {
+    Series one = {.stream = "s", .features = 2, .values = {}, .scored = std::vector<bool>(12, true)};
+    for (int i = 0; i < 12; ++i) {
+      one.values.push_back(scale * static_cast<float>(10 + i * i % 5));
+      one.values.push_back(channel);
+    }
+    return one;
+  };
+  const auto data = Prepare({series(0, 1), series(1, 100)}, 0.25, spec);
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_NEAR(spec.channel_scales[1].deviation, 100 * spec.channel_scales[0].deviation, 1e-3);
+  EXPECT_EQ(spec.features[0].deviation, 1);
+  for (std::size_t t = 0; t < 12; ++t) {
+    EXPECT_NEAR((*data)[0].inputs.row(t)[0], (*data)[1].inputs.row(t)[0], 1e-5);
+    EXPECT_EQ((*data)[1].inputs.row(t)[1], 1);
+  }
+  EXPECT_NEAR((*data)[0].Ahead(3, 1), (*data)[1].Ahead(3, 1), 1e-5);
 }
 
 }  // namespace

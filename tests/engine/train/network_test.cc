@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "engine/model/model.h"
-#include "engine/train/pinball.h"
+#include "engine/train/loss.h"
 #include "engine/train/random.h"
 #include "tests/engine/layers/reference.h"
 
@@ -101,7 +101,7 @@ TEST_F(NetworkTest, GradientAgreesWithReference) {
   network_.Forward(x_);
   network_.Decode(outputs);
   Matrix d_outputs = outputs;
-  PinballGradient(targets_, spec_.quantiles, 1, d_outputs);
+  LossGradient({.quantiles = spec_.quantiles}, targets_, 1, d_outputs);
   network_.Backward(x_, outputs, d_outputs);
   std::vector<double> found;
   for (const auto array : network_.Gradients()) found.insert(found.end(), array.begin(), array.end());
@@ -150,6 +150,9 @@ class CompositionTest : public testing::TestWithParam<std::pair<const char*, Mod
     Random random(3);
     network_.Randomise(random);
     for (float& value : x_.values) value = random.Uniform(2);
+    for (std::size_t r = 0; spec_.channels > 0 && r < x_.rows; ++r) {
+      x_.row(r)[x_.cols - 1] = static_cast<float>(r % kBatch % spec_.channels);
+    }
   }
 
   // Sum of all outputs, weighted by place, in two chunks so that states are carried on.
@@ -234,9 +237,112 @@ TEST_P(CompositionTest, GradientAgreesWithDifferences) {
     }
     return loss;
   };
-  const float step = 2e-3f;
+  const float step = 1e-3f;
   EXPECT_NEAR(expected, (loss_at(step) - loss_at(-step)) / (2 * step),
-              2e-3 * std::max(1.0, std::abs(expected)));
+              3e-3 * std::max(1.0, std::abs(expected)));
+}
+
+// With the median first, what reaches the layers is the gradient of a network that has only the median.
+TEST_P(CompositionTest, MedianFirstShapesTheLayersAsTheMedianAlone) {
+  ModelSpec point_spec = spec_;
+  point_spec.quantiles = {0.5f};
+  Network point(point_spec);
+  network_.SetMedianFirst(true);
+  Tensors tensors = network_.WeightTensors();
+  const std::size_t levels = spec_.quantiles.size();
+  for (const char* const name : {"head.weight", "head.bias"}) {  // the median's rows alone
+    Tensor& tensor = tensors.at(name);
+    const std::size_t rows = tensor.shape[0], width = tensor.values.size() / rows;
+    std::vector<float> kept;
+    for (std::size_t row = levels / 2; row < rows; row += levels) {
+      kept.insert(kept.end(), &tensor.values[row * width], &tensor.values[row * width] + width);
+    }
+    tensor.shape[0] = rows / levels;
+    tensor.values = std::move(kept);
+  }
+  point.SetWeights(tensors);
+  const auto first_gradient = [&](Network& network, std::size_t q) {
+    Matrix outputs;
+    network.Start(kBatch);
+    network.Forward(x_);
+    network.Decode(outputs);
+    Matrix d_outputs(outputs.rows, outputs.cols);
+    for (std::size_t i = 0; i < outputs.size(); ++i)
+      d_outputs.values[i] = static_cast<float>(Slope(q == 1 ? i : i / q));  // alike for all levels of a step
+    network.ClearGradients();
+    network.Backward(x_, outputs, d_outputs);
+    const auto gradient = network.Gradients().front();
+    return std::vector<float>(gradient.begin(), gradient.end());
+  };
+  const std::vector<float> expected = first_gradient(point, 1);
+  EXPECT_THAT(first_gradient(network_, levels), testing::Pointwise(testing::FloatNear(2e-4f), expected));
+}
+
+// Of interleaved chains each, run by itself from the reading after its phase on, gives what all together
+// give.
+TEST_P(CompositionTest, HopsAreTheLastReadingsOfSingleChains) {
+  if (!spec_.interleaved) GTEST_SKIP() << "no chains";
+  ModelSpec single_spec = spec_;
+  single_spec.interleaved = false;
+  Network single(single_spec), hops(spec_, Network::Rows::kHops);
+  single.SetWeights(network_.WeightTensors());
+  hops.SetWeights(network_.WeightTensors());
+  Matrix expected, outputs;
+  single.Start(kBatch);
+  single.Forward(x_);
+  single.Decode(expected);
+  hops.Start(kBatch);
+  hops.Forward(x_);
+  hops.Decode(outputs);
+  const std::size_t stride = hops.stride();
+  ASSERT_EQ(outputs.rows * stride, expected.rows);
+  for (std::size_t r = 0; r < outputs.rows; ++r) {
+    const float* const row = expected.row(((r / kBatch + 1) * stride - 1) * kBatch + r % kBatch);
+    EXPECT_THAT(std::vector<float>(outputs.row(r), outputs.row(r) + outputs.cols),
+                testing::Pointwise(testing::FloatNear(1e-5f), std::vector<float>(row, row + outputs.cols)));
+  }
+}
+
+TEST_P(CompositionTest, GradientOfHopsAgreesWithDifferences) {
+  if (!spec_.interleaved) GTEST_SKIP() << "no chains";
+  Network hops(spec_, Network::Rows::kHops);
+  hops.SetWeights(network_.WeightTensors());
+  Matrix outputs;
+  const auto loss = [&] {
+    hops.Start(kBatch);
+    hops.Forward(x_);
+    hops.Decode(outputs);
+    double sum = 0;
+    for (std::size_t i = 0; i < outputs.size(); ++i) sum += outputs.values[i] * Slope(i);
+    return sum;
+  };
+  loss();
+  Matrix d_outputs = outputs;
+  for (std::size_t i = 0; i < d_outputs.size(); ++i) d_outputs.values[i] = static_cast<float>(Slope(i));
+  hops.ClearGradients();
+  hops.Backward(x_, outputs, d_outputs);
+  Random random(5);
+  const Arrays weights = hops.Weights(), gradients = hops.Gradients();
+  std::vector<float> direction;
+  double expected = 0;
+  for (std::size_t a = 0; a < weights.size(); ++a) {
+    for (const float gradient : gradients[a]) {
+      direction.push_back(random.Uniform(1));
+      expected += static_cast<double>(direction.back()) * gradient;
+    }
+  }
+  const auto move = [&](float distance) {
+    std::size_t at = 0;
+    for (const auto array : weights) {
+      for (float& weight : array) weight += distance * direction[at++];
+    }
+  };
+  const float step = 2e-3f;
+  move(step);
+  const double high = loss();
+  move(-2 * step);
+  const double low = loss();
+  EXPECT_NEAR(expected, (high - low) / (2 * step), 3e-3 * std::max(1.0, std::abs(expected)));
 }
 
 ModelSpec WithLayers(std::vector<LayerSpec> layers, bool interleaved = false) {
@@ -245,6 +351,15 @@ ModelSpec WithLayers(std::vector<LayerSpec> layers, bool interleaved = false) {
   spec.difference_inputs = false;
   spec.layers = std::move(layers);
   spec.interleaved = interleaved;
+  return spec;
+}
+
+ModelSpec Parallel(std::vector<LayerSpec> layers, std::size_t segment, std::size_t channels,
+                   bool interleaved) {
+  ModelSpec spec = WithLayers(std::move(layers), interleaved);
+  spec.head = HeadKind::kParallel;
+  spec.segment = segment;
+  spec.channels = channels;
   return spec;
 }
 
@@ -268,6 +383,18 @@ INSTANTIATE_TEST_SUITE_P(
         std::pair("interleaved_residual",
                   WithLayers({kSegments, {.kind = LayerKind::kGruResetBefore, .units = 6, .residual = true}},
                              true)),
+        std::pair("parallel", Parallel({{.units = 5}, {.units = 4}}, 1, 0, false)),
+        std::pair("parallel_alone", Parallel({{.kind = LayerKind::kLstm, .units = 4}}, 3, 0, false)),
+        std::pair("parallel_held",
+                  Parallel({kSegments, {.kind = LayerKind::kLstm, .units = 4}}, 1, 2, false)),
+        std::pair("parallel_chains", Parallel({kSegments, {.units = 4}}, 1, 2, true)),
+        std::pair("parallel_chains_lstm",
+                  Parallel({kConv, kSegments, {.kind = LayerKind::kLstm, .units = 4, .peepholes = true}}, 1,
+                           2, true)),
+        std::pair("parallel_chains_norm",
+                  Parallel({kSegments, {.kind = LayerKind::kGruLayerNorm, .units = 6}}, 3, 2, true)),
+        std::pair("parallel_chains_glu",
+                  Parallel({kSegments, {.kind = LayerKind::kGluGru, .units = 4}}, 1, 0, true)),
         std::pair("layer_norm", WithLayers({{.kind = LayerKind::kGruLayerNorm, .units = 6},
                                             {.kind = LayerKind::kLstmLayerNorm, .units = 5}}))),
     [](const auto& network) { return network.param.first; });

@@ -1,4 +1,4 @@
-#include "engine/train/pinball.h"
+#include "engine/train/loss.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "tests/engine/layers/reference.h"
@@ -35,7 +36,7 @@ TEST(PinballTest, AgreesWithReferenceAndItsGradient) {
   const double expected = loss.value();
   const auto gradient = Var::Gradient(loss, leaves);
 
-  EXPECT_NEAR(PinballGradient(targets, quantiles, 1, outputs), expected, 1e-5);
+  EXPECT_NEAR(LossGradient({.quantiles = quantiles}, targets, 1, outputs), expected, 1e-5);
   EXPECT_THAT(outputs.values, testing::Pointwise(testing::DoubleNear(1e-6), gradient));
 }
 
@@ -43,9 +44,36 @@ TEST(PinballTest, ScalesTheGradientOnly) {
   Matrix targets(1, 1), outputs(1, 1);
   targets.values = {3};
   outputs.values = {1};
-  EXPECT_FLOAT_EQ(PinballGradient(targets, std::vector<float>{0.75f}, 0.5f, outputs), 1.5);
+  const std::vector<float> quantile = {0.75f};
+  EXPECT_FLOAT_EQ(LossGradient({.quantiles = quantile}, targets, 0.5f, outputs), 1.5);
   EXPECT_FLOAT_EQ(outputs.values[0], -0.375f);
 }
+
+class PointLossTest : public testing::TestWithParam<LossKind> {};
+
+TEST_P(PointLossTest, GradientAgreesWithDifferencesAndStepsAreWeighted) {
+  const std::vector<float> median = {0.5f}, weights = {1, 3};
+  const Loss loss = {.kind = GetParam(), .quantiles = median, .weights = weights};
+  Matrix targets(2, 2);
+  targets.values = {0.3f, -2, 1.5f, std::numeric_limits<float>::quiet_NaN()};
+  const std::vector<float> at = {0.9f, -0.4f, -2, 7};
+  Matrix gradient(2, 2);
+  gradient.values = at;
+  LossGradient(loss, targets, 2, gradient);
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const float step = 1e-2f;
+    Matrix high(2, 2), low(2, 2);
+    high.values = low.values = at;
+    high.values[i] += step;
+    low.values[i] -= step;
+    const double slope =
+        (LossGradient(loss, targets, 1, high) - LossGradient(loss, targets, 1, low)) / (2 * step);
+    EXPECT_NEAR(gradient.values[i], 2 * slope, 1e-3) << i;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Kinds, PointLossTest, testing::ValuesIn(kLossKinds),
+                         [](const auto& kind) { return std::string(LossName(kind.param)); });
 
 TEST(PinballTest, IsLeastAtTheQuantile) {
   const std::vector<float> quantile = {0.9f};

@@ -1,0 +1,226 @@
+#include "engine/train/linear_path.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <utility>
+
+#include "engine/tensor/gemm.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::size_t kRowsTogether = 1024;
+constexpr std::size_t kStepsCompared = 16;  // of the horizon, when choices are made
+constexpr std::size_t kBlocks = 4;
+constexpr double kWorthMaps = 0.99;  // of the error of one for all
+// The last leaves the last value as it is.
+constexpr double kPenalties[] = {1e-4, 1e-3, 1e-2, 1e-1, 1e6};
+
+float Level(const PreparedSeries& series, std::size_t t, std::size_t target) {
+  return series.inputs.row(t)[target];
+}
+
+// The last L levels at row t less the last one; before the series its first.
+void FillContext(const PreparedSeries& series, std::size_t t, std::size_t target, std::size_t context,
+                 float* x) {
+  const float last = Level(series, t, target);
+  for (std::size_t i = 0; i < context; ++i) {
+    const std::size_t back = context - 1 - i;
+    x[i] = Level(series, t > back ? t - back : 0, target) - last;
+  }
+}
+
+// Adds the origins [begin, end) of a series, `stride` rows apart.
+void AddOrigins(const PreparedSeries& series, std::size_t begin, std::size_t end, std::size_t stride,
+                std::size_t target, RidgeSums& sums) {
+  const std::size_t context = sums.inputs(), horizon = sums.outputs();
+  Matrix x, y;
+  for (std::size_t t = begin; t < end;) {
+    const std::size_t count = std::min(kRowsTogether, (end - t + stride - 1) / stride);
+    x.Resize(count, context);
+    y.Resize(count, horizon);
+    for (std::size_t r = 0; r < count; ++r, t += stride) {
+      FillContext(series, t, target, context, x.row(r));
+      for (std::size_t h = 0; h < horizon; ++h)
+        y.row(r)[h] = Level(series, t + 1 + h, target) - Level(series, t, target);
+    }
+    sums.Add(x, y);
+  }
+}
+
+std::vector<std::size_t> StepsToCompare(std::size_t horizon) {
+  std::vector<std::size_t> steps;
+  const std::size_t count = std::min(horizon, kStepsCompared);
+  for (std::size_t i = 0; i < count; ++i) steps.push_back((2 * i + 1) * horizon / (2 * count));
+  return steps;
+}
+
+std::vector<std::size_t> AllSteps(std::size_t horizon) {
+  std::vector<std::size_t> steps(horizon);
+  for (std::size_t h = 0; h < horizon; ++h) steps[h] = h;
+  return steps;
+}
+
+RidgeSums Together(const std::vector<RidgeSums>& parts) {
+  RidgeSums all(parts[0].inputs(), parts[0].outputs());
+  for (const RidgeSums& part : parts) all.Add(part);
+  return all;
+}
+
+}  // namespace
+
+std::size_t ChannelAt(const PreparedSeries& series, std::size_t row, const ModelSpec& spec) {
+  return spec.channels == 0 ? 0 : spec.ChannelOf(series.inputs.row(row)[series.inputs.cols - 1]);
+}
+
+std::size_t LinearSums::BlocksOf(std::size_t rows, std::size_t horizon) {
+  return std::clamp<std::size_t>(rows / (2 * horizon + 1), 2, kBlocks);
+}
+
+LinearSums::LinearSums(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,
+                       std::size_t rows, Part part)
+    : horizon_(spec.horizon) {
+  std::size_t all = 0, longest = 0;
+  for (const PreparedSeries& series : data) {
+    all += series.size();
+    longest = std::max(longest, series.size());
+  }
+  const std::size_t blocks = part == Part::kBlocks ? BlocksOf(longest, horizon_) : 1;
+  blocks_.assign(
+      blocks, std::vector<RidgeSums>(std::max<std::size_t>(spec.channels, 1), RidgeSums(context, horizon_)));
+  const std::size_t stride = 1 + all / rows;
+  for (const PreparedSeries& series : data) {
+    const std::size_t channel = ChannelAt(series, 0, spec),
+                      n = part == Part::kTraining ? series.split : series.size();
+    const std::size_t first = std::min(context, n / 4);
+    for (std::size_t block = 0; block < blocks; ++block) {
+      const std::size_t begin = first + (n - first) * block / blocks;
+      const std::size_t end = first + (n - first) * (block + 1) / blocks;
+      AddOrigins(series, begin, end > horizon_ ? end - horizon_ : 0, stride, spec.target,
+                 blocks_[block][channel]);
+    }
+  }
+}
+
+std::vector<double> LinearSums::Errors(std::size_t context, std::size_t first, std::size_t end) const {
+  const std::vector<std::size_t> steps = StepsToCompare(horizon_);
+  std::vector<RidgeSums> blocks;
+  for (const std::vector<RidgeSums>& block : blocks_) {
+    RidgeSums sums(context, steps.size());
+    for (std::size_t c = first; c < end; ++c) sums.Add(block[c].Part(context, steps));
+    blocks.push_back(std::move(sums));
+  }
+  std::vector<double> errors(std::size(kPenalties));
+  double count = 0;
+  for (std::size_t left = 0; left < blocks.size(); ++left) {
+    RidgeSums others(context, steps.size());
+    for (std::size_t block = 0; block < blocks.size(); ++block) {
+      if (block != left) others.Add(blocks[block]);
+    }
+    count += blocks[left].rows() * static_cast<double>(steps.size());
+    for (std::size_t p = 0; p < errors.size(); ++p)
+      errors[p] += blocks[left].Error(others.Solve(kPenalties[p]));
+  }
+  for (double& error : errors) error /= std::max(count, 1.0);
+  return errors;
+}
+
+double LinearSums::Error(std::size_t context, std::size_t left, double penalty) const {
+  const std::vector<std::size_t> steps = StepsToCompare(horizon_);
+  RidgeSums others(context, steps.size());
+  for (std::size_t block = 0; block < blocks_.size(); ++block) {
+    if (block != left) others.Add(Together(blocks_[block]).Part(context, steps));
+  }
+  const RidgeSums judge = Together(blocks_[left]).Part(context, steps);
+  const double count = judge.rows() * static_cast<double>(steps.size());
+  return judge.Error(others.Solve(penalty)) / std::max(count, 1.0);
+}
+
+LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts, bool scopes) const {
+  LinearChoice best;
+  const std::size_t channels = blocks_[0].size();
+  const auto consider = [&](const std::vector<double>& errors, std::size_t context, bool per_channel) {
+    for (std::size_t p = 0; p < errors.size(); ++p) {
+      if (errors[p] >= (per_channel && !best.per_channel ? kWorthMaps : 1) * best.error) continue;
+      best = {.context = context, .per_channel = per_channel, .penalty = kPenalties[p], .error = errors[p]};
+    }
+  };
+  for (const std::size_t context : contexts) consider(Errors(context, 0, channels), context, false);
+  if (!scopes || channels < 2) return best;
+  std::vector<double> sum(std::size(kPenalties));
+  for (std::size_t c = 0; c < channels; ++c) {
+    const std::vector<double> errors = Errors(best.context, c, c + 1);
+    for (std::size_t p = 0; p < sum.size(); ++p) sum[p] += errors[p] / static_cast<double>(channels);
+  }
+  consider(sum, best.context, true);
+  return best;
+}
+
+std::vector<Matrix> LinearSums::Solve(const LinearChoice& choice) const {
+  std::vector<RidgeSums> channels = blocks_[0];
+  for (std::size_t block = 1; block < blocks_.size(); ++block) {
+    for (std::size_t c = 0; c < channels.size(); ++c) channels[c].Add(blocks_[block][c]);
+  }
+  const auto solve = [&](const RidgeSums& sums) {
+    return sums.Part(choice.context, AllSteps(horizon_)).Solve(choice.penalty);
+  };
+  if (!choice.per_channel) return {solve(Together(channels))};
+  std::vector<Matrix> maps;
+  for (const RidgeSums& sums : channels) maps.push_back(solve(sums));
+  return maps;
+}
+
+LinearPath::LinearPath(const LinearChoice& choice, const std::vector<Matrix>& maps, ModelSpec& spec)
+    : target_(spec.target),
+      context_(choice.context),
+      horizon_(spec.horizon),
+      channels_(choice.per_channel ? spec.channels : 0) {
+  spec.linear_context = choice.context;
+  spec.linear_per_channel = choice.per_channel;
+  Tensor weight = ZeroTensor({horizon_, context_}), bias = ZeroTensor({horizon_});
+  if (choice.per_channel) {
+    weight = ZeroTensor({spec.channels, horizon_, context_});
+    bias = ZeroTensor({spec.channels, horizon_});
+  }
+  for (std::size_t map = 0; map < maps.size(); ++map) {
+    for (std::size_t h = 0; h < horizon_; ++h) {
+      const float unit = spec.features[target_].deviation / spec.step_deviation[h];
+      const std::size_t row = map * horizon_ + h;
+      for (std::size_t i = 0; i < context_; ++i)
+        weight.values[row * context_ + i] = unit * maps[map].row(h)[i];
+    }
+  }
+  tensors_ = {{"linear.weight", std::move(weight)}, {"linear.bias", std::move(bias)}};
+}
+
+void LinearPath::Forecast(const std::vector<PreparedSeries>& data, std::span<const Chunk::Origin> origins,
+                          Matrix& forecast) const {
+  forecast.Resize(origins.size(), horizon_);
+  const float* const weight = tensors_.at("linear.weight").values.data();
+  const float* const bias = tensors_.at("linear.bias").values.data();
+  Matrix x(origins.size(), context_), y;
+  for (std::size_t map = 0; map < std::max<std::size_t>(channels_, 1); ++map) {
+    std::vector<std::size_t> rows;
+    for (std::size_t r = 0; r < origins.size(); ++r) {
+      const PreparedSeries& series = data[origins[r].series];
+      const float number = series.inputs.row(origins[r].row)[series.inputs.cols - 1];
+      const std::size_t own =
+          channels_ == 0
+              ? 0
+              : static_cast<std::size_t>(std::clamp(number, 0.0f, static_cast<float>(channels_ - 1)));
+      if (own != map) continue;
+      FillContext(series, origins[r].row, target_, context_, x.row(rows.size()));
+      rows.push_back(r);
+    }
+    y.Resize(rows.size(), horizon_);
+    Gemm(Transpose::kNo, Transpose::kYes, rows.size(), horizon_, context_, x.data(),
+         weight + map * horizon_ * context_, y.data(), false);
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      for (std::size_t h = 0; h < horizon_; ++h)
+        forecast.row(rows[i])[h] = y.row(i)[h] + bias[map * horizon_ + h];
+    }
+  }
+}
+
+}  // namespace tidegate

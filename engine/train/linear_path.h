@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "engine/model/spec.h"
+#include "engine/tensor/matrix.h"
+#include "engine/tensor/tensors.h"
+#include "engine/train/dataset.h"
+#include "engine/train/ridge.h"
+
+namespace tidegate {
+
+// How a linear path is made; all of it decided by cross-validation.
+struct LinearChoice {
+  std::size_t context = 0;  // L; 0: none
+  bool per_channel = false;
+  double penalty = std::numeric_limits<double>::infinity();  // of the ridge regression, per row
+  double error =
+      std::numeric_limits<double>::infinity();  // mean squared, of the rows left out, in deviations
+};
+
+// The sums of the linear path's regression: the target's last L levels less the last one, against the levels
+// of the horizon less the last one. A missing level counts as the last known.
+class LinearSums {
+ public:
+  enum class Part {
+    kTraining,  // the training rows, to fit on
+    kAll,       // the validation rows too
+    kBlocks,    // all rows in a few blocks, to choose by: one season's validation rows favour what suits them
+  };
+  // rows: at most so many origins of all series, evenly spread. data: with level inputs.
+  LinearSums(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,
+             std::size_t rows, Part part);
+
+  // The best of the contexts (up to L), penalties and scopes (a map for each channel only if `scopes`): that
+  // with the least error on blocks which were left out of the fit. One map for all unless
+  // one for each is better by a percent.
+  LinearChoice Choose(const std::vector<std::size_t>& contexts, bool scopes) const;
+
+  // Into how many blocks Part::kBlocks cuts `rows`, each long enough for origins of its own.
+  static std::size_t BlocksOf(std::size_t rows, std::size_t horizon);
+  // Of block `left` out of the others' fit, one map for all of `context` levels: the mean squared error.
+  double Error(std::size_t context, std::size_t left, double penalty) const;
+
+  // [maps] of [horizon, context]: the map's weights.
+  std::vector<Matrix> Solve(const LinearChoice& choice) const;
+
+ private:
+  // Of a map for the channels [first, end): the mean squared error of each penalty on blocks left out.
+
+  std::vector<double> Errors(std::size_t context, std::size_t first, std::size_t end) const;
+
+  std::size_t horizon_;
+  std::vector<std::vector<RidgeSums>> blocks_;  // [blocks][channels]
+};
+
+// A fitted linear path.
+class LinearPath {
+ public:
+  // Sets spec.linear_context and linear_per_channel; `maps` as LinearSums::Solve gives them.
+  LinearPath(const LinearChoice& choice, const std::vector<Matrix>& maps, ModelSpec& spec);
+
+  // forecast: set to [R, horizon], unit of the head, as Model's linear path gives it at these origins.
+  void Forecast(const std::vector<PreparedSeries>& data, std::span<const Chunk::Origin> origins,
+                Matrix& forecast) const;
+
+  Tensors tensors() const { return tensors_; }  // linear.weight, linear.bias
+
+ private:
+  std::size_t target_, context_, horizon_, channels_;
+  std::vector<std::size_t> shape_;
+  Tensors tensors_;
+};
+
+// The channel of a series' row, 0 without channels.
+std::size_t ChannelAt(const PreparedSeries& series, std::size_t row, const ModelSpec& spec);
+
+}  // namespace tidegate

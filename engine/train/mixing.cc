@@ -1,0 +1,62 @@
+#include "engine/train/mixing.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace tidegate {
+namespace {
+
+constexpr std::size_t kBlocks = 8;
+// How much the half weighs beside the data: validation rows are another season than those to come.
+constexpr double kDraw = 0.5;
+
+}  // namespace
+
+MixingFit::MixingFit(const ModelSpec& spec)
+    : horizon_(spec.horizon),
+      levels_(spec.quantiles.size()),
+      block_(spec.segment > 0 ? std::max(spec.segment, (spec.horizon + kBlocks - 1) / kBlocks)
+                              : std::max<std::size_t>(1, (spec.horizon + kBlocks - 1) / kBlocks)),
+      unit_(spec.step_deviation),
+      sums_(spec.linear_maps() * blocks()) {}
+
+void MixingFit::Add(std::span<const std::size_t> maps, const Matrix& targets, const Matrix& network,
+                    const Matrix& linear) {
+  for (std::size_t r = 0; r < targets.rows; ++r) {
+    for (std::size_t h = 0; h < horizon_; ++h) {
+      const float target = targets.row(r)[h];
+      if (std::isnan(target)) continue;
+      const double line = linear.row(r)[h], squared = static_cast<double>(unit_[h]) * unit_[h];
+      const double apart = network.row(r)[h * levels_ + levels_ / 2] - line;
+      Sums& sums = sums_[maps[r] * blocks() + h / block_];
+      sums.together += squared * (target - line) * apart;
+      sums.apart += squared * apart * apart;
+    }
+  }
+}
+
+std::vector<float> MixingFit::Weights() const {
+  std::vector<float> weights;
+  for (std::size_t map = 0; map < sums_.size() / blocks(); ++map) {
+    for (std::size_t h = 0; h < horizon_; ++h) {
+      const Sums& sums = sums_[map * blocks() + h / block_];
+      const double least = sums.apart > 0 ? std::clamp(sums.together / sums.apart, 0.0, 1.0) : 0.5;
+      weights.push_back(static_cast<float>((least + kDraw * 0.5) / (1 + kDraw)));
+    }
+  }
+  return weights;
+}
+
+void MixLinear(std::span<const std::size_t> maps, std::span<const float> mixing, const Matrix& linear,
+               std::size_t levels, Matrix& outputs) {
+  const std::size_t horizon = linear.cols;
+  for (std::size_t r = 0; r < outputs.rows; ++r) {
+    for (std::size_t h = 0; h < horizon; ++h) {
+      float* const y = outputs.row(r) + h * levels;
+      const float shift = (1 - mixing[maps[r] * horizon + h]) * (linear.row(r)[h] - y[levels / 2]);
+      for (std::size_t q = 0; q < levels; ++q) y[q] += shift;
+    }
+  }
+}
+
+}  // namespace tidegate

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "engine/tensor/matrix.h"
+
+namespace tidegate {
+
+// Least squares of many outputs at once from sums over the rows: what a ridge regression needs of its data,
+// so that the rows need not be kept and sums of parts can be added (Hoerl & Kennard 1970). A plain value.
+class RidgeSums {
+ public:
+  RidgeSums() = default;
+  RidgeSums(std::size_t inputs, std::size_t outputs)
+      : inputs_(inputs),
+        outputs_(outputs),
+        gram_(inputs * inputs),
+        cross_(inputs * outputs),
+        squares_(outputs) {}
+
+  std::size_t inputs() const { return inputs_; }
+  std::size_t outputs() const { return outputs_; }
+  double rows() const { return rows_; }
+
+  // x [R, inputs], y [R, outputs].
+  void Add(const Matrix& x, const Matrix& y);
+  void Add(const RidgeSums& other);
+
+  // Those of the last `inputs` inputs and of the outputs numbered `outputs`.
+  RidgeSums Part(std::size_t inputs, const std::vector<std::size_t>& outputs) const;
+
+  // w [outputs, inputs]: the least of |y - w x|^2 / rows + penalty |w|^2. penalty > 0.
+  Matrix Solve(double penalty) const;
+
+  // Sum over the rows and outputs of (y - w x)^2.
+  double Error(const Matrix& w) const;
+
+ private:
+  std::size_t inputs_ = 0, outputs_ = 0;
+  double rows_ = 0;
+  std::vector<double> gram_;     // [inputs, inputs]: x x'
+  std::vector<double> cross_;    // [outputs, inputs]: y x'
+  std::vector<double> squares_;  // [outputs]: y y
+};
+
+}  // namespace tidegate
