@@ -27,7 +27,8 @@ class CommandLineTest : public testing::Test {
 TEST_F(CommandLineTest, HelpNamesEveryCommand) {
   const Process::Result help = RunTidegate({"--help"});
   EXPECT_EQ(help.exit_code, 0);
-  for (const char* command : {"train", "push", "load", "inspect", "models"}) EXPECT_THAT(help.out, HasSubstr(command));
+  for (const char* command : {"train", "push", "load", "inspect", "models"})
+    EXPECT_THAT(help.out, HasSubstr(command));
   EXPECT_EQ(RunTidegate({"train", "--help"}).exit_code, 0);
 }
 
