@@ -28,17 +28,6 @@ class MultiShardTest : public RpcFixture {
  protected:
   MultiShardTest() : RpcFixture(kShards) {}
 
-  template <typename Method, typename Request, typename Response>
-  grpc::Status Call(Method method, const Request& request, Response& response) {
-    grpc::ClientContext context;
-    return ((*stub_).*method)(&context, request, &response);
-  }
-  v1::PushResponse Pushed(const v1::PushRequest& request) {
-    v1::PushResponse response;
-    const grpc::Status status = Push(request, response);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return response;
-  }
   std::shared_ptr<const Model> tiny() const { return repository_.models()[*repository_.Find("tiny")].model; }
 
   // Checks the answer to readings [n, 2] of these streams against streams of their own.

@@ -87,6 +87,20 @@ class RpcFixture : public testing::Test {
     return stub_->Push(&context, request, &response);
   }
 
+  // The answer of a request that is right.
+  v1::PushResponse Pushed(const v1::PushRequest& request) {
+    v1::PushResponse response;
+    const grpc::Status status = Push(request, response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    return response;
+  }
+
+  template <typename Method, typename Request, typename Response>
+  grpc::Status Call(Method method, const Request& request, Response& response) {
+    grpc::ClientContext context;
+    return ((*stub_).*method)(&context, request, &response);
+  }
+
   std::uint64_t Applied() const {
     return metrics_.models[1].readings[1].value();
   }  // of "tiny"; "other" comes first

@@ -19,17 +19,6 @@ using testing::HasSubstr;
 
 class StreamServiceTest : public RpcFixture {
  protected:
-  template <typename Method, typename Request, typename Response>
-  grpc::Status Call(Method method, const Request& request, Response& response) {
-    grpc::ClientContext context;
-    return ((*stub_).*method)(&context, request, &response);
-  }
-  v1::PushResponse Pushed(const v1::PushRequest& request) {
-    v1::PushResponse response;
-    const grpc::Status status = Push(request, response);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return response;
-  }
   v1::StreamInfo Info(const std::string& id) {
     v1::GetStreamRequest request;
     v1::StreamInfo info;

@@ -43,13 +43,6 @@ class SubscribeCallTest : public RpcFixture {
     return subscriber;
   }
   grpc::Status Refused(const v1::SubscribeRequest& request) { return Open(request)->reader->Finish(); }
-
-  v1::PushResponse Pushed(const v1::PushRequest& request) {
-    v1::PushResponse response;
-    const grpc::Status status = Push(request, response);
-    EXPECT_TRUE(status.ok()) << status.error_message();
-    return response;
-  }
   // The ids of the next n events.
   static std::vector<std::string> NextIds(Subscriber& subscriber, std::size_t n) {
     std::vector<std::string> ids;
