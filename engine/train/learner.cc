@@ -44,7 +44,7 @@ void Learner::SetWeights(const Tensors& weights) {
 
 Tensors Learner::weights() {
   Network& network = workers_[0]->network;
-  const Tensors now = network.WeightTensors();
+  Tensors now = network.WeightTensors();
   if (mean_.empty()) return now;
   std::size_t at = 0;
   for (const auto array : workers_[0]->weights) {

@@ -167,6 +167,7 @@ std::vector<Matrix> LinearSums::Solve(const LinearChoice& choice) const {
   };
   if (!choice.per_channel) return {solve(Together(channels))};
   std::vector<Matrix> maps;
+  maps.reserve(channels.size());
   for (const RidgeSums& sums : channels) maps.push_back(solve(sums));
   return maps;
 }

@@ -18,6 +18,7 @@ absl::StatusOr<double> ErrorWithCycle(const std::vector<Series>& series,
                                       const std::vector<std::size_t>& splits, std::size_t context,
                                       std::size_t period, ModelSpec spec) {
   std::vector<std::size_t> ends;
+  ends.reserve(series.size());
   for (const Series& one : series) ends.push_back(one.size());
   spec.cycle = period;
   double sum = 0;

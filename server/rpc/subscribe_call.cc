@@ -21,8 +21,7 @@ void SubscribeCall::Complete(Operation operation, bool ok) {
       }
       new SubscribeCall(loop_);  // waits for the next client
       loop_.Opened(this);
-      Begin();
-      break;
+      return Begin();
     case Operation::kWrite:
       writing_ = false;
       gone_ |= !ok;
@@ -52,7 +51,8 @@ void SubscribeCall::Begin() {
   }
   if (!status.ok()) {
     loop_.CountRequest(Method::kSubscribe, status.code());
-    return End(status);
+    End(status);
+    return Advance();
   }
   beginning_ = true;
   BeginAt(0);

@@ -131,6 +131,7 @@ double ReadingsPerSecond(const std::shared_ptr<const Model>& model, std::size_t 
   std::atomic<bool> over{false};
   std::atomic<std::size_t> in_flight{0};
   std::vector<std::thread> threads;
+  threads.reserve(nodes.size());
   for (const auto& node : nodes) threads.emplace_back([&] { node->Run(over, in_flight); });
   const auto served = [&] {
     std::size_t sum = 0;

@@ -62,7 +62,7 @@ TEST(BacktestTest, ScoresEveryOriginOfWhatAServerAnswers) {
 
 TEST(BacktestTest, RefusesWhatItCannotScore) {
   const auto model = TinyModel(TinySpec());
-  const auto message = [&](std::size_t rows, BacktestOptions options) {
+  const auto message = [&](std::size_t rows, const BacktestOptions& options) {
     return std::string(RunBacktest(*model, {Wave(rows, 0)}, options, nullptr).status().message());
   };
   EXPECT_THAT(message(40, {.from = 0, .horizons = {4}}), testing::HasSubstr("horizon 4"));

@@ -53,6 +53,7 @@ class ModelAdminTest : public RpcFixture {
     v1::ListModelsResponse response;
     EXPECT_TRUE(stub_->ListModels(&context, {}, &response).ok());
     std::vector<std::string> names;
+    names.reserve(static_cast<std::size_t>(response.model_size()));
     for (const v1::ModelInfo& model : response.model()) names.push_back(model.model());
     return names;
   }
@@ -136,6 +137,7 @@ TEST_F(ModelAdminTest, ReadingsGoOnWhileModelsComeAndGo) {
   Write("third", 1, 5);
   std::atomic<bool> over{false};
   std::vector<std::thread> clients;
+  clients.reserve(3);
   for (int c = 0; c < 3; ++c) {
     clients.emplace_back([this, c, &over] {
       const auto stub = v1::Forecaster::NewStub(NewChannel());

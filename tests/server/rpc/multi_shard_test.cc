@@ -38,8 +38,11 @@ class MultiShardTest : public RpcFixture {
     for (int i = 0; i < answer.outcome_size(); ++i) {
       const auto expected =
           alone.try_emplace(ids[static_cast<std::size_t>(i)], tiny())
-              .first->second.Push({request.timestamp(i), std::span(request.value().data() + 2 * i, 2)},
-                                  kLatest);
+              .first->second.Push(
+                  {request.timestamp(i),
+                   std::span(request.value().data(), static_cast<std::size_t>(request.value_size()))
+                       .subspan(2 * static_cast<std::size_t>(i), 2)},
+                  kLatest);
       ASSERT_EQ(answer.outcome(i), static_cast<int>(expected.outcome));
       ASSERT_EQ(answer.steps(i), expected.steps);
       ASSERT_EQ(answer.quality(i), expected.quality);
@@ -64,6 +67,7 @@ class MultiShardTest : public RpcFixture {
 
 TEST_F(MultiShardTest, ReadingsOfManyCallsAreAnsweredAsIfTheirStreamsWereAlone) {
   std::vector<std::thread> clients;
+  clients.reserve(4);
   for (int c = 0; c < 4; ++c) {
     clients.emplace_back([this, c] {
       const auto stub = v1::Forecaster::NewStub(NewChannel());
@@ -184,6 +188,7 @@ TEST_F(MultiShardTest, QuestionsFindStreamsWhereverTheyAre) {
   }
   // The forks go on as the originals would have.
   std::vector<std::string> forks;
+  forks.reserve(ids.size());
   for (const std::string& id : ids) forks.push_back(absl::StrCat("fork of ", id));
   EXPECT_THAT(Pushed(Readings(forks, 4)).steps(), testing::Each(4u));
 }
@@ -226,6 +231,7 @@ TEST_F(MultiShardTest, TheLimitOfStreamsIsOneForAllShards) {
 TEST_F(MultiShardTest, AShutdownUnderLoadAnswersOrRefusesEveryMessage) {
   std::atomic<int> going{0};
   std::vector<std::thread> clients;
+  clients.reserve(4);
   for (int c = 0; c < 4; ++c) {
     clients.emplace_back([this, c, &going] {
       const auto stub = v1::Forecaster::NewStub(NewChannel());

@@ -72,6 +72,7 @@ TEST(MailboxTest, LosesNoLetterBetweenThreads) {
     }
   });
   std::vector<std::thread> posters;
+  posters.reserve(kThreads);
   for (std::size_t p = 0; p < kThreads; ++p) {
     posters.emplace_back([&, p] {
       for (int i = 0; i < kLetters; ++i) {

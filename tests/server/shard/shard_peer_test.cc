@@ -169,6 +169,7 @@ TEST_P(ShardPeerTest, EveryReadingIsAnsweredAsIfItsStreamWereAlone) {
     nodes.push_back(std::make_unique<Node>(i, models, budget, mailboxes));
   std::atomic<int> left = static_cast<int>(GetParam());
   std::vector<std::thread> threads;
+  threads.reserve(nodes.size());
   for (const auto& node : nodes) threads.emplace_back([&] { node->Run(kMessages, left, nodes); });
   for (std::thread& thread : threads) thread.join();
 
