@@ -40,8 +40,8 @@ class Admission {
   bool busy() const { return waiting_readings_ >= kBusyReadings; }
 
  private:
-  static constexpr std::size_t kBusyReadings =
-      2048;  // their messages still lie in the cache when they are answered
+  // Their messages still lie in the cache when they are answered.
+  static constexpr std::size_t kBusyReadings = 2048;
   absl::StatusOr<std::size_t> Parse(grpc::ByteBuffer& bytes, std::size_t streams_named, Exchange& exchange);
 
   const Repository& repository_;

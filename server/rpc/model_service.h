@@ -9,11 +9,12 @@
 
 namespace tidegate {
 
-// The calls of Forecaster that ask about models, for one shard: the answer grows from shard to shard, by each
-// one's streams. Each is done at once, by the shard's thread, between two batches. Not thread-safe. Errors:
-// those named in forecaster.proto. Fills `info`, but for the streams of the model.
+// Fills `info` about a served model, but for its streams.
 void DescribeModel(const Repository& repository, std::size_t index, v1::ModelInfo& info);
 
+// The calls of Forecaster that ask about models, for one shard: the answer grows from shard to shard, by each
+// one's streams. Each is done at once, by the shard's thread, between two batches. Not thread-safe. Errors:
+// those named in forecaster.proto.
 class ModelService {
  public:
   // Both must outlive this.
