@@ -45,7 +45,7 @@ absl::Status ReadStatesOf(const Database& database, std::span<const absl::string
     found[i] = statuses[i].ok();
     if (statuses[i].IsNotFound()) continue;
     if (!statuses[i].ok())
-      return WithAdvice(StatusOf(statuses[i], absl::StrCat("reading the state of '", ids[i], "'")));
+      return StatusOf(statuses[i], absl::StrCat("reading the state of '", ids[i], "'"));
     if (absl::Status s = ReadStateRecord(ids[i], View(values[i]), states[i]); !s.ok()) return WithAdvice(s);
   }
   return absl::OkStatus();
@@ -61,7 +61,7 @@ absl::Status ReadAllStates(const Database& database,
     }
     if (absl::Status s = each(View(at->key()), state); !s.ok()) return s;
   }
-  if (!at->status().ok()) return WithAdvice(StatusOf(at->status(), "reading the states"));
+  if (!at->status().ok()) return StatusOf(at->status(), "reading the states");
   return absl::OkStatus();
 }
 
@@ -87,7 +87,7 @@ absl::Status ReadJournal(const Database& database, std::uint64_t position, std::
     if (absl::Status s = each(group, done); !s.ok()) return s;
     if (!group.status().ok()) return WithAdvice(group.status());
   }
-  if (!at->status().ok()) return WithAdvice(StatusOf(at->status(), "reading the journal"));
+  if (!at->status().ok()) return StatusOf(at->status(), "reading the journal");
   return last < end ? missing(end) : absl::OkStatus();
 }
 

@@ -98,7 +98,7 @@ absl::Status StatusOf(const rocksdb::Status& status, absl::string_view task) {
   const std::string message = absl::StrCat(task, ": ", status.ToString());
   if (status.IsCorruption() || status.IsPathNotFound() || status.IsNotFound() || status.IsNotSupported() ||
       status.IsInvalidArgument()) {
-    return absl::DataLossError(message);
+    return absl::DataLossError(absl::StrCat(message, "; restore a backup"));
   }
   return absl::UnavailableError(message);
 }

@@ -19,7 +19,7 @@ namespace tidegate {
 inline absl::string_view View(const rocksdb::Slice& slice) { return {slice.data(), slice.size()}; }
 inline rocksdb::Slice Slice(absl::string_view text) { return {text.data(), text.size()}; }
 
-// "TASK: what RocksDB said", by kind: damaged is DataLoss, in use and failing disks are Unavailable.
+// "TASK: what RocksDB said", by kind: damaged is DataLoss, with what to do; failing disks are Unavailable.
 absl::Status StatusOf(const rocksdb::Status& status, absl::string_view task);
 
 // Where the store's files are, and RocksDB's view of it.
