@@ -53,8 +53,8 @@ class IoErrors {
   StoreOptions Options(const std::shared_ptr<MemoryFileSystem>& files, Durability durability) {
     return {.folder = "/data",
             .durability = durability,
-            .journal_buffer_bytes = std::size_t{64} << 10,
-            .state_buffer_bytes = std::size_t{64} << 10,
+            .segment_bytes = std::size_t{2} << 10,
+            .state_buffer_bytes = std::size_t{4} << 10,
             .cache_bytes = std::size_t{64} << 10,
             .file_system = files,
             .boot_id = "boot"};
