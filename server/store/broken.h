@@ -9,7 +9,7 @@ namespace tidegate {
 enum class Break : std::uint8_t {
   kNothing,
   kAcknowledgeBeforeSync,
-  kSkipChecksums,
+  kSkipChecksums,  // of our own; RocksDB does not survive damage without its checks
   kIgnoreWriteErrors,
   kStateBeforeJournal,  // states are flushed without the journal before them
   kIgnoreJournalEnd,    // how far the journal should go is not looked at

@@ -75,9 +75,7 @@ bool ReadValue(absl::string_view name, absl::string_view value, Meta& meta) {
 
 absl::StatusOr<Meta> ReadMeta(const Database& database) {
   Meta meta;
-  rocksdb::ReadOptions options;
-  options.verify_checksums = !Broken(Break::kSkipChecksums);
-  std::unique_ptr<rocksdb::Iterator> at(database.db->NewIterator(options, database.meta()));
+  std::unique_ptr<rocksdb::Iterator> at(database.db->NewIterator({}, database.meta()));
   for (at->SeekToFirst(); at->Valid(); at->Next()) {
     absl::string_view value = View(at->value());
     if (!Check(View(at->key()), value) || !ReadValue(View(at->key()), value, meta)) {

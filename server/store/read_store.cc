@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "server/store/broken.h"
 #include "server/store/segments.h"
 
 namespace tidegate {
@@ -17,15 +16,9 @@ absl::Status WithAdvice(const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(status.message(), kAdvice));
 }
 
-rocksdb::ReadOptions Checked() {
-  rocksdb::ReadOptions options;
-  options.verify_checksums = !Broken(Break::kSkipChecksums);
-  return options;
-}
-
 // For reading once from one end to the other.
 rocksdb::ReadOptions Sequential() {
-  rocksdb::ReadOptions options = Checked();
+  rocksdb::ReadOptions options;
   options.fill_cache = false;
   options.readahead_size = std::size_t{2} << 20;
   return options;
@@ -39,7 +32,7 @@ absl::Status ReadStatesOf(const Database& database, std::span<const absl::string
   std::vector<rocksdb::PinnableSlice> values(ids.size());
   std::vector<rocksdb::Status> statuses(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) keys[i] = Slice(ids[i]);
-  database.db->MultiGet(Checked(), database.state(), keys.size(), keys.data(), values.data(),
+  database.db->MultiGet(rocksdb::ReadOptions(), database.state(), keys.size(), keys.data(), values.data(),
                         statuses.data());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     found[i] = false;

@@ -4,10 +4,12 @@
 //   TIDEGATE_CORRUPTIONS   how many of each; 1,000 by default, 0: all there are
 
 #include <cstdlib>
+#include <iostream>
 #include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/match.h"
