@@ -174,6 +174,7 @@ void ServingLoop::Run() {
     peer_.Receive();
     AnswerSome();
     peer_.Send();
+    admission_.TimeHasPassed();
     if (loops_with_calls_ != nullptr && gathered == Gathered::kDry && calls_.empty()) {
       std::exchange(loops_with_calls_, nullptr)->DecrementCount();
     }

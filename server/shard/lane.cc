@@ -10,6 +10,9 @@ constexpr std::size_t kAhead = 16;       // turns whose streams are fetched toge
 constexpr std::size_t kLineFloats = 16;  // of a cache line
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
+// Brings a cache line into the cache. A load, not a prefetch: with as many at once most of those are dropped.
+void Load(const float* line) { static_cast<void>(*static_cast<const volatile float*>(line)); }
+
 double Seconds(Work::Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
 }  // namespace
@@ -77,16 +80,16 @@ std::size_t Lane::StepBatch(std::vector<Work*>& done, AppliedObserver* observer)
   return steps_.size() + retries_.size();
 }
 
-// Brings what the next kAhead turns read into the cache: first headers, as they say which row of a ring is
-// next.
-void Lane::PrefetchTurns() const {
-  const std::size_t end = std::min(turn_ + kAhead, turns_.size());
-  for (std::size_t t = turn_; t < end; ++t) table_.Touch(key(turns_[t]));
+// Brings what kAhead turns from `first` on read into the cache: first headers, as they say which row of a ring
+// is next.
+void Lane::PrefetchTurns(std::size_t first) const {
+  const std::size_t end = std::min(first + kAhead, turns_.size());
+  for (std::size_t t = first; t < end; ++t) table_.Touch(key(turns_[t]));
   const StreamLayout& layout = model_->layout();
-  for (std::size_t t = turn_; t < end; ++t) {
+  for (std::size_t t = first; t < end; ++t) {
     const std::uint32_t steps = table_.header(key(turns_[t])).steps;
     const float* const floats = table_.floats(key(turns_[t])).data();
-    for (std::size_t i = 0; i < layout.kept; i += kLineFloats) __builtin_prefetch(floats + i, 1);
+    for (std::size_t i = 0; i < layout.kept; i += kLineFloats) Load(floats + i);
     if (reorders()) __builtin_prefetch(floats + layout.held);
     for (std::size_t k = 0; k < layout.steps.size(); ++k) {
       const std::size_t row = layout.RingRow(k, steps) * model_->spec().quantiles.size();
@@ -103,7 +106,9 @@ bool Lane::TakeTurn(std::uint32_t& slot) {
     std::swap(turns_, next_turns_);
   }
   if (turn_ == turns_.size()) return false;
-  if (turn_ % kAhead == 0) PrefetchTurns();
+  // The turns after the next kAhead: memory has the time that these take.
+  if (turn_ == 0) PrefetchTurns(0);
+  if (turn_ % kAhead == 0) PrefetchTurns(turn_ + kAhead);
   slot = turns_[turn_++];
   return true;
 }

@@ -70,7 +70,7 @@ class Lane {
     std::uint32_t next;          // of the same stream, or kNone; of a free entry: the next free one
   };
 
-  void PrefetchTurns() const;
+  void PrefetchTurns(std::size_t first) const;
   bool TakeTurn(std::uint32_t& slot);
   void Plan(std::uint32_t slot, std::vector<Work*>& done);
   void AddStep(std::uint32_t row);
