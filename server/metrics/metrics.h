@@ -170,10 +170,11 @@ inline constexpr std::uint64_t kSampled = 8;
 // What the server has no room for. kWaitingReadings: too many readings wait to take a Push, or the next
 // message of a Stream call. kStreams: a stream would be one too many. kCallLimit: a Stream call has reached
 // the limits of what it may have unanswered and is not read from for a while. kClientLimit: the same of all
-// that its client has. kStalled: a Stream call was cancelled whose client took no answers.
-enum class Lack { kWaitingReadings, kStreams, kCallLimit, kClientLimit, kStalled };
+// that its client has. kStalled: a Stream call was cancelled whose client took no answers. kDisk: a reading
+// was refused because the disk has less free space than is kept in reserve.
+enum class Lack { kWaitingReadings, kStreams, kCallLimit, kClientLimit, kStalled, kDisk };
 inline constexpr std::array kLackNames = {"waiting_readings", "streams", "call_limit", "client_limit",
-                                          "stalled"};
+                                          "stalled",          "disk"};
 
 // How forecasts for one step ahead did.
 struct ScoreMetrics {

@@ -60,6 +60,7 @@ struct ServingOptions {
   absl::Duration stalled = absl::Seconds(30);
   absl::Duration idle = absl::Minutes(10);
   absl::Duration tick = absl::Seconds(5);
+  bool recovers = false;  // the shard's streams are to be brought back first, see BeReady
 };
 
 // A shard's thread and its completion queue: all RPCs of the connections that gRPC gives to the queue
@@ -83,6 +84,10 @@ class ServingLoop {
 
   // Has the loop look into its mailbox. Safe from any thread, until End.
   void WakeUp();
+
+  // Of a loop that recovers: until it is called, health is NOT_SERVING, calls are refused and the loop does not
+  // touch its shard, which belongs to the caller. Safe from any thread; once.
+  void BeReady();
 
   // Health is NOT_SERVING from now on. Safe from any thread.
   void AnnounceShutdown();
@@ -145,6 +150,8 @@ class ServingLoop {
   void AnswerSome();
   void Tick();
   void SetTicks();
+  void TellHealth();
+  bool idle() const { return !ready_ || peer_.idle(); }
   Mailbox& mailbox() { return *group_.mailboxes[index()]; }
 
   ServingGroup& group_;
@@ -161,7 +168,8 @@ class ServingLoop {
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;
   std::uint64_t sent_ = 0;           // answers
-  std::atomic<bool> serving_{true};  // for Health
+  std::atomic<bool> serving_;  // for Health
+  bool ready_;
   bool draining_ = false;
   absl::BlockingCounter* loops_with_calls_ = nullptr;  // to be told when there are no calls
   grpc::Alarm wake_;                                   // wakes the thread when there is mail

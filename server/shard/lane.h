@@ -12,6 +12,7 @@
 #include "server/metrics/metrics.h"
 #include "server/shard/applied_observer.h"
 #include "server/shard/batch_rows.h"
+#include "server/shard/shard_journal.h"
 #include "server/shard/stream_table.h"
 #include "server/shard/work.h"
 
@@ -57,8 +58,16 @@ class Lane {
   // A stream's next reading will be its first, also if it waits already.
   void Reset(std::uint32_t slot);
 
+  // From now on changes of streams are noted in `journal`; null: nowhere.
+  void WriteTo(ShardJournal* journal) { journal_ = journal; }
+
   const Model& model() const { return *model_; }
-  ModelMetrics& metrics() { return metrics_; }
+  ModelMetrics& metrics() { return *metrics_; }
+  // From now on counts are added to these.
+  void CountIn(ShardMetrics& shard_metrics, ModelMetrics& metrics) {
+    shard_metrics_ = &shard_metrics;
+    metrics_ = &metrics;
+  }
 
  private:
   static constexpr std::uint32_t kNone = StreamQueue::kNone;
@@ -86,8 +95,9 @@ class Lane {
   void EndFirst(std::uint32_t slot, std::vector<Work*>& done);
   void HoldFirst(std::uint32_t slot, const Decision& decision);
   void Pop(std::uint32_t slot, std::vector<Work*>& done);
-  void Count(Outcome outcome) { metrics_.readings[static_cast<std::size_t>(outcome)].Add(1); }
+  void Count(Outcome outcome) { metrics_->readings[static_cast<std::size_t>(outcome)].Add(1); }
   Decision DecideFirst(std::uint32_t slot);
+  void Note(std::uint32_t slot, const Reading& reading, Outcome outcome, Reason reason);
   Reading ReadingOf(const BatchRows::Row& row);
   float* held(std::uint32_t slot) { return table_.floats(key(slot)).data() + model_->layout().held; }
   HeldReadings HeldOf(std::uint32_t slot) { return {model_->spec(), held(slot)}; }
@@ -100,8 +110,9 @@ class Lane {
   std::shared_ptr<const Model> model_;
   std::uint32_t model_index_;
   StreamTable& table_;
-  ShardMetrics& shard_metrics_;
-  ModelMetrics& metrics_;
+  ShardMetrics* shard_metrics_;
+  ModelMetrics* metrics_;
+  ShardJournal* journal_ = nullptr;
 
   std::vector<Pending> pending_;
   std::uint32_t free_ = kNone;

@@ -25,6 +25,7 @@ std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t
     key.slot = owner.free.back();
     owner.free.pop_back();
     key.generation = record(key).generation;
+    changed(key) = true;
   } else {
     if (key.slot % kBlockStreams == 0)
       owner.blocks.push_back(MakeLargeMemory(kBlockStreams * owner.row_bytes));

@@ -88,6 +88,8 @@ class StreamTable {
 
   StreamHeader& header(StreamKey key) { return record(key).header; }
   StreamQueue& queue(StreamKey key) { return record(key).queue; }
+  // Whether the stream has changed since this was last set to false; a new stream has.
+  bool& changed(StreamKey key) { return record(key).changed; }
   std::span<float> floats(StreamKey key) {
     return {reinterpret_cast<float*>(row(key) + sizeof(Record)), models_[key.model].stream_floats};
   }
@@ -119,6 +121,7 @@ class StreamTable {
     StreamHeader header;
     StreamQueue queue;
     std::uint16_t generation = 0;
+    bool changed = true;
   };
   struct PerModel {
     std::size_t stream_floats = 0;

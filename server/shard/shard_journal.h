@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "engine/stream/stream.h"
+#include "server/store/store.h"
+
+namespace tidegate {
+
+// A stream that was deleted stands among the states as one without floats, until what the journal has of it is
+// gone: else a recovery would take that for a stream's beginning.
+inline void PutDeletion(absl::string_view stream, std::uint64_t position, StateBatch& batch) {
+  batch.Put(stream, position, 0, {}, {});
+}
+inline bool IsDeletion(const StoredState& state) { return state.floats.empty(); }
+
+// What one shard writes into the journal of the store. Changes are noted as they are made, and submitted
+// together as one group; what they led to is told to nobody before the group is durable. Owned by the shard's
+// thread; not thread-safe.
+class ShardJournal {
+ public:
+  // store: must outlive this. through: called on a thread of the store's when groups up to a position have
+  // become durable that were not at once; is to lead to Durable in the shard's thread. failed: the store has
+  // failed, and nothing may be acknowledged any more; called on any thread, must end the process.
+  ShardJournal(Store& store, std::function<void(std::uint64_t position)> through,
+               std::function<void(const absl::Status&)> failed);
+
+  // A further model, whose index is the next; number: of the store's table.
+  void AddModel(std::uint32_t number) { models_.push_back(number); }
+  std::uint32_t model(std::size_t index) const { return models_[index]; }
+
+  // The entries of the group that is being written; models by index.
+  void NoteReading(absl::string_view stream, std::size_t model, const Reading& reading, Outcome outcome,
+                   Reason reason);
+  void NoteState(absl::string_view stream, std::size_t model, const StreamHeader& header,
+                 std::span<const float> floats);
+  void NoteDelete(absl::string_view stream);
+  void NoteReset(absl::string_view stream) { group_.AddReset(stream); }
+
+  // Ends the group.
+  void Submit();
+
+  // The last group that was submitted: the table's streams contain all up to it, if nothing was noted since.
+  std::uint64_t position() const { return position_; }
+  // Groups up to `position` are durable.
+  void Durable(std::uint64_t position) { durable_ = position; }
+  std::uint64_t durable() const { return durable_; }
+  bool all_durable() const { return durable_ >= position_; }
+
+  // The ids deleted since the last call, or given back.
+  std::vector<std::string> TakeDeleted() { return std::exchange(deleted_, {}); }
+  void GiveBackDeleted(std::vector<std::string> ids) { deleted_ = std::move(ids); }
+
+  Store& store() { return store_; }
+
+ private:
+  Store& store_;
+  std::function<void(const absl::Status&)> failed_;
+  std::vector<std::uint32_t> models_;
+  std::vector<std::string> deleted_;
+  GroupWriter group_;
+  std::uint64_t position_ = 0, durable_ = 0;
+  std::unique_ptr<Store::Submitter> submitter_;  // the last to be made, the first to go
+};
+
+}  // namespace tidegate
