@@ -16,6 +16,10 @@ namespace tidegate::group_format {
 
 inline constexpr std::size_t kHeaderBytes = 16;
 inline constexpr std::size_t kChecksumBytes = 4;
-inline constexpr std::size_t kIdBytes = 128;  // at most
+inline constexpr std::size_t kIdBytes = 128;      // at most
+inline constexpr std::size_t kReadingBytes = 26;  // of an entry without its id, values, floats
+inline constexpr std::size_t kStateBytes = 47;    //
+inline constexpr std::size_t kNameBytes = 2;      //
+inline constexpr unsigned kAcceptGap = 1;
 
 }  // namespace tidegate::group_format

@@ -28,6 +28,7 @@ class GroupReader {
   std::uint64_t position() const { return position_; }
   std::uint64_t previous() const { return previous_; }  // position of the group before it, 0: the first
   std::size_t entries() const { return entries_; }
+  std::size_t bytes() const { return bytes_; }
 
  private:
   bool Fail(absl::string_view what);
@@ -35,6 +36,7 @@ class GroupReader {
   std::uint64_t position_ = 0;
   std::uint64_t previous_ = 0;
   std::size_t entries_ = 0;
+  std::size_t bytes_ = 0;
   std::size_t read_ = 0;
   absl::string_view rest_;
   std::vector<float> floats_;

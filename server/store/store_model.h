@@ -8,6 +8,7 @@
 namespace tidegate {
 
 // A model as the store knows it. Its number stands in journal entries and states, and is never reused.
+inline constexpr std::uint32_t kLastModel = 65'535;
 struct StoredModel {
   std::uint32_t number = 0;
   std::string name;

@@ -45,11 +45,11 @@ struct StoreOptions {
   bool accept_lost_journal = false;
 
   // After each commit, on the thread that made it; for metrics. May be empty.
-  std::function<void(const JournalCommit&)> on_commit;
+  std::function<void(const JournalCommit&)> on_commit = {};
 
   // For tests. Null: the machine's files. Empty: the machine's own.
-  std::shared_ptr<rocksdb::FileSystem> file_system;
-  std::string boot_id;  // differs after each start of the machine
+  std::shared_ptr<rocksdb::FileSystem> file_system = nullptr;
+  std::string boot_id = {};  // differs after each start of the machine
 };
 
 }  // namespace tidegate

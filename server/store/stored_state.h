@@ -31,6 +31,7 @@ class StateBatch {
   std::size_t size() const { return rows_.size(); }
   bool empty() const { return rows_.empty(); }
   std::size_t bytes() const { return bytes_.size(); }
+  std::uint64_t last_position() const { return last_position_; }  // the highest that was put
   void Clear();
 
   // For the store. Rows in order of their ids, those of one stream as they were put.
@@ -49,6 +50,7 @@ class StateBatch {
  private:
   std::string bytes_;
   std::vector<Row> rows_;
+  std::uint64_t last_position_ = 0;
 };
 
 // Reads a record of stream `id` from any bytes; no length in them is trusted. DataLoss: it is not what
