@@ -12,6 +12,7 @@
 #include "prometheus/metric_family.h"
 #include "prometheus/metric_type.h"
 #include "server/metrics/instruments.h"
+#include "server/metrics/store_metrics.h"
 
 namespace tidegate {
 
@@ -109,6 +110,23 @@ inline constexpr MetricDeclaration kBuildInfo{
 inline constexpr MetricDeclaration kModelInfo{
     "tidegate_model_info", "Always 1. The models served; sha256 is the start of the weights' checksum.",
     Gauge};
+inline constexpr MetricDeclaration kJournalBytes{
+    "tidegate_journal_bytes_total", "Bytes of readings and other changes written to the journal.", Counter};
+inline constexpr MetricDeclaration kJournalGroups{"tidegate_journal_groups_total",
+                                                  "Groups of changes written to the journal.", Counter};
+inline constexpr MetricDeclaration kCommitDuration{"tidegate_journal_commit_duration_seconds",
+                                                   "Time that one commit of the journal took: to write the "
+                                                   "groups that waited and, with --durability power, to "
+                                                   "sync them.",
+                                                   Histogram};
+inline constexpr MetricDeclaration kCheckpointDuration{
+    "tidegate_checkpoint_duration_seconds", "Time that one checkpoint took, while readings were served.",
+    Histogram};
+inline constexpr MetricDeclaration kCheckpointAge{"tidegate_checkpoint_age_seconds",
+                                                  "Time since the last checkpoint began.", Gauge};
+inline constexpr MetricDeclaration kReplayLeft{
+    "tidegate_replay_left_bytes", "Bytes of the journal still to be replayed before the server serves.",
+    Gauge};
 inline constexpr MetricDeclaration kStartTime{
     "process_start_time_seconds", "When the process started, seconds since 1970-01-01 UTC.", Gauge};
 inline constexpr MetricDeclaration kResidentMemory{"process_resident_memory_bytes",
@@ -173,8 +191,8 @@ inline constexpr std::uint64_t kSampled = 8;
 // that its client has. kStalled: a Stream call was cancelled whose client took no answers. kDisk: a reading
 // was refused because the disk has less free space than is kept in reserve.
 enum class Lack { kWaitingReadings, kStreams, kCallLimit, kClientLimit, kStalled, kDisk };
-inline constexpr std::array kLackNames = {"waiting_readings", "streams", "call_limit", "client_limit",
-                                          "stalled",          "disk"};
+inline constexpr std::array kLackNames = {"waiting_readings", "streams", "call_limit",
+                                          "client_limit",     "stalled", "disk"};
 
 // How forecasts for one step ahead did.
 struct ScoreMetrics {
@@ -250,6 +268,8 @@ class Metrics : public prometheus::Collectable {
   std::size_t shards() const { return shards_.size(); }
   ShardMetrics& shard(std::size_t index) { return shards_[index]; }
 
+  StoreMetrics& store() { return store_; }
+
   // A further model, whose index is the next; and one that is gone from the page. Safe from any thread, but
   // to look up models of a shard (ShardMetrics::models) is not, at that time.
   void AddModel(ModelInfo model);
@@ -262,6 +282,7 @@ class Metrics : public prometheus::Collectable {
   mutable std::mutex mutex_;                      // guards how many models there are
   std::vector<std::optional<ModelInfo>> models_;  // by index; none: removed
   std::deque<ShardMetrics> shards_;
+  StoreMetrics store_;
 };
 
 }  // namespace tidegate

@@ -43,8 +43,8 @@ ModelInfo MetricsOf(const ServedModel& served) {
 }
 
 ModelAdmin::ModelAdmin(std::filesystem::path folder, const Repository& repository, ServingGroup& group,
-                       Metrics& metrics)
-    : folder_(std::move(folder)), repository_(repository), group_(group), metrics_(metrics) {
+                       Metrics& metrics, StreamKeeper* keeper)
+    : folder_(std::move(folder)), repository_(repository), group_(group), metrics_(metrics), keeper_(keeper) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -129,8 +129,12 @@ absl::Status ModelAdmin::DoLoad(const std::string& name, std::uint64_t version) 
   if (index >= std::numeric_limits<std::uint16_t>::max()) {
     return Refusal(Fault::kModelsFull, "", "this server has loaded too many models: start it anew");
   }
+  absl::StatusOr<std::uint32_t> number = 0;
+  if (keeper_ != nullptr) number = keeper_->NumberOf(*read);
+  if (!number.ok()) return number.status();
   metrics_.AddModel(MetricsOf(*read));
   OnAll([&](ServingLoop& loop) {
+    if (keeper_ != nullptr) loop.shard().journal()->AddModel(*number);
     loop.shard().AddModel(read->model, metrics_.shard(loop.index()).models[index]);
   });
   spdlog::info("model {} version {} loaded: {} parameters, {} bytes of state per stream", name, read->version,

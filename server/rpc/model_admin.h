@@ -15,6 +15,7 @@
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
 #include "server/rpc/serving_loop.h"
+#include "server/rpc/stream_keeper.h"
 
 namespace tidegate {
 
@@ -28,9 +29,10 @@ class ModelAdmin {
  public:
   using Done = std::function<void(absl::Status)>;
 
-  // folder: of the models; repository: as all loops have it now. All others must outlive this.
+  // folder: of the models; repository: as all loops have it now; keeper: null without a store. All others
+  // must outlive this.
   ModelAdmin(std::filesystem::path folder, const Repository& repository, ServingGroup& group,
-             Metrics& metrics);
+             Metrics& metrics, StreamKeeper* keeper);
   ~ModelAdmin();  // waits for what has been asked for
 
   // What follows is safe from any thread. `done` is called by the admin's thread. Errors: as forecaster.proto
@@ -62,6 +64,7 @@ class ModelAdmin {
   Repository repository_;  // the thread's
   ServingGroup& group_;
   Metrics& metrics_;
+  StreamKeeper* const keeper_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable asked_;

@@ -115,12 +115,12 @@ void ServingLoop::End() {
 void ServingLoop::At(std::size_t index, std::function<void(ServingLoop&)> work, std::function<void()> then) {
   if (index == this->index()) {
     work(*this);
-    return then();
+    return shard_.WhenDurable(std::move(then));
   }
   ServingLoop& there = *group_.loops[index];
   there.Post([this, &there, work = std::move(work), then = std::move(then)]() mutable {
     work(there);
-    Post(std::move(then));
+    there.shard_.WhenDurable([this, then = std::move(then)]() mutable { Post(std::move(then)); });
   });
 }
 

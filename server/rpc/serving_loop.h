@@ -85,8 +85,8 @@ class ServingLoop {
   // Has the loop look into its mailbox. Safe from any thread, until End.
   void WakeUp();
 
-  // Of a loop that recovers: until it is called, health is NOT_SERVING, calls are refused and the loop does not
-  // touch its shard, which belongs to the caller. Safe from any thread; once.
+  // Of a loop that recovers: until it is called, health is NOT_SERVING, calls are refused and the loop does
+  // not touch its shard, which belongs to the caller. Safe from any thread; once.
   void BeReady();
 
   // Health is NOT_SERVING from now on. Safe from any thread.
@@ -105,7 +105,8 @@ class ServingLoop {
 
   // What follows is for the loop's thread, that is for the calls.
 
-  // Calls `work` with loop `index`, in its thread, and then `then` in this one.
+  // Calls `work` with loop `index`, in its thread, and then, once what its streams are is durable, `then` in
+  // this one.
   void At(std::size_t index, std::function<void(ServingLoop&)> work, std::function<void()> then);
   // Calls `work` with every loop, in their threads.
   void Everywhere(const std::function<void(ServingLoop&)>& work);
@@ -167,7 +168,7 @@ class ServingLoop {
   Subscriptions subscriptions_;
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;
-  std::uint64_t sent_ = 0;           // answers
+  std::uint64_t sent_ = 0;     // answers
   std::atomic<bool> serving_;  // for Health
   bool ready_;
   bool draining_ = false;
