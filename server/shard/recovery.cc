@@ -97,7 +97,7 @@ absl::Status Recovery::Apply(const JournalEntry& entry, std::uint64_t position) 
     shard_.Reset(*key);
   } else {
     shard_.Delete(*key);
-    deleted_[std::string(entry.stream)] = position;
+    deleted_[std::string(entry.stream)] = position - 1;  // what follows in the group is not its past
   }
   return absl::OkStatus();
 }
@@ -111,7 +111,7 @@ absl::Status Recovery::ApplyReading(const JournalReading& reading, std::uint64_t
   auto key = shard_.table().Find(reading.stream);
   if (!key) {
     if (IsPast(reading.stream, position)) return absl::OkStatus();
-    const auto begun = Begin(reading.stream, model, 0);
+    const auto begun = Begin(reading.stream, model);
     if (!begun.ok()) return begun.status();
     key = *begun;
   }
@@ -134,7 +134,7 @@ absl::Status Recovery::ApplyState(const JournalState& state, std::uint64_t posit
   if (key && reached(*key) >= position) return absl::OkStatus();
   if (!key) {
     if (IsPast(state.stream, position)) return absl::OkStatus();
-    const auto begun = Begin(state.stream, model, position);
+    const auto begun = Begin(state.stream, model);
     if (!begun.ok()) return begun.status();
     key = *begun;
   }
@@ -155,10 +155,10 @@ absl::Status Recovery::Flush() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<StreamKey> Recovery::Begin(absl::string_view id, std::uint32_t model, std::uint64_t position) {
+absl::StatusOr<StreamKey> Recovery::Begin(absl::string_view id, std::uint32_t model) {
   const auto key = shard_.Restore(id, model, {}, {});
   if (!key) return absl::ResourceExhaustedError("the store has more streams than --max-streams");
-  reached(*key) = position;
+  reached(*key) = 0;
   return *key;
 }
 

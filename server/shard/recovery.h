@@ -55,7 +55,7 @@ class Recovery {
   absl::Status ApplyReading(const JournalReading& reading, std::uint64_t position);
   absl::Status ApplyState(const JournalState& state, std::uint64_t position);
   absl::Status Flush();
-  absl::StatusOr<StreamKey> Begin(absl::string_view id, std::uint32_t model, std::uint64_t position);
+  absl::StatusOr<StreamKey> Begin(absl::string_view id, std::uint32_t model);
   // Whether what the journal says of a stream that is not there is part of a past that was deleted.
   bool IsPast(absl::string_view id, std::uint64_t position) const;
   bool Owns(absl::string_view id) const;

@@ -27,7 +27,7 @@ inline bool IsDeletion(const StoredState& state) { return state.floats.empty(); 
 // thread; not thread-safe.
 class ShardJournal {
  public:
-  // store: must outlive this. through: called on a thread of the store's when groups up to a position have
+  // store: must outlive this; the shard's streams contain all of its journal. through: called on a thread of the store's when groups up to a position have
   // become durable that were not at once; is to lead to Durable in the shard's thread. failed: the store has
   // failed, and nothing may be acknowledged any more; called on any thread, must end the process.
   ShardJournal(Store& store, std::function<void(std::uint64_t position)> through,
@@ -67,7 +67,7 @@ class ShardJournal {
   std::vector<std::uint32_t> models_;
   std::vector<std::string> deleted_;
   GroupWriter group_;
-  std::uint64_t position_ = 0, durable_ = 0;
+  std::uint64_t position_, durable_;
   std::unique_ptr<Store::Submitter> submitter_;  // the last to be made, the first to go
 };
 
