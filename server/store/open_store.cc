@@ -71,6 +71,7 @@ absl::Status ReadEnds(OpenedStore& store, const StoreFiles& files) {
                                             " bytes; restore a backup"));
   }
   const std::uint64_t last = at->Valid() ? PositionOfKey(View(at->key())) : 0;
+  store.database->checkpoint->store(store.meta.checkpoint);
   store.journal_end = std::max(last, store.meta.checkpoint);
   return absl::OkStatus();
 }

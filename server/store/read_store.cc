@@ -42,11 +42,12 @@ absl::Status ReadStatesOf(const Database& database, std::span<const absl::string
   database.db->MultiGet(Checked(), database.state(), keys.size(), keys.data(), values.data(),
                         statuses.data());
   for (std::size_t i = 0; i < ids.size(); ++i) {
-    found[i] = statuses[i].ok();
+    found[i] = false;
+    states[i].position = 0;
     if (statuses[i].IsNotFound()) continue;
-    if (!statuses[i].ok())
-      return StatusOf(statuses[i], absl::StrCat("reading the state of '", ids[i], "'"));
+    if (!statuses[i].ok()) return StatusOf(statuses[i], absl::StrCat("reading the state of '", ids[i], "'"));
     if (absl::Status s = ReadStateRecord(ids[i], View(values[i]), states[i]); !s.ok()) return WithAdvice(s);
+    found[i] = !states[i].deleted;
   }
   return absl::OkStatus();
 }

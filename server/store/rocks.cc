@@ -4,11 +4,13 @@
 
 #include "absl/strings/str_cat.h"
 #include "rocksdb/cache.h"
+#include "rocksdb/compaction_filter.h"
 #include "rocksdb/filter_policy.h"
 #include "rocksdb/listener.h"
 #include "rocksdb/options.h"
 #include "rocksdb/table.h"
 #include "server/store/store_format.h"
+#include "server/store/stored_state.h"
 
 namespace tidegate {
 namespace {
@@ -36,10 +38,38 @@ rocksdb::ColumnFamilyOptions JournalFamily(const StoreOptions& options) {
   return family;
 }
 
+// Forgets deletions of streams that the checkpoint is past.
+class ForgetDeletions final : public rocksdb::CompactionFilterFactory {
+ public:
+  explicit ForgetDeletions(std::shared_ptr<std::atomic<std::uint64_t>> checkpoint)
+      : checkpoint_(std::move(checkpoint)) {}
+  const char* Name() const override { return "tidegate.ForgetDeletions"; }
+  std::unique_ptr<rocksdb::CompactionFilter> CreateCompactionFilter(
+      const rocksdb::CompactionFilter::Context&) override {
+    return std::make_unique<Old>(checkpoint_->load());
+  }
+
+ private:
+  class Old final : public rocksdb::CompactionFilter {
+   public:
+    explicit Old(std::uint64_t checkpoint) : checkpoint_(checkpoint) {}
+    const char* Name() const override { return "tidegate.ForgetDeletions"; }
+    bool Filter(int, const rocksdb::Slice& id, const rocksdb::Slice& record, std::string*,
+                bool*) const override {
+      return IsOldDeletion(View(id), View(record), checkpoint_);
+    }
+
+   private:
+    const std::uint64_t checkpoint_;
+  };
+  std::shared_ptr<std::atomic<std::uint64_t>> checkpoint_;
+};
+
 // States are read one by one, at random, and an id that has none must cost little. Filters and indexes stay
 // in memory: about 1.5 bytes a stream.
-rocksdb::ColumnFamilyOptions StateFamily(const StoreOptions& options) {
+rocksdb::ColumnFamilyOptions StateFamily(const StoreOptions& options, const Database& database) {
   rocksdb::ColumnFamilyOptions family;
+  family.compaction_filter_factory = std::make_shared<ForgetDeletions>(database.checkpoint);
   family.write_buffer_size = options.state_buffer_bytes;
   family.max_write_buffer_number = 4;
   family.compression = rocksdb::kNoCompression;
@@ -135,7 +165,7 @@ rocksdb::Status OpenDatabase(const StoreOptions& options, const StoreFiles& file
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {names[Database::kDefault], MetaFamily()},
       {names[Database::kJournal], JournalFamily(options)},
-      {names[Database::kState], StateFamily(options)},
+      {names[Database::kState], StateFamily(options, database)},
       {names[Database::kMeta], MetaFamily()}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,6 +48,8 @@ struct Database {
 
   void CloseQuietly();
 
+  // Deletions of streams up to here are forgotten when their files are rewritten.
+  std::shared_ptr<std::atomic<std::uint64_t>> checkpoint = std::make_shared<std::atomic<std::uint64_t>>(0);
   std::unique_ptr<rocksdb::DB> db;
   std::array<rocksdb::ColumnFamilyHandle*, kFamilies> families{};
 };

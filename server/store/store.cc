@@ -168,9 +168,7 @@ absl::Status Store::WriteStates(StateBatch& batch) {
   rocksdb::WriteBatch writes;
   rocksdb::ColumnFamilyHandle* const family = parts_->opened.database->state();
   for (const StateBatch::Row& row : batch.rows()) {
-    const rocksdb::Slice id = Slice(batch.id(row));
-    const rocksdb::Status put =
-        row.record_bytes == 0 ? writes.Delete(family, id) : writes.Put(family, id, Slice(batch.record(row)));
+    const rocksdb::Status put = writes.Put(family, Slice(batch.id(row)), Slice(batch.record(row)));
     if (!put.ok()) return parts_->Fatal(StatusOf(put, "collecting states"));
     if (writes.GetDataSize() < kWriteBytes && &row != &batch.rows().back()) continue;
     if (absl::Status s = parts_->WriteUnlogged(writes, "writing states"); !s.ok()) return s;
@@ -214,6 +212,7 @@ absl::Status Store::FinishCheckpoint(std::uint64_t position) {
   if (absl::Status s = parts_->WriteUnlogged(batch, "writing a checkpoint"); !s.ok()) return s;
   if (absl::Status s = parts_->Flush(); !s.ok()) return s;
   parts_->checkpoint = position;
+  parts_->opened.database->checkpoint->store(position);
   parts_->done_bytes = parts_->begun_bytes;
   if (parts_->options.keep_journal) return absl::OkStatus();
   return parts_->Fatal(DropJournalFiles(database, position));

@@ -98,10 +98,12 @@ class Store {
   // ---- States
   // Sorts and writes them; `batch` is empty then.
   absl::Status WriteStates(StateBatch& batch);
-  // found [N], states [N]: entries that are not found stay as they are, buffers are reused.
+  // found [N], states [N]: buffers are reused. Of a stream that is not found, `position` is of the group that
+  // deleted it, or 0, and the rest does not count; so its entries in the journal can be told as of others.
   absl::Status ReadStates(std::span<const absl::string_view> ids, std::span<bool> found,
                           std::span<StoredState> states);
-  // All states as of now, in order of ids, until `each` fails. The arguments hold during the call.
+  // All states as of now, in order of ids, also those marked deleted; until `each` fails. The arguments hold
+  // during the call.
   absl::Status ForEachState(
       const std::function<absl::Status(absl::string_view id, const StoredState& state)>& each);
 

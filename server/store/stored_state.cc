@@ -14,7 +14,8 @@
 // A record, numbers little-endian:
 //   checksum u32   crc32c of what follows it, then of the stream's id
 //   version u8     1
-//   0 u8 [3]
+//   deleted u8     0 or 1
+//   0 u8 [2]
 //   position u64, model u32, floats u32, header (stream_header_codec.h), 0 u8, floats f32
 namespace tidegate {
 namespace {
@@ -24,9 +25,11 @@ constexpr std::size_t kChecksumBytes = 4;
 constexpr std::size_t kFixedBytes = 24 + kStreamHeaderBytes + 1;
 
 char* PutRecord(char* record, absl::string_view stream, std::uint64_t position, std::uint32_t model,
-                const StreamHeader& header, std::span<const float> floats) {
+                const StreamHeader& header, std::span<const float> floats, bool deleted) {
   char* at = record + kChecksumBytes;
-  at = PutNumber(at, std::uint32_t{kVersion});
+  at = PutNumber(at, kVersion);
+  at = PutNumber(at, static_cast<std::uint8_t>(deleted));
+  at = PutNumber(at, std::uint16_t{0});
   at = PutNumber(at, position);
   at = PutNumber(at, model);
   at = PutNumber(at, static_cast<std::uint32_t>(floats.size()));
@@ -43,6 +46,14 @@ char* PutRecord(char* record, absl::string_view stream, std::uint64_t position, 
 
 void StateBatch::Put(absl::string_view stream, std::uint64_t position, std::uint32_t model,
                      const StreamHeader& header, std::span<const float> floats) {
+  Add(stream, position, model, header, floats, /*deleted=*/false);
+}
+void StateBatch::Delete(absl::string_view stream, std::uint64_t position) {
+  Add(stream, position, 0, {}, {}, /*deleted=*/true);
+}
+
+void StateBatch::Add(absl::string_view stream, std::uint64_t position, std::uint32_t model,
+                     const StreamHeader& header, std::span<const float> floats, bool deleted) {
   assert(!stream.empty());
   const std::size_t begin = bytes_.size();
   const std::size_t record_bytes = kFixedBytes + floats.size_bytes();
@@ -51,13 +62,7 @@ void StateBatch::Put(absl::string_view stream, std::uint64_t position, std::uint
   bytes_.resize(begin + stream.size() + record_bytes);
   last_position_ = std::max(last_position_, position);
   char* at = PutBytes(bytes_.data() + begin, stream.data(), stream.size());
-  PutRecord(at, stream, position, model, header, floats);
-}
-
-void StateBatch::Delete(absl::string_view stream) {
-  assert(!stream.empty());
-  rows_.push_back({bytes_.size(), static_cast<std::uint32_t>(stream.size()), 0});
-  bytes_.append(stream.data(), stream.size());
+  PutRecord(at, stream, position, model, header, floats, deleted);
 }
 
 void StateBatch::Clear() {
@@ -74,7 +79,9 @@ absl::Status ReadStateRecord(absl::string_view id, absl::string_view record, Sto
   ByteReader bytes(record);
   const auto checksum = bytes.Number<std::uint32_t>();
   const absl::string_view content = bytes.rest();
-  const auto version = bytes.Number<std::uint32_t>();
+  const auto version = bytes.Number<std::uint8_t>();
+  state.deleted = bytes.Number<std::uint8_t>() != 0;
+  bytes.Number<std::uint16_t>();
   state.position = bytes.Number<std::uint64_t>();
   state.model = bytes.Number<std::uint32_t>();
   const auto floats = bytes.Number<std::uint32_t>();
@@ -94,6 +101,12 @@ absl::Status ReadStateRecord(absl::string_view id, absl::string_view record, Sto
   state.floats.resize(floats);
   if (floats > 0) std::memcpy(state.floats.data(), bytes.rest().data(), bytes.rest().size());
   return absl::OkStatus();
+}
+
+bool IsOldDeletion(absl::string_view id, absl::string_view record, std::uint64_t checkpoint) {
+  if (record.size() != kFixedBytes) return false;
+  StoredState state;
+  return ReadStateRecord(id, record, state).ok() && state.deleted && state.position <= checkpoint;
 }
 
 }  // namespace tidegate

@@ -177,7 +177,7 @@ TEST_P(StoreTest, ReadsStatesOfManyStreamsAtOnce) {
   PutState(*store, "b", 0, 3.0f);
   PutState(*store, "c", 0, 4.0f);
   StateBatch batch;
-  batch.Delete("c");
+  batch.Delete("c", 7);
   ASSERT_TRUE(store->WriteStates(batch).ok());
   const std::vector<absl::string_view> ids = {"b", "nobody", "a", "c"};
   std::vector<StoredState> states(ids.size());
@@ -185,6 +185,8 @@ TEST_P(StoreTest, ReadsStatesOfManyStreamsAtOnce) {
   ASSERT_TRUE(store->ReadStates(ids, found, states).ok());
   EXPECT_THAT(found, ElementsAre(true, false, true, false));
   EXPECT_EQ(states[0].floats[0], 3.0f);
+  EXPECT_EQ(states[1].position, 0u);
+  EXPECT_EQ(states[3].position, 7u);
   EXPECT_EQ(states[2].floats[0], 1.0f);
   EXPECT_EQ(store->counts().states_read, 4u);
 }

@@ -45,15 +45,27 @@ TEST(StoredStateTest, NoFlippedBitAndNoOtherStreamGoesUnnoticed) {
   EXPECT_THAT(other.message(), HasSubstr("the state of stream 'b' does not match its checksum"));
 }
 
+TEST(StoredStateTest, ADeletionIsOldOnceTheCheckpointIsPastIt) {
+  StateBatch batch;
+  batch.Delete("a", 5);
+  const absl::string_view record = batch.record(batch.rows()[0]);
+  EXPECT_TRUE(IsOldDeletion("a", record, 5));
+  EXPECT_FALSE(IsOldDeletion("a", record, 4));
+  EXPECT_FALSE(IsOldDeletion("b", record, 5)) << "it is damaged";
+  EXPECT_FALSE(IsOldDeletion("a", Record("a", {}), 5)) << "it is a state";
+}
+
 TEST(StateBatchTest, SortsByIdAndKeepsTheOrderOfOneStream) {
   StateBatch batch;
   batch.Put("b", 1, 0, {}, {});
   batch.Put("a", 9, 0, {}, {});
-  batch.Delete("b");
+  batch.Delete("b", 2);
   batch.Sort();
   std::vector<std::string> ids;
+  StoredState state;
   for (const StateBatch::Row& row : batch.rows()) {
-    ids.push_back(std::string(batch.id(row)) + (row.record_bytes == 0 ? "-" : "+"));
+    ASSERT_TRUE(ReadStateRecord(batch.id(row), batch.record(row), state).ok());
+    ids.push_back(std::string(batch.id(row)) + (state.deleted ? "-" : "+"));
   }
   EXPECT_THAT(ids, ElementsAre("a+", "b+", "b-"));
   EXPECT_EQ(batch.last_position(), 9u);
