@@ -4,6 +4,7 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "server/shard/shard_journal.h"
 #include "spdlog/spdlog.h"
 
 namespace tidegate {
@@ -97,22 +98,16 @@ void Checkpoints::LookAtDisk() {
 absl::Status Checkpoints::Make() {
   busy_before_ = BusySeconds();
   const std::uint64_t position = store_.BeginCheckpoint();
-  std::vector<std::vector<std::string>> deleted(group_.loops.size());
   for (std::size_t i = 0; i < group_.loops.size(); ++i) {
-    OnLoop(i, [&](ServingLoop& loop) { deleted[i] = loop.shard().journal()->TakeDeleted(); });
-    if (auto s = PutStreams(i, deleted[i]); !s.ok()) return s;
+    if (auto s = PutStreams(i); !s.ok()) return s;
   }
-  if (auto s = store_.FinishCheckpoint(position); !s.ok()) return s;
-  for (std::size_t i = 0; i < group_.loops.size(); ++i) {
-    if (auto s = ForgetDeleted(i, deleted[i]); !s.ok()) return s;
-  }
-  return absl::OkStatus();
+  return store_.FinishCheckpoint(position);
 }
 
-absl::Status Checkpoints::PutStreams(std::size_t loop, const std::vector<std::string>& deleted) {
+absl::Status Checkpoints::PutStreams(std::size_t loop) {
   OnLoop(loop, [&](ServingLoop& there) {
-    for (const std::string& id : deleted) {
-      if (!there.shard().table().Find(id)) PutDeletion(id, there.shard().journal()->position(), batch_);
+    for (const std::string& id : there.shard().journal()->TakeDeleted()) {
+      if (!there.shard().table().Find(id)) batch_.Delete(id, there.shard().journal()->position());
     }
   });
   StreamKey next;
@@ -122,17 +117,6 @@ absl::Status Checkpoints::PutStreams(std::size_t loop, const std::vector<std::st
     if (auto s = store_.WriteStates(batch_); !s.ok()) return s;
   }
   return absl::OkStatus();
-}
-
-// Their journal entries are gone, so nothing needs to know any more that they were deleted.
-absl::Status Checkpoints::ForgetDeleted(std::size_t loop, const std::vector<std::string>& deleted) {
-  if (deleted.empty()) return absl::OkStatus();
-  OnLoop(loop, [&](ServingLoop& there) {
-    for (const std::string& id : deleted) {
-      if (!there.shard().table().Find(id)) batch_.Delete(id);
-    }
-  });
-  return batch_.empty() ? absl::OkStatus() : store_.WriteStates(batch_);
 }
 
 }  // namespace tidegate

@@ -2,9 +2,7 @@
 
 #include <cstddef>
 #include <functional>
-#include <string>
 #include <thread>
-#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -43,8 +41,7 @@ class Checkpoints {
   bool IsDue(absl::Time begun);
   void LookAtDisk();
   absl::Status Make();
-  absl::Status PutStreams(std::size_t loop, const std::vector<std::string>& deleted);
-  absl::Status ForgetDeleted(std::size_t loop, const std::vector<std::string>& deleted);
+  absl::Status PutStreams(std::size_t loop);
   double BusySeconds();
 
   Store& store_;

@@ -129,7 +129,7 @@ absl::Status StreamKeeper::CheckLeftOut() {
   bool leaves_out = false;
   for (const auto& recovery : recoveries_) {
     leaves_out |= recovery->leaves_out();
-    for (const std::string& id : recovery->left_out()) batch.Delete(id);
+    for (const std::string& id : recovery->left_out()) batch.Delete(id, store_.opening().journal_end);
   }
   if (leaves_out && !options_.drop_other_models) {
     return absl::FailedPreconditionError(absl::StrCat(

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/shard/shard_journal.h"
+
 namespace tidegate {
 namespace {
 
@@ -128,7 +130,8 @@ Decision Lane::DecideFirst(std::uint32_t slot) {
 // The stream has changed by a reading of its client's.
 void Lane::Note(std::uint32_t slot, const Reading& reading, Outcome outcome, Reason reason) {
   table_.changed(key(slot)) = true;
-  if (journal_ != nullptr) journal_->NoteReading(table_.id(key(slot)), model_index_, reading, outcome, reason);
+  if (journal_ != nullptr)
+    journal_->NoteReading(table_.id(key(slot)), model_index_, reading, outcome, reason);
 }
 
 // Answers the stream's first readings as long as they need no network, then puts the next one into the batch.

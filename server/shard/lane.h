@@ -12,11 +12,12 @@
 #include "server/metrics/metrics.h"
 #include "server/shard/applied_observer.h"
 #include "server/shard/batch_rows.h"
-#include "server/shard/shard_journal.h"
 #include "server/shard/stream_table.h"
 #include "server/shard/work.h"
 
 namespace tidegate {
+
+class ShardJournal;
 
 // The readings of one model that wait in a shard, and their way through the network.
 // Streams with waiting readings take turns, first come, first served; a batch is the next kBatch of them, one

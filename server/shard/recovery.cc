@@ -58,7 +58,7 @@ absl::Status Recovery::LoadStates(const std::atomic<bool>& stop) {
 }
 
 absl::Status Recovery::Load(absl::string_view id, const StoredState& state) {
-  if (IsDeletion(state)) {
+  if (state.deleted) {
     deleted_[std::string(id)] = state.position;
     return absl::OkStatus();
   }
@@ -116,9 +116,9 @@ absl::Status Recovery::ApplyReading(const JournalReading& reading, std::uint64_t
     key = *begun;
   }
   if (reached(*key) >= position) return absl::OkStatus();
-  if (key->model != model ||
-      reading.values.size() != shard_.model(*key).spec().features.size())
-    return Damaged(reading.stream, absl::StrCat("journal group ", position, " has a reading of another model"));
+  if (key->model != model || reading.values.size() != shard_.model(*key).spec().features.size())
+    return Damaged(reading.stream,
+                   absl::StrCat("journal group ", position, " has a reading of another model"));
   waiting_[model]->Add(*key, reading, position);
   readings_.store(readings_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return waiting_[model]->size() == kTogether ? Flush() : absl::OkStatus();

@@ -19,10 +19,10 @@ namespace tidegate {
 // Readings from the journal that are to be stepped together, of one model.
 class ReplayedReadings;
 
-// Brings the streams of one shard back from the store: the states that are there, then what the journal has of
-// them behind these states, through the same steps that made them. A journal that says the same twice does no
-// harm, as each state knows how far it goes. Uses its shard alone; several shards recover at once, each in its
-// thread.
+// Brings the streams of one shard back from the store: the states that are there, then what the journal has
+// of them behind these states, through the same steps that made them. A journal that says the same twice does
+// no harm, as each state knows how far it goes. Uses its shard alone; several shards recover at once, each in
+// its thread.
 class Recovery {
  public:
   static constexpr std::uint32_t kNoModel = std::numeric_limits<std::uint32_t>::max();
@@ -44,7 +44,7 @@ class Recovery {
   // Whether there is anything of a model that is not served, and the streams of which there is a state.
   bool leaves_out() const { return leaves_out_; }
   const std::vector<std::string>& left_out() const { return left_out_; }
-  // Streams that were deleted, and whose state or deletion the store still has.
+  // Streams that were deleted and that the store may still have a state of.
   std::vector<std::string> deleted() const;
 
  private:

@@ -45,11 +45,11 @@ void ReplayedReadings::Admit(Shard& shard) {
 absl::Status ReplayedReadings::Check(const StreamTable& table) {
   for (std::size_t i = 0; i < size(); ++i) {
     if (outcomes_[i] == static_cast<int>(decided_[i].outcome)) continue;
-    return absl::DataLossError(absl::StrCat(
-        "journal group ", positions_[i], ": the reading of stream '", table.id(keys_[i]), "' at time ",
-        timestamps_[i], " ns was given outcome ", static_cast<int>(decided_[i].outcome),
-        " when it came, and now gets ", outcomes_[i],
-        ": its state and the journal are not of the same server; restore a backup"));
+    return absl::DataLossError(
+        absl::StrCat("journal group ", positions_[i], ": the reading of stream '", table.id(keys_[i]),
+                     "' at time ", timestamps_[i], " ns was given outcome ",
+                     static_cast<int>(decided_[i].outcome), " when it came, and now gets ", outcomes_[i],
+                     ": its state and the journal are not of the same server; restore a backup"));
   }
   keys_.clear();
   timestamps_.clear();

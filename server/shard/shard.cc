@@ -4,6 +4,8 @@
 #include <limits>
 #include <utility>
 
+#include "server/shard/shard_journal.h"
+
 namespace tidegate {
 namespace {
 

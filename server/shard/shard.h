@@ -13,11 +13,13 @@
 #include "server/metrics/metrics.h"
 #include "server/shard/applied_observer.h"
 #include "server/shard/lane.h"
-#include "server/shard/shard_journal.h"
 #include "server/shard/stream_table.h"
 #include "server/shard/work.h"
 
 namespace tidegate {
+
+class ShardJournal;
+class StateBatch;
 
 // A set of streams with one owner: it takes requests in, decides what becomes of each reading, advances the
 // streams in batches across all requests, and hands the requests back answered. What a reading's answer is
@@ -79,8 +81,8 @@ class Shard {
   // New streams are refused, and readings too, as there is no room on the disk to keep them.
   void RefuseReadings(bool refuse) { refuses_ = refuse; }
 
-  // A stream as the store has it, or, without floats, one before its first reading. Nothing: the table is full.
-  // Requires that there is no stream `id`.
+  // A stream as the store has it, or, without floats, one before its first reading. Nothing: the table is
+  // full. Requires that there is no stream `id`.
   std::optional<StreamKey> Restore(absl::string_view id, std::uint32_t model, const StreamHeader& header,
                                    std::span<const float> floats);
   // Puts a stream's state in place of the one it has.

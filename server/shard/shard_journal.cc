@@ -4,10 +4,7 @@ namespace tidegate {
 
 ShardJournal::ShardJournal(Store& store, std::function<void(std::uint64_t position)> through,
                            std::function<void(const absl::Status&)> failed)
-    : store_(store),
-      failed_(std::move(failed)),
-      position_(store.opening().journal_end),
-      durable_(position_) {
+    : store_(store), failed_(std::move(failed)), position_(store.opening().journal_end), durable_(position_) {
   submitter_ = store.AddSubmitter(
       [this, through = std::move(through)](const absl::Status& status, std::uint64_t position) {
         status.ok() ? through(position) : failed_(status);

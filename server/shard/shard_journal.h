@@ -15,21 +15,15 @@
 
 namespace tidegate {
 
-// A stream that was deleted stands among the states as one without floats, until what the journal has of it is
-// gone: else a recovery would take that for a stream's beginning.
-inline void PutDeletion(absl::string_view stream, std::uint64_t position, StateBatch& batch) {
-  batch.Put(stream, position, 0, {}, {});
-}
-inline bool IsDeletion(const StoredState& state) { return state.floats.empty(); }
-
 // What one shard writes into the journal of the store. Changes are noted as they are made, and submitted
 // together as one group; what they led to is told to nobody before the group is durable. Owned by the shard's
 // thread; not thread-safe.
 class ShardJournal {
  public:
-  // store: must outlive this; the shard's streams contain all of its journal. through: called on a thread of the store's when groups up to a position have
-  // become durable that were not at once; is to lead to Durable in the shard's thread. failed: the store has
-  // failed, and nothing may be acknowledged any more; called on any thread, must end the process.
+  // store: must outlive this; the shard's streams contain all of its journal. through: called on a thread of
+  // the store's when groups up to a position have become durable that were not at once; is to lead to Durable
+  // in the shard's thread. failed: the store has failed, and nothing may be acknowledged any more; called on
+  // any thread, must end the process.
   ShardJournal(Store& store, std::function<void(std::uint64_t position)> through,
                std::function<void(const absl::Status&)> failed);
 

@@ -22,7 +22,12 @@ class KeptShard {
     std::filesystem::remove_all(folder_);
     Open();
   }
-  ~KeptShard() { std::filesystem::remove_all(folder_); }
+  ~KeptShard() {
+    shard_.reset();
+    journal_.reset();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
 
   // What was answered is on the disk; nothing else of it is left.
   void Crash() {
@@ -59,9 +64,8 @@ class KeptShard {
   void Checkpoint(bool cut = false) {
     StateBatch batch;
     const std::uint64_t position = store_->BeginCheckpoint();
-    const std::vector<std::string> deleted = journal_->TakeDeleted();
-    for (const std::string& id : deleted) {
-      if (!shard_->table().Find(id)) PutDeletion(id, journal_->position(), batch);
+    for (const std::string& id : journal_->TakeDeleted()) {
+      if (!shard_->table().Find(id)) batch.Delete(id, journal_->position());
     }
     StreamKey next;
     int slices = 0;
@@ -70,10 +74,6 @@ class KeptShard {
     ASSERT_TRUE(store_->WriteStates(batch).ok());
     if (cut) return;
     ASSERT_TRUE(store_->FinishCheckpoint(position).ok());
-    for (const std::string& id : deleted) {
-      if (!shard_->table().Find(id)) batch.Delete(id);
-    }
-    if (!batch.empty()) ASSERT_TRUE(store_->WriteStates(batch).ok());
   }
 
   Shard& shard() { return *shard_; }
@@ -200,7 +200,8 @@ class RecoveryTest : public ShardTest, public testing::WithParamInterface<Durabi
                            b.refused_reason, b.quality))
             << id;
         ASSERT_EQ(Bits(a.anomaly_score), Bits(b.anomaly_score)) << id;
-        if (a.steps > 0) ASSERT_EQ(Bits(shard_.floats(key)), Bits(kept_->shard().floats(*there))) << id;
+        if (a.steps == 0) continue;
+        ASSERT_EQ(Bits(shard_.floats(key)), Bits(kept_->shard().floats(*there))) << id;
       }
     }
   }
@@ -255,8 +256,8 @@ TEST_P(RecoveryTest, GoesOnAsIfItHadNeverCrashed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Modes, RecoveryTest, testing::Values(Durability::kProcess, Durability::kPower),
-                         [](const auto& info) {
-                           return info.param == Durability::kPower ? "Power" : "Process";
+                         [](const auto& mode) {
+                           return mode.param == Durability::kPower ? "Power" : "Process";
                          });
 
 }  // namespace
