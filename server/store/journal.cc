@@ -26,14 +26,12 @@ Journal::Journal(const StoreOptions& options, std::string boot_id, const Databas
                  std::uint64_t next, std::uint64_t previous)
     : durability_(options.durability),
       on_commit_(options.on_commit),
-      boot_id_(std::move(boot_id)),
       database_(database),
       next_(next),
       last_(previous),
       committed_(previous),
       end_(end),
-      written_(previous),
-      synced_(previous) {
+      mark_{.written = previous, .synced = previous, .sequence = 0, .boot_id = std::move(boot_id)} {
   if (durability_ == Durability::kPower) thread_ = std::thread([this] { Run(); });
 }
 
@@ -189,6 +187,7 @@ void Journal::Tell(std::vector<Waiting>& groups) {
 
 absl::Status Journal::Write(rocksdb::WriteBatch& batch, const JournalCommit& commit, std::uint64_t last) {
   const auto begin = std::chrono::steady_clock::now();
+  const std::uint64_t sequence = database_.db->GetLatestSequenceNumber() + 1;  // or higher
   rocksdb::WriteOptions options;
   options.sync = durability_ == Durability::kPower && !Broken(Break::kAcknowledgeBeforeSync);
   absl::Status status = StatusOf(database_.db->Write(options, &batch), "writing the journal");
@@ -199,18 +198,26 @@ absl::Status Journal::Write(rocksdb::WriteBatch& batch, const JournalCommit& com
     done.took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
     on_commit_(done);
   }
-  return Mark(last, durability_ == Durability::kPower ? last : 0);
+  JournalEnd::Mark mark{.written = last};
+  if (options.sync) {
+    mark.synced = last;
+    mark.sequence = sequence;
+  }
+  return Mark(mark);
 }
 
-absl::Status Journal::Mark(std::uint64_t written, std::uint64_t synced, bool sync) {
+absl::Status Journal::Mark(const JournalEnd::Mark& mark, bool sync) {
   const absl::MutexLock lock(&end_mutex_);
-  written_ = std::max(written_, written);
-  synced_ = std::max(synced_, synced);
-  const absl::Status status = end_.Write({.written = written_, .synced = synced_, .boot_id = boot_id_}, sync);
+  mark_.written = std::max(mark_.written, mark.written);
+  mark_.synced = std::max(mark_.synced, mark.synced);
+  mark_.sequence = std::max(mark_.sequence, mark.sequence);
+  const absl::Status status = end_.Write(mark_, sync);
   return Broken(Break::kIgnoreWriteErrors) ? absl::OkStatus() : status;
 }
 
-absl::Status Journal::NoteSynced(std::uint64_t position, bool sync) { return Mark(position, position, sync); }
+absl::Status Journal::NoteSynced(std::uint64_t position, std::uint64_t sequence, bool sync) {
+  return Mark({.written = position, .synced = position, .sequence = sequence}, sync);
+}
 
 void Journal::Fail(const absl::Status& status) {
   std::vector<std::shared_ptr<Way>> ways;

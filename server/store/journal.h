@@ -42,8 +42,9 @@ class Journal {
   // Waits until the groups up to `position` are written. The error that the journal failed with.
   absl::Status WaitFor(std::uint64_t position);
 
-  // All groups up to `position` are synced, by other means than a commit. sync: the mark of it too.
-  absl::Status NoteSynced(std::uint64_t position, bool sync = false);
+  // By other means than a commit, all groups up to `position` are synced, and the database's writes up to
+  // `sequence`. sync: the mark of it too.
+  absl::Status NoteSynced(std::uint64_t position, std::uint64_t sequence, bool sync = false);
 
   // Fails the store, unless it has: tells all submitters.
   void Fail(const absl::Status& status);
@@ -79,11 +80,10 @@ class Journal {
   absl::Status Commit(std::vector<Waiting>& groups);
   static void Tell(std::vector<Waiting>& groups);
   absl::Status Write(rocksdb::WriteBatch& batch, const JournalCommit& commit, std::uint64_t last);
-  absl::Status Mark(std::uint64_t written, std::uint64_t synced, bool sync = false);
+  absl::Status Mark(const JournalEnd::Mark& mark, bool sync = false);
 
   const Durability durability_;
   const std::function<void(const JournalCommit&)> on_commit_;
-  const std::string boot_id_;
   const Database& database_;
 
   // Held while a group gets its position; in kProcess also while it is written.
@@ -102,8 +102,7 @@ class Journal {
 
   absl::Mutex end_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
   JournalEnd& end_ ABSL_GUARDED_BY(end_mutex_);
-  std::uint64_t written_ ABSL_GUARDED_BY(end_mutex_);
-  std::uint64_t synced_ ABSL_GUARDED_BY(end_mutex_);
+  JournalEnd::Mark mark_ ABSL_GUARDED_BY(end_mutex_);
 
   std::thread thread_;  // of kPower
 };

@@ -15,14 +15,14 @@
 // The file: a line that names it and the store's format version, and at 512 and 1024 a slot each:
 //   checksum u32   crc32c of what follows it
 //   serial u64     the higher one counts; slot serial % 2
-//   written u64, synced u64, boot_id u8 [40], zeros behind it
+//   written u64, synced u64, sequence u64, boot_id u8 [40], zeros behind it
 namespace tidegate {
 namespace {
 
 constexpr std::size_t kSector = 512;
 constexpr std::size_t kFileBytes = 3 * kSector;
 constexpr std::size_t kBootIdBytes = 40;
-constexpr std::size_t kSlotBytes = 4 + 3 * 8 + kBootIdBytes;
+constexpr std::size_t kSlotBytes = 4 + 4 * 8 + kBootIdBytes;
 constexpr char kName[] = "tidegate store, format ";
 
 std::string FirstLine() { return absl::StrCat(kName, store_format::kVersion, "\n"); }
@@ -35,6 +35,7 @@ std::array<char, kSlotBytes> MakeSlot(std::uint64_t serial, const JournalEnd::Ma
   at = PutNumber(at, serial);
   at = PutNumber(at, mark.written);
   at = PutNumber(at, mark.synced);
+  at = PutNumber(at, mark.sequence);
   PutBytes(at, mark.boot_id.data(), std::min(mark.boot_id.size(), kBootIdBytes));
   PutNumber(slot.data(), Crc32c(absl::string_view(slot.data(), slot.size()).substr(sizeof(std::uint32_t))));
   return slot;
@@ -52,6 +53,7 @@ std::optional<Slot> ReadSlot(absl::string_view bytes) {
   slot.serial = reader.Number<std::uint64_t>();
   slot.mark.written = reader.Number<std::uint64_t>();
   slot.mark.synced = reader.Number<std::uint64_t>();
+  slot.mark.sequence = reader.Number<std::uint64_t>();
   const absl::string_view boot_id = reader.Bytes(kBootIdBytes);
   slot.mark.boot_id = std::string(boot_id.substr(0, std::min(boot_id.find('\0'), boot_id.size())));
   return slot;

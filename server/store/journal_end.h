@@ -15,14 +15,16 @@ namespace tidegate {
 //
 // It is written after each commit but never waited for, so it lags behind after a power cut; what it says has
 // been true once. `synced` groups must be there whatever happened; `written` ones unless the machine was
-// restarted since. Two slots in different sectors are written in turns, so one is whole whenever the power
-// fails.
+// restarted since. `sequence` says the same of the database's writes of
+// any kind, which RocksDB numbers: less than it means that its manifest has lost its end. Two slots in
+// different sectors are written in turns, so one is whole whenever the power fails.
 class JournalEnd {
  public:
   struct Mark {
     std::uint64_t written = 0;  // positions
     std::uint64_t synced = 0;
-    std::string boot_id;  // of the machine when it was written
+    std::uint64_t sequence = 0;  // number of a write of the database's that is synced
+    std::string boot_id = {};         // of the machine when it was written
   };
 
   // Makes the file and syncs it; its folder entry is the caller's to sync.

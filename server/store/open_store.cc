@@ -2,16 +2,14 @@
 
 #include <algorithm>
 #include <fstream>
-#include <random>
 #include <utility>
 #include <vector>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "server/store/broken.h"
 #include "server/store/bytes.h"
 #include "server/store/create_store.h"
+#include "server/store/manifest.h"
 #include "server/store/store_format.h"
 
 namespace tidegate {
@@ -30,6 +28,7 @@ absl::Status CheckFolder(const StoreFiles& files) {
     return absl::DataLossError(absl::StrCat(
         files.database, " has no file CURRENT: it is damaged or not a store's; restore a backup"));
   }
+  if (absl::Status s = CutTornManifest(*files.system, files.database); !s.ok()) return s;
   std::vector<std::string> families;
   rocksdb::DBOptions options;
   options.env = files.env.get();
@@ -76,16 +75,26 @@ absl::Status ReadEnds(OpenedStore& store, const StoreFiles& files) {
   return absl::OkStatus();
 }
 
-// That no group is missing that must be there.
+// That nothing is missing that must be there.
 absl::Status CheckEnd(const OpenedStore& store, const StoreFiles& files, const std::string& boot_id) {
+  if (Broken(Break::kIgnoreJournalEnd)) return absl::OkStatus();
   const JournalEnd::Mark& mark = store.end->found();
   const bool same_boot = boot_id == mark.boot_id && boot_id != "unknown";
-  const std::uint64_t expected = same_boot ? mark.written : mark.synced;
-  if (store.journal_end >= expected || Broken(Break::kIgnoreJournalEnd)) return absl::OkStatus();
-  return absl::DataLossError(absl::StrCat(files.database, ": the journal can be read up to group ",
-                                          store.journal_end, ", but was ", same_boot ? "written" : "synced",
-                                          " up to group ", expected,
-                                          ": its files *.log are damaged or cut off; ", kRepair));
+  const std::uint64_t expected = same_boot ? std::max(mark.written, mark.synced) : mark.synced;
+  if (store.journal_end < expected) {
+    return absl::DataLossError(absl::StrCat(files.database, ": the journal can be read up to group ",
+                                            store.journal_end, ", but was ", same_boot ? "written" : "synced",
+                                            " up to group ", expected,
+                                            ": files of it are damaged or cut off; ", kRepair));
+  }
+  const std::uint64_t sequence = store.database->db->GetLatestSequenceNumber();
+  if (sequence >= mark.sequence) return absl::OkStatus();
+  return absl::DataLossError(
+      absl::StrCat(files.database, ": the last write that can be read is number ", sequence, ", but number ",
+                   mark.sequence,
+                   " was synced: its file MANIFEST-* or its files *.log are damaged or "
+                   "cut off; ",
+                   kRepair));
 }
 
 absl::Status OpenAs(OpenMode mode, OpenedStore& store, const StoreOptions& options, const StoreFiles& files,

@@ -49,14 +49,21 @@ struct Store::Parts {
   }
   absl::Status WriteSynced(rocksdb::WriteBatch& batch, absl::string_view task) {
     if (absl::Status s = journal->status(); !s.ok()) return s;
+    const std::uint64_t sequence = opened.database->db->GetLatestSequenceNumber() + 1;  // or higher
     rocksdb::WriteOptions write;
     write.sync = true;
-    return Fatal(StatusOf(opened.database->db->Write(write, &batch), task));
+    const rocksdb::Status written = opened.database->db->Write(write, &batch);
+    if (absl::Status s = Fatal(StatusOf(written, task)); !s.ok()) return s;
+    return Fatal(journal->NoteSynced(0, sequence));
   }
   absl::Status WriteUnlogged(rocksdb::WriteBatch& batch, absl::string_view task) {
     rocksdb::WriteOptions write;
     write.disableWAL = true;
     return Fatal(StatusOf(opened.database->db->Write(write, &batch), task));
+  }
+  // So that states become durable with their groups or after them.
+  absl::Status WaitFor(std::uint64_t position) {
+    return Broken(Break::kStateBeforeJournal) ? journal->status() : journal->WaitFor(position);
   }
   absl::Status Flush();
 
@@ -78,12 +85,13 @@ struct Store::Parts {
 // Makes everything durable that was written before, in one step.
 absl::Status Store::Parts::Flush() {
   const std::uint64_t last = journal->last();
-  if (absl::Status s = journal->WaitFor(last); !s.ok()) return s;
+  if (absl::Status s = WaitFor(last); !s.ok()) return s;
   const Database& database = *opened.database;
+  const std::uint64_t sequence = database.db->GetLatestSequenceNumber();
   const rocksdb::Status flushed =
       database.db->Flush(rocksdb::FlushOptions(), {database.journal(), database.state(), database.meta()});
   if (absl::Status s = Fatal(StatusOf(flushed, "flushing the store")); !s.ok()) return s;
-  return options.durability == Durability::kNone ? absl::OkStatus() : Fatal(journal->NoteSynced(last));
+  return Fatal(journal->NoteSynced(options.durability == Durability::kNone ? 0 : last, sequence));
 }
 
 Store::Store(std::unique_ptr<Parts> parts, StoreOpening opening)
@@ -122,7 +130,6 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
   PutOpened(*store.database, number, batch);
   if (absl::Status s = parts->WriteSynced(batch, "opening the store"); !s.ok()) return s;
   store.meta.opened = number;
-  if (absl::Status s = parts->journal->NoteSynced(store.journal_end); !s.ok()) return s;
   parts->watch.Start([journal = parts->journal.get()](const absl::Status& error) { journal->Fail(error); });
   return std::unique_ptr<Store>(new Store(std::move(parts), std::move(opening)));
 }
@@ -159,11 +166,7 @@ std::unique_ptr<Store::Submitter> Store::AddSubmitter(Through through) {
 absl::Status Store::status() const { return parts_->journal->status(); }
 
 absl::Status Store::WriteStates(StateBatch& batch) {
-  if (absl::Status s = Broken(Break::kStateBeforeJournal) ? parts_->journal->status()
-                                                          : parts_->journal->WaitFor(batch.last_position());
-      !s.ok()) {
-    return s;
-  }
+  if (absl::Status s = parts_->WaitFor(batch.last_position()); !s.ok()) return s;
   batch.Sort();
   rocksdb::WriteBatch writes;
   rocksdb::ColumnFamilyHandle* const family = parts_->opened.database->state();
@@ -246,7 +249,7 @@ absl::Status Store::Close() {
   rocksdb::WriteBatch batch;
   PutClosed(*parts_->opened.database, parts_->opened.meta.opened, batch);
   if (absl::Status s = parts_->WriteSynced(batch, "closing the store"); !s.ok()) return s;
-  return parts_->Fatal(parts_->journal->NoteSynced(parts_->journal->last(), /*sync=*/true));
+  return parts_->Fatal(parts_->journal->NoteSynced(0, 0, /*sync=*/true));
 }
 
 }  // namespace tidegate

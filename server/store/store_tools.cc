@@ -58,6 +58,11 @@ absl::Status InspectJournal(const OpenedStore& store, const Progress& progress, 
 absl::Status InspectStates(const OpenedStore& store, const Progress& progress, StoreReport& report) {
   report.model_states.assign(report.models.size(), 0);
   return ReadAllStates(*store.database, [&](absl::string_view id, const StoredState& state) -> absl::Status {
+    if (state.position > store.journal_end) {
+      return absl::DataLossError(absl::StrCat("the state of stream '", id, "' is of group ", state.position,
+                                              ", and the journal ends at ", store.journal_end,
+                                              "; restore a backup"));
+    }
     if (state.deleted) return absl::OkStatus();
     if (state.model >= report.models.size()) {
       return absl::DataLossError(absl::StrCat("the state of stream '", id, "' is of model number ",

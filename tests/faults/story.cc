@@ -94,6 +94,9 @@ std::string Story::ReadStates(Store& store, std::vector<Found>& found) const {
         const std::size_t stream = StreamOf(id);
         if (stream == kStreams) return absl::InternalError(absl::StrCat("state of nobody: ", id));
         found[stream].position = state.position;
+        if (state.position > store.opening().journal_end) {
+          return absl::InternalError(absl::StrCat("the state of ", id, " is ahead of the journal"));
+        }
         if (state.deleted) return absl::OkStatus();
         const std::uint64_t version = state.header.sequence;
         if (version > last(stream) || !SameFloats(state.floats, FloatsOf(stream, version)) ||
@@ -158,8 +161,12 @@ std::string Story::CheckStream(std::size_t stream, const Promised& promised, Fou
     if (promised.positions.contains(versions[version].position)) least = version;
   }
   if (!found.exists && !found.known) {
-    found.version = versions.size() - 1;
-    while (found.version > least && versions[found.version].exists) --found.version;
+    // Which of its ends it is does not show, unless by the mark of it.
+    found.version = least;
+    while (found.version + 1 < versions.size() &&
+           (versions[found.version].exists || versions[found.version].position < found.position)) {
+      ++found.version;
+    }
   }
   if (found.version >= least && found.version < versions.size() &&
       versions[found.version].exists == found.exists) {

@@ -27,6 +27,7 @@ class Workload {
 
   // The first error of the store; the rest is not done then.
   absl::Status Run(std::size_t actions);
+  absl::Status Checkpoint();
   // Waits for what was submitted.
   absl::Status Settle();
 
@@ -34,7 +35,6 @@ class Workload {
   absl::Status Act();
   absl::Status Submit();
   absl::Status PutStates(bool all);
-  absl::Status Checkpoint();
   absl::Status AddModel();
   EntryKind AnyKind(std::size_t stream);
   std::size_t Below(std::size_t n) { return static_cast<std::size_t>(random_() % n); }
