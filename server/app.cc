@@ -233,6 +233,7 @@ absl::Status RunServer(const Options& options) {
                                   .authentication = authentication->get(),
                                   .store = store->get(),
                                   .keeping = {.checkpoint_interval = options.checkpoint_interval,
+                                              .memory_limit = options.memory_limit,
                                               .drop_other_models = options.forget_other_models,
                                               .accept_other_build = options.accept_other_kernels,
                                               .failed = EndWithoutStore},

@@ -53,6 +53,13 @@ void AddStoreFlags(CLI::App& app, Options& options, double& checkpoint_seconds) 
       ->type_name("SECONDS")
       ->needs(data)
       ->capture_default_str();
+  app.add_option("--memory-limit", options.memory_limit,
+                 "Memory for streams: those not used for longest go to disk and come back with their next "
+                 "reading; 0: all stay in memory")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("BYTES")
+      ->needs(data)
+      ->default_str("0");
   app.add_flag("--keep-journal", options.keep_journal,
                "Keep all readings in the journal, so that 'tidegate replay' can prove every forecast; the "
                "folder grows without bound")

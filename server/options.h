@@ -20,7 +20,8 @@ struct Options {
   std::string data;                               // folder of the store; empty: streams live in memory only
   std::string durability = "process";             // or none, power
   absl::Duration checkpoint_interval = absl::Seconds(60);
-  bool keep_journal = false;  // also behind checkpoints
+  std::uint64_t memory_limit = 0;  // bytes for streams in memory; 0: all stay there
+  bool keep_journal = false;       // also behind checkpoints
   std::uint64_t disk_reserve = std::uint64_t{1}
                                << 30;              // bytes of free space below which readings are refused
   bool forget_other_models = false;                // streams of models that are not served

@@ -137,6 +137,13 @@ void AddShardMetrics(std::vector<MetricFamily>& families, const std::deque<Shard
     AddValue(busy, {{"shard", std::to_string(s)}}, shards[s].busy.seconds());
   }
   families.insert(families.end(), {std::move(stages), std::move(refusals), std::move(busy)});
+  const auto cold = [&](const MetricDeclaration& declaration, auto field) {
+    families.push_back(
+        Single(declaration, SumOf(shards, [&](const auto& shard) { return (shard.cold.*field).value(); })));
+  };
+  cold(metric::kColdStreams, &ColdMetrics::cold);
+  cold(metric::kEvictions, &ColdMetrics::evictions);
+  cold(metric::kLoads, &ColdMetrics::loads);
   families.push_back(Single(metric::kWaitingReadings,
                             SumOf(shards, [](const auto& shard) { return shard.waiting_readings.value(); })));
   families.push_back(

@@ -44,7 +44,7 @@ inline constexpr MetricDeclaration kWaitingReadings{
 inline constexpr MetricDeclaration kRefusals{
     "tidegate_refusals_total",
     "What the server had no room for, by reason: a Push, a new stream, the next message of a Stream call, "
-    "which waits, or answers that nobody takes.",
+    "which waits, answers that nobody takes, or a reading while the disk is nearly full.",
     Counter};
 inline constexpr MetricDeclaration kBusy{
     "tidegate_shard_busy_seconds_total",
@@ -63,7 +63,13 @@ inline constexpr MetricDeclaration kRequests{
     "Requests answered, by method and gRPC status code. On Stream, each message counts; on Subscribe, the "
     "call when it is subscribed.",
     Counter};
-inline constexpr MetricDeclaration kStreams{"tidegate_streams", "Streams the server keeps, by model.", Gauge};
+inline constexpr MetricDeclaration kStreams{"tidegate_streams", "Streams in memory, by model.", Gauge};
+inline constexpr MetricDeclaration kColdStreams{"tidegate_cold_streams",
+                                                "Streams that are on disk alone (--memory-limit).", Gauge};
+inline constexpr MetricDeclaration kEvictions{"tidegate_stream_evictions_total",
+                                              "Streams put out of memory, to the disk.", Counter};
+inline constexpr MetricDeclaration kLoads{"tidegate_stream_loads_total",
+                                          "Streams brought back from the disk into memory.", Counter};
 inline constexpr MetricDeclaration kStreamsCreated{
     "tidegate_streams_created_total", "Streams that began: by a reading, a fork or an import.", Counter};
 inline constexpr MetricDeclaration kStreamsDeleted{"tidegate_streams_deleted_total",
@@ -220,6 +226,12 @@ struct SubscriptionMetrics {
   Counter lost;
 };
 
+// What one shard counts about streams that are in the store alone.
+struct ColdMetrics {
+  Gauge cold;
+  Counter evictions, loads;
+};
+
 // What one shard counts. Written by the shard's thread only.
 struct ShardMetrics {
   explicit ShardMetrics(std::size_t model_count = 0);
@@ -239,6 +251,7 @@ struct ShardMetrics {
   ThreadTime busy;
   std::array<std::array<Counter, kStatusCodes>, kMethodNames.size()> requests;
   SubscriptionMetrics subscriptions;
+  ColdMetrics cold;
   std::deque<ModelMetrics> models;  // in the order of the models served
 };
 

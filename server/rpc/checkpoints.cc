@@ -11,6 +11,7 @@ namespace tidegate {
 namespace {
 
 constexpr std::uint32_t kSlice = 512;                      // slots that a loop looks at between two batches
+constexpr std::uint32_t kShortSlice = 64;                  // where the loop also writes them
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;  // written together
 // What the busiest shard has worked since the last checkpoint; a replay takes less.
 constexpr double kMostReplaySeconds = 15;
@@ -112,8 +113,15 @@ absl::Status Checkpoints::PutStreams(std::size_t loop) {
   });
   StreamKey next;
   for (bool more = true; more;) {
-    OnLoop(loop, [&](ServingLoop& there) { more = there.shard().PutChanged(next, kSlice, batch_); });
-    if (batch_.bytes() < kBatchBytes && more) continue;
+    absl::Status written;
+    OnLoop(loop, [&](ServingLoop& there) {
+      // What a shard puts out of memory, it writes itself: so must it write what could be older.
+      const bool at_once = there.shard().cold() != nullptr;
+      more = there.shard().PutChanged(next, at_once ? kShortSlice : kSlice, batch_);
+      if (at_once && !batch_.empty()) written = store_.WriteStates(batch_);
+    });
+    if (!written.ok()) return written;
+    if (batch_.empty() || (batch_.bytes() < kBatchBytes && more)) continue;
     if (auto s = store_.WriteStates(batch_); !s.ok()) return s;
   }
   return absl::OkStatus();

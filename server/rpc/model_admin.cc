@@ -1,5 +1,6 @@
 #include "server/rpc/model_admin.h"
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 #include <utility>
@@ -154,6 +155,13 @@ absl::Status ModelAdmin::DoUnload(const std::string& name, bool delete_streams, 
   Publish();
   // No loop admits readings of it any more, and what was admitted has reached its shards.
   deleted = CountStreams(model);
+  std::vector<std::string> stored;
+  if (keeper_ != nullptr) {
+    auto there = keeper_->StreamsOf(before.models()[model]);
+    if (!there.ok()) return there.status();
+    stored = *std::move(there);
+    deleted += CountCold(stored);
+  }
   if (deleted > 0 && !delete_streams) {
     repository_ = before;
     Publish();
@@ -162,6 +170,7 @@ absl::Status ModelAdmin::DoUnload(const std::string& name, bool delete_streams, 
                                 " streams: delete them first, or set it"));
   }
   DeleteStreams(model);
+  DeleteCold(stored);
   repository_.Release(model);
   Publish();
   OnAll([&](ServingLoop& loop) { loop.shard().RemoveModel(model); });
@@ -184,6 +193,33 @@ std::size_t ModelAdmin::CountStreams(std::uint32_t model) {
   std::atomic<std::size_t> streams{0};
   OnAll([&](ServingLoop& loop) { streams += loop.shard().table().streams(model); });
   return streams;
+}
+
+// How many of these streams are not in memory.
+std::size_t ModelAdmin::CountCold(const std::vector<std::string>& ids) {
+  std::atomic<std::size_t> cold{0};
+  InSlices(ids, [&](ServingLoop& loop, const std::string& id) {
+    if (!loop.shard().table().Find(id)) ++cold;
+  });
+  return cold;
+}
+
+void ModelAdmin::DeleteCold(const std::vector<std::string>& ids) {
+  InSlices(ids, [](ServingLoop& loop, const std::string& id) {
+    if (const auto key = loop.shard().Find(id)) loop.shard().Delete(*key);
+  });
+}
+
+void ModelAdmin::InSlices(const std::vector<std::string>& ids,
+                          const std::function<void(ServingLoop&, const std::string&)>& work) {
+  constexpr std::size_t kIds = 256;
+  for (std::size_t begin = 0; begin < ids.size(); begin += kIds) {
+    OnAll([&](ServingLoop& loop) {
+      for (std::size_t i = begin; i < std::min(begin + kIds, ids.size()); ++i) {
+        if (ShardOf(ids[i], group_.loops.size()) == loop.index()) work(loop, ids[i]);
+      }
+    });
+  }
 }
 
 // A slice at a time, so that readings of other models do not wait.

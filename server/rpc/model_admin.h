@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -54,6 +55,11 @@ class ModelAdmin {
   void Publish();
   std::size_t CountStreams(std::uint32_t model);
   void DeleteStreams(std::uint32_t model);
+  std::size_t CountCold(const std::vector<std::string>& ids);
+  void DeleteCold(const std::vector<std::string>& ids);
+  // Calls `work` for each stream with the loop whose it is, a few at a time.
+  void InSlices(const std::vector<std::string>& ids,
+                const std::function<void(ServingLoop&, const std::string&)>& work);
 
   struct Job {
     std::function<absl::Status()> change;

@@ -21,6 +21,14 @@ StoredModel Stored(const ServedModel& served) {
           .build = absl::StrCat("kernels ", kStepVersion, ", ", InstructionSet())};
 }
 
+absl::Status OtherModels(std::size_t streams) {
+  return absl::FailedPreconditionError(
+      absl::StrCat(streams,
+                   " streams of the store belong to models that are not served, or not with the weights "
+                   "that made their states (see the lines above): serve these models, or forget the "
+                   "streams with --forget-other-models"));
+}
+
 }  // namespace
 
 StreamKeeper::StreamKeeper(Store& store, Options options, ServingGroup& group, Metrics& metrics)
@@ -40,9 +48,12 @@ absl::StatusOr<std::uint32_t> StreamKeeper::NumberOf(const ServedModel& served) 
 absl::Status StreamKeeper::Recover(const Repository& repository, const std::atomic<bool>& stop) {
   const absl::Time begin = absl::Now();
   if (auto s = CheckModels(repository); !s.ok()) return s;
+  if (auto s = OpenJournals(repository); !s.ok()) return s;
+  if (options_.memory_limit > 0) {
+    if (auto s = LeaveCold(); !s.ok()) return s;
+  }
   if (auto s = RunAll(stop); !s.ok()) return s;
   if (auto s = CheckLeftOut(); !s.ok()) return s;
-  if (auto s = OpenJournals(repository); !s.ok()) return s;
   std::size_t streams = 0;
   std::uint64_t readings = 0;
   for (std::size_t i = 0; i < group_.loops.size(); ++i) {
@@ -50,6 +61,8 @@ absl::Status StreamKeeper::Recover(const Repository& repository, const std::atom
       streams += group_.loops[i]->shard().table().streams(m);
     }
     readings += recoveries_[i]->readings();
+    journals_[i]->GiveBackDeleted(recoveries_[i]->deleted());
+    group_.loops[i]->shard().WriteTo(journals_[i].get());
   }
   recoveries_.clear();
   counts_.clear();
@@ -98,7 +111,7 @@ absl::Status StreamKeeper::RunAll(const std::atomic<bool>& stop) {
       counts_.back()->models.emplace_back(shard.model({.model = model}).layout().steps.size());
     }
     shard.CountIn(*counts_.back());
-    recoveries_.push_back(std::make_unique<Recovery>(shard, store_, models_, i, shards));
+    recoveries_.push_back(std::make_unique<Recovery>(shard, *journals_[i], models_, i, shards));
     threads.emplace_back([&, i] {
       ends[i] = recoveries_[i]->Run(stop);
       --running;
@@ -132,11 +145,7 @@ absl::Status StreamKeeper::CheckLeftOut() {
     for (const std::string& id : recovery->left_out()) batch.Delete(id, store_.opening().journal_end);
   }
   if (leaves_out && !options_.drop_other_models) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        batch.size(),
-        " streams of the store belong to models that are not served, or not with the weights that "
-        "made their states (see the lines above): serve these models, or forget the streams with "
-        "--forget-other-models"));
+    return OtherModels(batch.size());
   }
   if (batch.empty()) return absl::OkStatus();
   spdlog::warn("{} streams of models that are not served were forgotten", batch.size());
@@ -157,10 +166,54 @@ absl::Status StreamKeeper::OpenJournals(const Repository& repository) {
         [&loop](std::uint64_t position) { loop.Post([&loop, position] { loop.shard().Durable(position); }); },
         options_.failed));
     for (const std::uint32_t number : numbers) journals_.back()->AddModel(number);
-    journals_.back()->GiveBackDeleted(recoveries_[i]->deleted());
-    loop.shard().WriteTo(journals_.back().get());
+    for (std::uint32_t number = 0; number < models_.size(); ++number) {
+      if (models_[number] != Recovery::kNoModel) journals_.back()->AlsoKnownAs(models_[number], number);
+    }
   }
   return absl::OkStatus();
+}
+
+// Streams stay in the store until they are asked for.
+absl::Status StreamKeeper::LeaveCold() {
+  // Those of other models are looked for now; there are rarely any such models.
+  StateBatch batch;
+  std::size_t others = 0;
+  if (std::ranges::count(models_, Recovery::kNoModel) > 0) {
+    const absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
+      if (state.deleted || models_[state.model] != Recovery::kNoModel) return absl::OkStatus();
+      ++others;
+      if (options_.drop_other_models) batch.Delete(id, store_.opening().journal_end);
+      return absl::OkStatus();
+    });
+    if (!read.ok()) return read;
+  }
+  if (others > 0 && !options_.drop_other_models) return OtherModels(others);
+  if (!batch.empty()) {
+    if (auto s = store_.WriteStates(batch); !s.ok()) return s;
+  }
+  const std::size_t shards = group_.loops.size();
+  const std::size_t cold = store_.EstimateStates();
+  if (!group_.streams.Take(cold)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the store has about ", cold, " streams, more than --max-streams"));
+  }
+  for (std::size_t i = 0; i < shards; ++i) {
+    group_.loops[i]->shard().KeepWithin(options_.memory_limit / shards, cold / shards, *journals_[i]);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<std::string>> StreamKeeper::StreamsOf(const ServedModel& served) {
+  std::vector<std::string> ids;
+  if (options_.memory_limit == 0) return ids;
+  const auto number = NumberOf(served);
+  if (!number.ok()) return number.status();
+  const absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
+    if (!state.deleted && state.model == *number) ids.emplace_back(id);
+    return absl::OkStatus();
+  });
+  if (!read.ok()) return read;
+  return ids;
 }
 
 absl::Status StreamKeeper::Close() {

@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -26,6 +27,7 @@ class StreamKeeper {
  public:
   struct Options {
     absl::Duration checkpoint_interval = absl::Seconds(60);
+    std::size_t memory_limit = 0;  // bytes for streams in memory, over all shards; 0: all of them stay there
     // Streams of models that are not served, or with other weights, are forgotten instead of an error.
     bool drop_other_models = false;
     // What is replayed may differ in its last bits from what was answered, as other kernels made that.
@@ -46,6 +48,10 @@ class StreamKeeper {
   // The store's number of a model that is served from now on. Safe from any thread.
   absl::StatusOr<std::uint32_t> NumberOf(const ServedModel& served);
 
+  // What streams of a model the store has that may not be in memory; none if all are. Safe from any thread,
+  // while the store is.
+  absl::StatusOr<std::vector<std::string>> StreamsOf(const ServedModel& served);
+
   // No further checkpoints, before the loops end.
   void Stop() { checkpoints_.Stop(); }
   // After that: a last checkpoint, so that nothing is left to replay. Does nothing if Recover did not
@@ -57,6 +63,7 @@ class StreamKeeper {
   absl::Status RunAll(const std::atomic<bool>& stop);
   absl::Status CheckLeftOut();
   absl::Status OpenJournals(const Repository& repository);
+  absl::Status LeaveCold();
 
   Store& store_;
   const Options options_;

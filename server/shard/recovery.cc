@@ -19,10 +19,11 @@ absl::Status Damaged(absl::string_view id, absl::string_view what) {
 
 }  // namespace
 
-Recovery::Recovery(Shard& shard, Store& store, std::span<const std::uint32_t> models, std::size_t index,
-                   std::size_t shards)
+Recovery::Recovery(Shard& shard, ShardJournal& journal, std::span<const std::uint32_t> models,
+                   std::size_t index, std::size_t shards)
     : shard_(shard),
-      store_(store),
+      journal_(journal),
+      store_(journal.store()),
       models_(models.begin(), models.end()),
       index_(index),
       shards_(shards),
@@ -35,7 +36,9 @@ Recovery::Recovery(Shard& shard, Store& store, std::span<const std::uint32_t> mo
 Recovery::~Recovery() = default;
 
 absl::Status Recovery::Run(const std::atomic<bool>& stop) {
-  if (auto s = LoadStates(stop); !s.ok()) return s;
+  if (shard_.cold() == nullptr) {
+    if (auto s = LoadStates(stop); !s.ok()) return s;
+  }
   const StoreOpening& opening = store_.opening();
   if (opening.journal_end > opening.checkpoint) {
     const auto each = [&](GroupReader& group, double done) {
@@ -45,6 +48,7 @@ absl::Status Recovery::Run(const std::atomic<bool>& stop) {
     if (auto s = store_.Replay(opening.checkpoint, each); !s.ok()) return s;
     if (auto s = Flush(); !s.ok()) return s;
   }
+  journal_.Replayed(opening.journal_end);
   done_ = 1;
   reached_.clear();
   return absl::OkStatus();
@@ -79,10 +83,17 @@ absl::Status Recovery::Load(absl::string_view id, const StoredState& state) {
 }
 
 absl::Status Recovery::ReplayGroup(GroupReader& group) {
+  // Of a stream that is put out meanwhile, the state would be of a part of the group.
+  shard_.StayInMemory(true);
   for (JournalEntry entry; group.Next(entry);) {
     if (!Owns(entry.stream)) continue;
     if (auto s = Apply(entry, group.position()); !s.ok()) return s;
   }
+  shard_.StayInMemory(false);
+  journal_.Replayed(group.position());
+  std::size_t waiting = 0;
+  for (const auto& readings : waiting_) waiting += readings->size();
+  if (group.status().ok() && waiting >= kTogether) return Flush();
   return group.status();
 }
 
@@ -91,7 +102,7 @@ absl::Status Recovery::Apply(const JournalEntry& entry, std::uint64_t position) 
   // What comes before it is to be done before it.
   if (auto s = Flush(); !s.ok()) return s;
   if (entry.kind == EntryKind::kState) return ApplyState(entry.state, position);
-  const auto key = shard_.table().Find(entry.stream);
+  const auto key = Find(entry.stream);
   if (!key || reached(*key) >= position) return absl::OkStatus();
   if (entry.kind == EntryKind::kReset) {
     shard_.Reset(*key);
@@ -108,7 +119,7 @@ absl::Status Recovery::ApplyReading(const JournalReading& reading, std::uint64_t
     leaves_out_ = true;
     return absl::OkStatus();
   }
-  auto key = shard_.table().Find(reading.stream);
+  auto key = Find(reading.stream);
   if (!key) {
     if (IsPast(reading.stream, position)) return absl::OkStatus();
     const auto begun = Begin(reading.stream, model);
@@ -121,7 +132,7 @@ absl::Status Recovery::ApplyReading(const JournalReading& reading, std::uint64_t
                    absl::StrCat("journal group ", position, " has a reading of another model"));
   waiting_[model]->Add(*key, reading, position);
   readings_.store(readings_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
-  return waiting_[model]->size() == kTogether ? Flush() : absl::OkStatus();
+  return absl::OkStatus();
 }
 
 absl::Status Recovery::ApplyState(const JournalState& state, std::uint64_t position) {
@@ -130,7 +141,7 @@ absl::Status Recovery::ApplyState(const JournalState& state, std::uint64_t posit
     leaves_out_ = true;
     return absl::OkStatus();
   }
-  auto key = shard_.table().Find(state.stream);
+  auto key = Find(state.stream);
   if (key && reached(*key) >= position) return absl::OkStatus();
   if (!key) {
     if (IsPast(state.stream, position)) return absl::OkStatus();
@@ -153,6 +164,19 @@ absl::Status Recovery::Flush() {
     if (auto s = readings->Check(shard_.table()); !s.ok()) return s;
   }
   return absl::OkStatus();
+}
+
+std::optional<StreamKey> Recovery::Find(absl::string_view id) {
+  if (shard_.cold() == nullptr) return shard_.table().Find(id);
+  if (const auto key = shard_.table().Find(id)) return key;
+  std::uint64_t position = 0;
+  const auto key = shard_.Find(id, &position);
+  if (key) {
+    reached(*key) = position;
+  } else if (position > 0) {
+    deleted_.try_emplace(std::string(id), position);
+  }
+  return key;
 }
 
 absl::StatusOr<StreamKey> Recovery::Begin(absl::string_view id, std::uint32_t model) {

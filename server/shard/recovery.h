@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/shard/shard.h"
+#include "server/shard/shard_journal.h"
 #include "server/store/store.h"
 
 namespace tidegate {
@@ -28,8 +30,9 @@ class Recovery {
   static constexpr std::uint32_t kNoModel = std::numeric_limits<std::uint32_t>::max();
 
   // models: by number in the store's table the index of the model, or kNoModel: streams of it are left out.
-  // The shard is number `index` of `shards`, and has no streams and no journal yet.
-  Recovery(Shard& shard, Store& store, std::span<const std::uint32_t> models, std::size_t index,
+  // The shard is number `index` of `shards`, has no streams yet and does not write to its journal. If it
+  // keeps streams within some memory, only those come back of which the journal has something.
+  Recovery(Shard& shard, ShardJournal& journal, std::span<const std::uint32_t> models, std::size_t index,
            std::size_t shards);
   ~Recovery();
 
@@ -55,6 +58,8 @@ class Recovery {
   absl::Status ApplyReading(const JournalReading& reading, std::uint64_t position);
   absl::Status ApplyState(const JournalState& state, std::uint64_t position);
   absl::Status Flush();
+  // The stream, if it is in memory or can be brought back there.
+  std::optional<StreamKey> Find(absl::string_view id);
   absl::StatusOr<StreamKey> Begin(absl::string_view id, std::uint32_t model);
   // Whether what the journal says of a stream that is not there is part of a past that was deleted.
   bool IsPast(absl::string_view id, std::uint64_t position) const;
@@ -63,6 +68,7 @@ class Recovery {
   std::uint64_t& reached(StreamKey key);
 
   Shard& shard_;
+  ShardJournal& journal_;
   Store& store_;
   const std::vector<std::uint32_t> models_;
   const std::size_t index_, shards_;

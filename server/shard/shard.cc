@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "server/shard/cold_streams.h"
 #include "server/shard/shard_journal.h"
 
 namespace tidegate {
@@ -21,6 +22,8 @@ Shard::Shard(std::span<const std::shared_ptr<const Model>> models, StreamBudget&
     : table_(budget), metrics_(&metrics) {
   for (std::size_t m = 0; m < models.size(); ++m) AddModel(models[m], metrics.models[m]);
 }
+
+Shard::~Shard() = default;
 
 void Shard::AddModel(std::shared_ptr<const Model> model, ModelMetrics& metrics) {
   table_.AddModel(*model);
@@ -52,7 +55,8 @@ void Shard::Admit(Work& work) {
   work.started = false;
   work.any_reason = false;
   const std::size_t first_handle = work.handles->size();
-  for (const std::string* id : work.ids) work.handles->Add(*id, table_);
+  for (const std::string* id : work.ids) work.handles->Add(*id, table_, cold_ != nullptr);
+  if (cold_ != nullptr) LoadCold(work, first_handle);
   for (std::size_t k = 0; k < work.served(); ++k) {
     if (k % kAhead == 0 && !work.handle.empty()) Touch(work, k);
     AdmitReading(work, work.row(k),
@@ -71,6 +75,27 @@ void Shard::Touch(const Work& work, std::size_t first) const {
   }
 }
 
+// Brings the streams of a message back that are not in memory, all at once.
+void Shard::LoadCold(const Work& work, std::size_t first_handle) {
+  wanted_.clear();
+  const StreamHandles& handles = *work.handles;
+  for (std::size_t k = 0; k < work.served(); ++k) {
+    const auto handle = work.handle.empty() ? static_cast<std::uint32_t>(first_handle + k) : work.handle[k];
+    if (handle >= handles.size() || !handles.keeps(handle)) continue;
+    const bool bound = handles.state(handle) == StreamHandles::State::kBound;
+    if (!bound || !table_.Holds(handles.key(handle))) wanted_.push_back(handles.id(handle));
+  }
+  cold_->Load(wanted_);
+}
+
+std::optional<StreamKey> Shard::Find(absl::string_view id, std::uint64_t* position) {
+  return cold_ == nullptr ? table_.Find(id) : cold_->Load(id, position);
+}
+
+void Shard::KeepWithin(std::size_t memory, std::size_t cold, ShardJournal& journal) {
+  cold_ = std::make_unique<ColdStreams>(table_, journal, metrics_->cold, memory, cold);
+}
+
 void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {
   Lane& lane = *lanes_[work.model];
   StreamHandles& handles = *work.handles;
@@ -83,6 +108,9 @@ void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {
   if (state == StreamHandles::State::kBadId)
     return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamId);
   if (state == StreamHandles::State::kNamed && !BindStream(work, i, handle)) return;
+  if (cold_ != nullptr && !table_.Holds(handles.key(handle))) {  // it has left the table and come back
+    if (const auto now = table_.Find(handles.id(handle))) handles.Bind(handle, *now, true);
+  }
   const StreamKey key = handles.key(handle);
   if (!table_.Holds(key)) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamDeleted);
   if (key.model != work.model) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kOtherModel);
@@ -107,7 +135,7 @@ bool Shard::BindStream(Work& work, std::uint32_t i, std::uint32_t handle) {
     }
     CountCreated(work.model);
   }
-  work.handles->Bind(handle, *key);
+  work.handles->Bind(handle, *key, cold_ != nullptr);
   return true;
 }
 
@@ -132,6 +160,7 @@ void Shard::Run(std::vector<Work*>& done) {
   if (journal_ != nullptr) Submit(done, first);
   done.insert(done.end(), durable_.begin(), durable_.end());
   durable_.clear();
+  if (cold_ != nullptr && !stays_) cold_->Evict();
 }
 
 void Shard::Submit(std::vector<Work*>& done, std::size_t first) {

@@ -18,6 +18,7 @@
 
 namespace tidegate {
 
+class ColdStreams;
 class ShardJournal;
 class StateBatch;
 
@@ -30,6 +31,7 @@ class Shard {
   // budget: of streams; a reading that would begin one more than it has is OVERLOADED. metrics: has those of
   // the models. Both must outlive the shard.
   Shard(std::span<const std::shared_ptr<const Model>> models, StreamBudget& budget, ShardMetrics& metrics);
+  ~Shard();
 
   // A further model, whose index is the next: 0, 1, 2, ... metrics must outlive the shard.
   void AddModel(std::shared_ptr<const Model> model, ModelMetrics& metrics);
@@ -55,6 +57,8 @@ class Shard {
   // What follows sees and changes streams as they are between two batches: readings that wait have not been
   // taken yet.
   const StreamTable& table() const { return table_; }
+  // The stream `id`, brought back into memory if need be. position: see ColdStreams::Load.
+  std::optional<StreamKey> Find(absl::string_view id, std::uint64_t* position = nullptr);
   std::size_t models() const { return lanes_.size(); }  // those removed included
   const StreamHeader& header(StreamKey key) { return table_.header(key); }
   const Model& model(StreamKey key) const { return lanes_[key.model]->model(); }
@@ -77,6 +81,12 @@ class Shard {
   void WriteTo(ShardJournal* journal);
   ShardJournal* journal() { return journal_; }
   void Durable(std::uint64_t position);
+
+  // From now on the streams in memory take at most so many bytes, and `cold` others are in the store of
+  // `journal`. Run puts out those that do not fit, unless they are to stay for now.
+  void KeepWithin(std::size_t memory, std::size_t cold, ShardJournal& journal);
+  void StayInMemory(bool stay) { stays_ = stay; }
+  const ColdStreams* cold() const { return cold_.get(); }
 
   // New streams are refused, and readings too, as there is no room on the disk to keep them.
   void RefuseReadings(bool refuse) { refuses_ = refuse; }
@@ -107,6 +117,7 @@ class Shard {
   // Puts reading i of the message into its stream's queue or refuses it.
   void AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle);
   void Touch(const Work& work, std::size_t first) const;
+  void LoadCold(const Work& work, std::size_t first_handle);
   // Ends the journal's group, and hands the answered requests from `first` on back or keeps them until it is
   // durable.
   void Submit(std::vector<Work*>& done, std::size_t first);
@@ -129,6 +140,9 @@ class Shard {
     std::function<void()> call;
   };
   ShardJournal* journal_ = nullptr;
+  std::unique_ptr<ColdStreams> cold_;  // null: all streams are in memory
+  bool stays_ = false;
+  std::vector<absl::string_view> wanted_;
   std::deque<Waiting> waiting_;  // positions rise
   std::vector<Work*> durable_;   // requests to be handed back by the next Run
 };

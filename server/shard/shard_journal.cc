@@ -1,6 +1,13 @@
 #include "server/shard/shard_journal.h"
 
+#include <limits>
+
 namespace tidegate {
+namespace {
+
+constexpr std::uint32_t kNoModel = std::numeric_limits<std::uint32_t>::max();
+
+}  // namespace
 
 ShardJournal::ShardJournal(Store& store, std::function<void(std::uint64_t position)> through,
                            std::function<void(const absl::Status&)> failed)
@@ -9,6 +16,21 @@ ShardJournal::ShardJournal(Store& store, std::function<void(std::uint64_t positi
       [this, through = std::move(through)](const absl::Status& status, std::uint64_t position) {
         status.ok() ? through(position) : failed_(status);
       });
+}
+
+void ShardJournal::AddModel(std::uint32_t number) {
+  models_.push_back(number);
+  AlsoKnownAs(models_.size() - 1, number);
+}
+
+void ShardJournal::AlsoKnownAs(std::size_t index, std::uint32_t number) {
+  if (index_of_.size() <= number) index_of_.resize(number + 1, kNoModel);
+  index_of_[number] = static_cast<std::uint32_t>(index);
+}
+
+std::optional<std::uint32_t> ShardJournal::ModelOf(std::uint32_t number) const {
+  if (number >= index_of_.size() || index_of_[number] == kNoModel) return std::nullopt;
+  return index_of_[number];
 }
 
 void ShardJournal::NoteReading(absl::string_view stream, std::size_t model, const Reading& reading,

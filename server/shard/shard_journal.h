@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -28,8 +29,12 @@ class ShardJournal {
                std::function<void(const absl::Status&)> failed);
 
   // A further model, whose index is the next; number: of the store's table.
-  void AddModel(std::uint32_t number) { models_.push_back(number); }
+  void AddModel(std::uint32_t number);
   std::uint32_t model(std::size_t index) const { return models_[index]; }
+  // The index of a model by its number; also one that was added with `AlsoKnownAs`. Nothing: none.
+  std::optional<std::uint32_t> ModelOf(std::uint32_t number) const;
+  // States of another number are of that model too.
+  void AlsoKnownAs(std::size_t index, std::uint32_t number);
 
   // The entries of the group that is being written; models by index.
   void NoteReading(absl::string_view stream, std::size_t model, const Reading& reading, Outcome outcome,
@@ -44,6 +49,8 @@ class ShardJournal {
 
   // The last group that was submitted: the table's streams contain all up to it, if nothing was noted since.
   std::uint64_t position() const { return position_; }
+  // All groups up to `position`, which were written by an earlier process, are in the shard's streams.
+  void Replayed(std::uint64_t position) { position_ = durable_ = position; }
   // Groups up to `position` are durable.
   void Durable(std::uint64_t position) { durable_ = position; }
   std::uint64_t durable() const { return durable_; }
@@ -54,11 +61,14 @@ class ShardJournal {
   void GiveBackDeleted(std::vector<std::string> ids) { deleted_ = std::move(ids); }
 
   Store& store() { return store_; }
+  // The store has failed a call that was made for the shard.
+  void Fail(const absl::Status& status) { failed_(status); }
 
  private:
   Store& store_;
   std::function<void(const absl::Status&)> failed_;
   std::vector<std::uint32_t> models_;
+  std::vector<std::uint32_t> index_of_;  // by number
   std::vector<std::string> deleted_;
   GroupWriter group_;
   std::uint64_t position_, durable_;

@@ -189,8 +189,15 @@ absl::Status Store::ReadStates(std::span<const absl::string_view> ids, std::span
 }
 
 absl::Status Store::ForEachState(
-    const std::function<absl::Status(absl::string_view, const StoredState&)>& each) {
-  return ReadAllStates(*parts_->opened.database, each);
+    const std::function<absl::Status(absl::string_view, const StoredState&)>& each, absl::string_view from) {
+  return ReadAllStates(*parts_->opened.database, each, from);
+}
+
+std::uint64_t Store::EstimateStates() {
+  const Database& database = *parts_->opened.database;
+  std::uint64_t keys = 0;
+  database.db->GetIntProperty(database.state(), rocksdb::DB::Properties::kEstimateNumKeys, &keys);
+  return keys;
 }
 
 std::uint64_t Store::BeginCheckpoint() {

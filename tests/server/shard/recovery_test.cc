@@ -17,8 +17,10 @@ using testing::HasSubstr;
 // A shard whose streams are kept in a folder, and that can crash.
 class KeptShard {
  public:
-  KeptShard(std::span<const std::shared_ptr<const Model>> models, std::string folder, Durability durability)
-      : models_(models), folder_(std::move(folder)), durability_(durability) {
+  // memory: bytes for streams, 0: all stay in memory.
+  KeptShard(std::span<const std::shared_ptr<const Model>> models, std::string folder, Durability durability,
+            std::size_t memory)
+      : models_(models), folder_(std::move(folder)), durability_(durability), memory_(memory) {
     std::filesystem::remove_all(folder_);
     Open();
   }
@@ -77,7 +79,7 @@ class KeptShard {
   }
 
   Shard& shard() { return *shard_; }
-  Store& store() { return *store_; }
+  std::uint64_t loads() const { return metrics_.cold.loads.value(); }
   std::uint64_t replayed() const { return replayed_; }
 
  private:
@@ -94,16 +96,21 @@ class KeptShard {
       numbers.resize(std::max<std::size_t>(numbers.size(), *number + 1), Recovery::kNoModel);
       numbers[*number] = static_cast<std::uint32_t>(m);
     }
-    Recovery recovery(*shard_, *store_, numbers, 0, 1);
-    const absl::Status recovered = recovery.Run(stop_);
-    ASSERT_TRUE(recovered.ok()) << recovered;
-    replayed_ = recovery.readings();
     journal_ = std::make_unique<ShardJournal>(
         *store_, [this](std::uint64_t position) { through_ = position; },
         [](const absl::Status& status) { ADD_FAILURE() << status; });
     for (std::size_t m = 0; m < models_.size(); ++m) {
       journal_->AddModel(*store_->AddModel(models_[m]->spec().name, 1, "sum", "build"));
     }
+    if (memory_ > 0) {
+      const std::size_t cold = store_->EstimateStates();
+      ASSERT_TRUE(budget_->Take(cold));
+      shard_->KeepWithin(memory_, cold, *journal_);
+    }
+    Recovery recovery(*shard_, *journal_, numbers, 0, 1);
+    const absl::Status recovered = recovery.Run(stop_);
+    ASSERT_TRUE(recovered.ok()) << recovered;
+    replayed_ = recovery.readings();
     journal_->GiveBackDeleted(recovery.deleted());
     shard_->WriteTo(journal_.get());
   }
@@ -111,6 +118,7 @@ class KeptShard {
   const std::span<const std::shared_ptr<const Model>> models_;
   const std::string folder_;
   const Durability durability_;
+  const std::size_t memory_;
   const std::atomic<bool> stop_{false};
   std::atomic<std::uint64_t> through_{0};
   std::unique_ptr<Store> store_;
@@ -123,7 +131,8 @@ class KeptShard {
 };
 
 // The shard of the fixture never crashes; what is done to it is done to a kept one that does.
-class RecoveryTest : public ShardTest, public testing::WithParamInterface<Durability> {
+class RecoveryTest : public ShardTest,
+                     public testing::WithParamInterface<std::pair<Durability, std::size_t>> {
  protected:
   std::string Name(int stream) { return std::to_string(stream); }
 
@@ -158,7 +167,7 @@ class RecoveryTest : public ShardTest, public testing::WithParamInterface<Durabi
 
   void DoOther(int kind) {
     const std::string id = Name(Pick(0, 11));
-    const auto here = shard_.table().Find(id), there = kept_->shard().table().Find(id);
+    const auto here = shard_.table().Find(id), there = kept_->shard().Find(id);
     ASSERT_EQ(here.has_value(), there.has_value()) << id;
     if (!here) return;
     if (kind == 0) {
@@ -171,10 +180,11 @@ class RecoveryTest : public ShardTest, public testing::WithParamInterface<Durabi
       const std::string copy = id + "+" + std::to_string(copies_++ % 3);
       if (const auto old = shard_.table().Find(copy)) {
         shard_.Delete(*old);
-        kept_->shard().Delete(*kept_->shard().table().Find(copy));
+        kept_->shard().Delete(*kept_->shard().Find(copy));
       }
       for (Shard* shard : {&shard_, &kept_->shard()}) {
-        const StreamKey key = *shard->table().Find(id);
+        ASSERT_FALSE(shard->Find(copy));
+        const StreamKey key = *shard->Find(id);
         ASSERT_TRUE(shard->Create(copy, key.model, shard->header(key), shard->floats(key)));
       }
     }
@@ -186,12 +196,12 @@ class RecoveryTest : public ShardTest, public testing::WithParamInterface<Durabi
   // Every stream, bit by bit.
   void Compare() {
     for (std::uint32_t m = 0; m < models_.size(); ++m) {
-      EXPECT_EQ(shard_.table().streams(m), kept_->shard().table().streams(m));
+      if (GetParam().second == 0) EXPECT_EQ(shard_.table().streams(m), kept_->shard().table().streams(m));
       StreamKey key{.model = static_cast<std::uint16_t>(m)};
       for (; key.slot < shard_.table().slots(m); ++key.slot) {
         const absl::string_view id = shard_.table().id(key);
         if (id.empty()) continue;
-        const auto there = kept_->shard().table().Find(id);
+        const auto there = kept_->shard().Find(id);
         ASSERT_TRUE(there) << id;
         const StreamHeader &a = shard_.header(key), &b = kept_->shard().header(*there);
         ASSERT_EQ(std::tie(a.timestamp_ns, a.digest, a.sequence, a.steps, a.refused_digest, a.refused,
@@ -220,8 +230,10 @@ class RecoveryTest : public ShardTest, public testing::WithParamInterface<Durabi
 };
 
 TEST_P(RecoveryTest, GoesOnAsIfItHadNeverCrashed) {
-  kept_.emplace(models_, testing::TempDir() + "recovery_" + std::to_string(static_cast<int>(GetParam())),
-                GetParam());
+  const auto [durability, memory] = GetParam();
+  const std::string folder = testing::TempDir() + "recovery_" + std::to_string(static_cast<int>(durability)) +
+                             "_" + std::to_string(memory);
+  kept_.emplace(models_, folder, durability, memory);
   std::uint64_t replayed = 0;
   for (int round = 0; round < 600 && !HasFatalFailure(); ++round) {
     const int kind = Pick(0, 29);
@@ -253,11 +265,17 @@ TEST_P(RecoveryTest, GoesOnAsIfItHadNeverCrashed) {
     }
   }
   EXPECT_GT(replayed, 100);
+  if (memory > 0) EXPECT_GT(kept_->loads(), 100);
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, RecoveryTest, testing::Values(Durability::kProcess, Durability::kPower),
+// Room for a few streams alone, so that most of them come and go.
+INSTANTIATE_TEST_SUITE_P(Modes, RecoveryTest,
+                         testing::Values(std::pair(Durability::kProcess, 0), std::pair(Durability::kPower, 0),
+                                         std::pair(Durability::kProcess, 3000)),
                          [](const auto& mode) {
-                           return mode.param == Durability::kPower ? "Power" : "Process";
+                           return mode.index == 0   ? "Process"
+                                  : mode.index == 1 ? "Power"
+                                                    : "ProcessWithLittleMemory";
                          });
 
 }  // namespace
