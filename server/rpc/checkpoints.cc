@@ -106,14 +106,16 @@ absl::Status Checkpoints::Make() {
 }
 
 absl::Status Checkpoints::PutStreams(std::size_t loop) {
+  absl::Status written;
   OnLoop(loop, [&](ServingLoop& there) {
-    for (const std::string& id : there.shard().journal()->TakeDeleted()) {
-      if (!there.shard().table().Find(id)) batch_.Delete(id, there.shard().journal()->position());
-    }
+    ShardJournal& journal = *there.shard().journal();
+    journal.Submit();
+    for (const std::string& id : journal.TakeDeleted()) batch_.Delete(id, journal.position());
+    if (there.shard().cold() != nullptr && !batch_.empty()) written = store_.WriteStates(batch_);
   });
+  if (!written.ok()) return written;
   StreamKey next;
   for (bool more = true; more;) {
-    absl::Status written;
     OnLoop(loop, [&](ServingLoop& there) {
       // What a shard puts out of memory, it writes itself: so must it write what could be older.
       const bool at_once = there.shard().cold() != nullptr;

@@ -61,7 +61,6 @@ absl::Status StreamKeeper::Recover(const Repository& repository, const std::atom
       streams += group_.loops[i]->shard().table().streams(m);
     }
     readings += recoveries_[i]->readings();
-    journals_[i]->GiveBackDeleted(recoveries_[i]->deleted());
     group_.loops[i]->shard().WriteTo(journals_[i].get());
   }
   recoveries_.clear();

@@ -20,7 +20,7 @@ ColdStreams::ColdStreams(StreamTable& table, ShardJournal& journal, ColdMetrics&
 void ColdStreams::Load(std::span<const absl::string_view> ids) {
   wanted_.clear();
   for (const absl::string_view id : ids) {
-    if (!table_.Find(id)) wanted_.push_back(id);
+    if (!table_.Find(id) && !journal_.IsDeleted(id)) wanted_.push_back(id);
   }
   if (wanted_.empty()) return;
   if (found_size_ < wanted_.size()) {
@@ -39,6 +39,7 @@ void ColdStreams::Load(std::span<const absl::string_view> ids) {
 
 std::optional<StreamKey> ColdStreams::Load(absl::string_view id, std::uint64_t* position) {
   if (const auto key = table_.Find(id)) return key;
+  if (journal_.IsDeleted(id)) return std::nullopt;
   bool found = false;
   states_.resize(std::max<std::size_t>(states_.size(), 1));
   const absl::Status read = journal_.store().ReadStates({&id, 1}, {&found, 1}, std::span(states_).first(1));
@@ -69,8 +70,10 @@ std::optional<StreamKey> ColdStreams::Return(absl::string_view id, const StoredS
 void ColdStreams::Evict() {
   while (table_.memory() > memory_) {
     chosen_.clear();
-    for (StreamKey key; chosen_.size() < kTogether && Choose(key);) {
+    std::size_t left = table_.memory();
+    for (StreamKey key; left > memory_ && chosen_.size() < kTogether && Choose(key);) {
       chosen_.push_back(key);
+      left -= table_.MemoryOf(key);
       if (!table_.changed(key)) continue;
       batch_.Put(table_.id(key), journal_.position(), journal_.model(key.model), table_.header(key),
                  table_.floats(key));
@@ -106,7 +109,8 @@ bool ColdStreams::Advance() {
   ++hand_.slot;
   for (std::size_t models = 0; models <= table_.models(); ++models) {
     if (hand_.model < table_.models() && hand_.slot < table_.slots(hand_.model)) return true;
-    hand_ = {.model = static_cast<std::uint16_t>(hand_.model + 1 < table_.models() ? hand_.model + 1 : 0)};
+    const std::uint32_t next = hand_.model + 1u;
+    hand_ = {.model = static_cast<std::uint16_t>(next < table_.models() ? next : 0)};
   }
   return false;
 }

@@ -108,7 +108,7 @@ absl::Status Recovery::Apply(const JournalEntry& entry, std::uint64_t position) 
     shard_.Reset(*key);
   } else {
     shard_.Delete(*key);
-    deleted_[std::string(entry.stream)] = position - 1;  // what follows in the group is not its past
+    journal_.AddDeleted(entry.stream);
   }
   return absl::OkStatus();
 }
@@ -156,11 +156,13 @@ absl::Status Recovery::ApplyState(const JournalState& state, std::uint64_t posit
 }
 
 absl::Status Recovery::Flush() {
+  // All together: a stream whose readings the shard does not have yet could be put out of memory.
   for (const auto& readings : waiting_) {
-    if (readings->size() == 0) continue;
-    readings->Admit(shard_);
-    while (!shard_.idle()) shard_.Run(finished_);
-    finished_.clear();
+    if (readings->size() > 0) readings->Admit(shard_);
+  }
+  while (!shard_.idle()) shard_.Run(finished_);
+  finished_.clear();
+  for (const auto& readings : waiting_) {
     if (auto s = readings->Check(shard_.table()); !s.ok()) return s;
   }
   return absl::OkStatus();
@@ -180,6 +182,7 @@ std::optional<StreamKey> Recovery::Find(absl::string_view id) {
 }
 
 absl::StatusOr<StreamKey> Recovery::Begin(absl::string_view id, std::uint32_t model) {
+  journal_.Begun(id);
   const auto key = shard_.Restore(id, model, {}, {});
   if (!key) return absl::ResourceExhaustedError("the store has more streams than --max-streams");
   reached(*key) = 0;
@@ -189,13 +192,6 @@ absl::StatusOr<StreamKey> Recovery::Begin(absl::string_view id, std::uint32_t mo
 bool Recovery::IsPast(absl::string_view id, std::uint64_t position) const {
   const auto deleted = deleted_.find(id);
   return deleted != deleted_.end() && position <= deleted->second;
-}
-
-std::vector<std::string> Recovery::deleted() const {
-  std::vector<std::string> ids;
-  ids.reserve(deleted_.size());
-  for (const auto& [id, position] : deleted_) ids.push_back(id);
-  return ids;
 }
 
 bool Recovery::Owns(absl::string_view id) const { return ShardOf(id, shards_) == index_; }

@@ -47,8 +47,6 @@ class Recovery {
   // Whether there is anything of a model that is not served, and the streams of which there is a state.
   bool leaves_out() const { return leaves_out_; }
   const std::vector<std::string>& left_out() const { return left_out_; }
-  // Streams that were deleted and that the store may still have a state of.
-  std::vector<std::string> deleted() const;
 
  private:
   absl::Status LoadStates(const std::atomic<bool>& stop);
@@ -76,7 +74,7 @@ class Recovery {
   std::vector<std::vector<std::uint64_t>> reached_;         // by model and slot
   std::vector<std::string> left_out_;
   bool leaves_out_ = false;
-  absl::flat_hash_map<std::string, std::uint64_t> deleted_;  // up to which position
+  absl::flat_hash_map<std::string, std::uint64_t> deleted_;  // by their marks: up to which position
   std::vector<Work*> finished_;
   std::atomic<double> done_{0};
   std::atomic<std::uint64_t> readings_{0};

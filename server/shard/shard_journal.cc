@@ -35,6 +35,7 @@ std::optional<std::uint32_t> ShardJournal::ModelOf(std::uint32_t number) const {
 
 void ShardJournal::NoteReading(absl::string_view stream, std::size_t model, const Reading& reading,
                                Outcome outcome, Reason reason) {
+  if (!deleted_.empty()) Begun(stream);
   group_.AddReading({.stream = stream,
                      .model = models_[model],
                      .timestamp_ns = reading.timestamp_ns,
@@ -47,12 +48,13 @@ void ShardJournal::NoteReading(absl::string_view stream, std::size_t model, cons
 
 void ShardJournal::NoteState(absl::string_view stream, std::size_t model, const StreamHeader& header,
                              std::span<const float> floats) {
+  Begun(stream);
   group_.AddState({.stream = stream, .model = models_[model], .header = header, .floats = floats});
 }
 
 void ShardJournal::NoteDelete(absl::string_view stream) {
   group_.AddDelete(stream);
-  deleted_.emplace_back(stream);
+  AddDeleted(stream);
 }
 
 void ShardJournal::Submit() {

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "engine/stream/stream.h"
@@ -56,9 +57,12 @@ class ShardJournal {
   std::uint64_t durable() const { return durable_; }
   bool all_durable() const { return durable_ >= position_; }
 
-  // The ids deleted since the last call, or given back.
-  std::vector<std::string> TakeDeleted() { return std::exchange(deleted_, {}); }
-  void GiveBackDeleted(std::vector<std::string> ids) { deleted_ = std::move(ids); }
+  // The streams deleted since the last call, and not begun again: the store may still have their states.
+  absl::flat_hash_set<std::string> TakeDeleted() { return std::exchange(deleted_, {}); }
+  bool IsDeleted(absl::string_view stream) const { return !deleted_.empty() && deleted_.contains(stream); }
+  // What a replay finds of them.
+  void AddDeleted(absl::string_view stream) { deleted_.emplace(stream); }
+  void Begun(absl::string_view stream) { deleted_.erase(stream); }
 
   Store& store() { return store_; }
   // The store has failed a call that was made for the shard.
@@ -69,7 +73,7 @@ class ShardJournal {
   std::function<void(const absl::Status&)> failed_;
   std::vector<std::uint32_t> models_;
   std::vector<std::uint32_t> index_of_;  // by number
-  std::vector<std::string> deleted_;
+  absl::flat_hash_set<std::string> deleted_;
   GroupWriter group_;
   std::uint64_t position_, durable_;
   std::unique_ptr<Store::Submitter> submitter_;  // the last to be made, the first to go

@@ -128,7 +128,10 @@ class StreamTable {
     slot.generation = record(slot).generation;
     return slot;
   }
-  // Bytes that the streams take, with their ids and the table's own bookkeeping, about.
+  // Bytes that a stream takes, and all of them, with their ids and the table's own bookkeeping, about.
+  std::size_t MemoryOf(StreamKey key) const {
+    return models_[key.model].row_bytes + id(key).size() + kBesideRow;
+  }
   std::size_t memory() const { return memory_; }
   std::size_t state_bytes(std::uint32_t model) const {  // of its streams' headers and floats
     return streams(model) * (sizeof(StreamHeader) + models_[model].stream_floats * sizeof(float));
@@ -161,9 +164,6 @@ class StreamTable {
 
   StreamKey Place(absl::string_view id, std::uint32_t model);
   void Displace(StreamKey key);
-  std::size_t MemoryOf(StreamKey key) const {
-    return models_[key.model].row_bytes + id(key).size() + kBesideRow;
-  }
   std::byte* row(StreamKey key) const {
     const PerModel& owner = models_[key.model];
     return owner.blocks[key.slot / kBlockStreams].get() + key.slot % kBlockStreams * owner.row_bytes;
