@@ -13,11 +13,12 @@ Workload::Workload(Store& store, Story& story, Disk& disk, std::uint64_t seed)
       const absl::MutexLock lock(&mutex_);
       if (!status.ok()) {
         error_ = status;
+        ++errors_;
         return;
       }
       through_[i] = position;
       for (const std::uint64_t waiting : waiting_[i]) {
-        if (waiting <= position) disk_.Note(waiting);
+        if (waiting <= position) Promise(waiting);
       }
       std::erase_if(waiting_[i], [&](std::uint64_t waiting) { return waiting <= position; });
     }));
@@ -37,6 +38,21 @@ absl::Status Workload::Settle() {
   const auto settled = [this] { return !error_.ok() || (waiting_[0].empty() && waiting_[1].empty()); };
   const absl::MutexLock lock(&mutex_, absl::Condition(&settled));
   return error_;
+}
+
+void Workload::Promise(std::uint64_t position) {
+  ++promised_;
+  disk_.Note(position);
+}
+std::size_t Workload::promised() const {
+  const absl::MutexLock lock(&mutex_);
+  return promised_;
+}
+std::size_t Workload::WaitForErrors() const {
+  const auto told = [this] { return errors_ >= 2; };
+  const absl::MutexLock lock(&mutex_);
+  mutex_.AwaitWithTimeout(absl::Condition(&told), absl::Seconds(10));
+  return errors_;
 }
 
 absl::Status Workload::Act() {
@@ -75,7 +91,7 @@ absl::Status Workload::Submit() {
   story_.Submitted(submitted->position);
   const absl::MutexLock lock(&mutex_);
   if (submitted->durable || submitted->position <= through_[lane]) {
-    disk_.Note(submitted->position);
+    Promise(submitted->position);
   } else {
     waiting_[lane].push_back(submitted->position);
   }

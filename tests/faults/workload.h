@@ -28,12 +28,17 @@ class Workload {
   // The first error of the store; the rest is not done then.
   absl::Status Run(std::size_t actions);
   absl::Status Checkpoint();
+  absl::Status Submit();
   // Waits for what was submitted.
   absl::Status Settle();
 
+  std::size_t promised() const;  // groups
+  // Waits until both submitters were told of an error; how many of them, after ten seconds.
+  std::size_t WaitForErrors() const;
+
  private:
+  void Promise(std::uint64_t position) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Act();
-  absl::Status Submit();
   absl::Status PutStates(bool all);
   absl::Status AddModel();
   EntryKind AnyKind(std::size_t stream);
@@ -48,9 +53,11 @@ class Workload {
   StateBatch batch_;
   std::vector<std::uint64_t> put_;  // of each stream, the version that was last put
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
   std::uint64_t through_[2] ABSL_GUARDED_BY(mutex_) = {};
   absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  std::size_t errors_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::size_t promised_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<std::uint64_t> waiting_[2] ABSL_GUARDED_BY(mutex_);  // positions
 };
 
