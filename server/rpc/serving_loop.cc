@@ -72,10 +72,11 @@ void ServingLoop::WakeUp() {
   if (!waking_.exchange(true)) wake_.Set(queue_.get(), gpr_now(GPR_CLOCK_MONOTONIC), &wake_);
 }
 
-void ServingLoop::BeReady() {
-  Post([this] {
+void ServingLoop::BeReady(absl::BlockingCounter& not_ready) {
+  Post([this, &not_ready] {
     ready_ = serving_ = true;
     TellHealth();
+    not_ready.DecrementCount();
   });
 }
 

@@ -86,8 +86,8 @@ class ServingLoop {
   void WakeUp();
 
   // Of a loop that recovers: until it is called, health is NOT_SERVING, calls are refused and the loop does
-  // not touch its shard, which belongs to the caller. Safe from any thread; once.
-  void BeReady();
+  // not touch its shard, which belongs to the caller. Counts down when it serves. Safe from any thread; once.
+  void BeReady(absl::BlockingCounter& not_ready);
 
   // Health is NOT_SERVING from now on. Safe from any thread.
   void AnnounceShutdown();

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
 #include "engine/tensor/elementwise.h"
 #include "spdlog/spdlog.h"
@@ -68,7 +69,9 @@ absl::Status StreamKeeper::Recover(const Repository& repository, const std::atom
   spdlog::info("{} streams are back, {} readings of the journal stepped again, in {}", streams, readings,
                absl::FormatDuration(absl::Now() - begin));
   recovered_ = true;
-  for (const auto& loop : group_.loops) loop->BeReady();
+  absl::BlockingCounter not_ready(static_cast<int>(group_.loops.size()));
+  for (const auto& loop : group_.loops) loop->BeReady(not_ready);
+  not_ready.Wait();  // or a client that is told of it would be refused
   checkpoints_.Start();
   return absl::OkStatus();
 }
