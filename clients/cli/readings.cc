@@ -146,15 +146,9 @@ class Collector {
   absl::flat_hash_map<std::string, std::size_t> places_;  // stream id -> index into streams_
 };
 
-std::size_t Place(const RowRange::Bound& bound, std::size_t rows) {
-  const double place =
-      bound.percent ? std::floor(bound.value / 100 * static_cast<double>(rows)) : bound.value;
-  return std::min(static_cast<std::size_t>(place), rows);
-}
-
 void Keep(const RowRange& range, std::size_t features, StreamReadings& stream) {
-  const std::size_t to = range.to ? Place(*range.to, stream.size()) : stream.size();
-  const std::size_t from = std::min(Place(range.from, stream.size()), to);
+  const std::size_t to = range.to ? PlaceOf(*range.to, stream.size()) : stream.size();
+  const std::size_t from = std::min(PlaceOf(range.from, stream.size()), to);
   const auto cut = [&](auto& column, std::size_t width) {
     using Column = std::remove_reference_t<decltype(column)>;
     column = Column(column.begin() + static_cast<std::ptrdiff_t>(from * width),
@@ -180,7 +174,9 @@ std::int64_t MedianInterval(const std::vector<StreamReadings>& streams) {
   return *middle;
 }
 
-absl::StatusOr<RowRange::Bound> ParseBound(absl::string_view text) {
+}  // namespace
+
+absl::StatusOr<RowRange::Bound> ParseRowBound(absl::string_view text) {
   RowRange::Bound bound;
   bound.percent = absl::ConsumeSuffix(&text, "%");
   std::uint64_t whole = 0;
@@ -192,7 +188,11 @@ absl::StatusOr<RowRange::Bound> ParseBound(absl::string_view text) {
   return bound;
 }
 
-}  // namespace
+std::size_t PlaceOf(const RowRange::Bound& bound, std::size_t rows) {
+  const double place =
+      bound.percent ? std::floor(bound.value / 100 * static_cast<double>(rows)) : bound.value;
+  return std::min(static_cast<std::size_t>(place), rows);
+}
 
 std::size_t Readings::size() const {
   std::size_t sum = 0;
@@ -208,12 +208,12 @@ absl::StatusOr<RowRange> ParseRowRange(absl::string_view text) {
   RowRange range;
   range.text = std::string(text);
   if (colon > 0) {
-    const auto from = ParseBound(text.substr(0, colon));
+    const auto from = ParseRowBound(text.substr(0, colon));
     if (!from.ok()) return from.status();
     range.from = *from;
   }
   if (colon + 1 < text.size()) {
-    const auto to = ParseBound(text.substr(colon + 1));
+    const auto to = ParseRowBound(text.substr(colon + 1));
     if (!to.ok()) return to.status();
     range.to = *to;
     if (range.from.percent == to->percent && range.from.value >= to->value) {

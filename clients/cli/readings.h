@@ -27,6 +27,12 @@ struct RowRange {
 // Parses "2200:2600", "0%:70%", "70%:" or ":100". InvalidArgument: anything else, or a range that is empty.
 absl::StatusOr<RowRange> ParseRowRange(absl::string_view text);
 
+// The same of one place: "2200", "70%".
+absl::StatusOr<RowRange::Bound> ParseRowBound(absl::string_view text);
+
+// That row of `rows`; at most `rows`.
+std::size_t PlaceOf(const RowRange::Bound& bound, std::size_t rows);
+
 // Which columns of a CSV file mean what.
 struct ReadingOptions {
   std::string time_column;           // empty: the first column
