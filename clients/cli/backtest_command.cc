@@ -64,6 +64,7 @@ std::vector<std::size_t> TestRows(const Readings& readings, const Grid& grid, co
 absl::StatusOr<Readings> ReadFor(const ModelSpec& spec, const BacktestCommand& command) {
   auto readings = ReadReadings(command.file, command.readings);
   if (!readings.ok()) return readings.status();
+  PrintNotes(*readings, std::cout);
   const double ratio = static_cast<double>(readings->interval_ns) / static_cast<double>(spec.interval_ns);
   if (ratio < 2.0 / 3 || ratio > 1.5) {
     return absl::InvalidArgumentError(absl::StrCat(

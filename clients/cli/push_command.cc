@@ -32,6 +32,7 @@ absl::Status WriteJson(const std::string& file, const PushSummary& summary) {
 absl::Status RunPush(const PushCommand& command) {
   const auto readings = ReadReadings(command.file, command.readings);
   if (!readings.ok()) return readings.status();
+  PrintNotes(*readings, std::cerr);
   const Feed feed(*readings);
   std::cout << "Pushing " << Grouped(readings->size()) << " readings of " << readings->streams.size()
             << (readings->streams.size() == 1 ? " stream" : " streams") << " from " << command.file << " to "

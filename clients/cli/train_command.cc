@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -227,12 +228,17 @@ absl::StatusOr<TrainedModel> TrainAndRecord(const TrainCommand& command, const s
   hooks.checkpoint = [&](const Checkpoint& now) { return written.ok() ? record.Save(now) : written; };
   auto trained = Train(series, command.options, hooks);
   line.End();
+  const absl::string_view message = trained.status().message();
+  if (absl::StartsWith(message, "stream '") ||
+      absl::StartsWith(message, "feature '"))  // the readings are at fault
+    return absl::InvalidArgumentError(absl::StrCat(command.file, ": ", message));
   return trained;
 }
 
 absl::Status RunTrain(TrainCommand command) {
   auto readings = ReadReadings(command.file, command.readings);
   if (!readings.ok()) return readings.status();
+  PrintNotes(*readings, std::cout);
   TrainOptions& options = command.options;
   if (command.each_column) {
     options.channels = readings->features;
