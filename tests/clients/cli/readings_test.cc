@@ -137,11 +137,7 @@ TEST_F(ReadingsTest, TimesThatDoNotRiseAreRepairedAndCounted) {
 }
 
 TEST_F(ReadingsTest, AGoodFileHasNoNotes) {
-  EXPECT_THAT(Read("time,v
-1,5
-2,6
-3,5
-")->notes, testing::IsEmpty());
+  EXPECT_THAT(Read("time,v\n1,5\n2,6\n3,5\n")->notes, testing::IsEmpty());
 }
 
 TEST_F(ReadingsTest, WhatLooksOddIsNoted) {
