@@ -27,4 +27,7 @@ void AddDurationFlag(CLI::App& command, const std::string& flag, absl::Duration&
 // The flags that say what the columns of a CSV file mean, the same for every command that reads one.
 void AddReadingFlags(CLI::App& command, ReadingOptions& options);
 
+// A line for each of Readings::notes.
+void PrintNotes(const Readings& readings, std::ostream& out);
+
 }  // namespace tidegate

@@ -104,7 +104,7 @@ void PushCollector::AddReading(const FeedReading& reading, const v1::PushRespons
   accuracy_->Observe(reading.stream, tick, actual, static_cast<float>(summary_.resolution / 2));
   if (sample) Sample(reading, tick, anomaly_score);
   if (!std::isnan(anomaly_score)) {
-    scores_.push_back({anomaly_score, !stream.label[reading.row].empty()});
+    scores_.push_back({anomaly_score, stream.labelled(reading.row)});
     KeepUnusual(reading, tick, anomaly_score);
   }
   float& last = last_[reading.stream];
@@ -133,7 +133,7 @@ PushSummary::Row PushCollector::Row(const FeedReading& reading, std::size_t step
           .actual = Target(reading),
           .reach = static_cast<float>(summary_.resolution / 2),
           .anomaly_score = anomaly_score,
-          .label = stream.label[reading.row]};
+          .label = stream.labelled(reading.row) ? stream.label[reading.row] : ""};
 }
 
 // Takes the reading if the next sample is due; they are spread evenly over the feed. Each is shown with the

@@ -86,6 +86,7 @@ absl::Status Judge(const PushSummary& summary) {
 absl::Status RunPush(PushCommand command) {
   const auto readings = ReadReadings(command.file, command.readings);
   if (!readings.ok()) return readings.status();
+  PrintNotes(*readings, std::cerr);
   const Feed feed(*readings);
   std::cout << "Pushing " << Grouped(readings->size()) << " readings of " << readings->streams.size()
             << (readings->streams.size() == 1 ? " stream" : " streams") << " from " << command.file << " to "

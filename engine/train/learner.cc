@@ -56,7 +56,7 @@ Tensors Learner::weights() {
   return kept;
 }
 
-double Learner::Epoch(double learning_rate) {
+double Learner::Epoch(double learning_rate, const std::function<bool(double)>& go_on) {
   // Of hops a sequence scores few rows, and an epoch scores about every row once.
   const std::size_t every = OutputStride(spec_), length = options_.sequence_length;
   const std::size_t spacing = every == 1 ? length / 4 : (length - options_.warm_up) / every;
@@ -67,8 +67,44 @@ double Learner::Epoch(double learning_rate) {
   for (std::size_t begin = 0; begin < sequences.size(); begin += options_.batch) {
     Learn(std::span(sequences).subspan(begin, std::min(options_.batch, sequences.size() - begin)),
           learning_rate);
+    const double done = static_cast<double>(std::min(begin + options_.batch, sequences.size()));
+    if (go_on && !go_on(done / static_cast<double>(sequences.size()))) break;
   }
   return loss_sum_ / static_cast<double>(loss_count_);
+}
+
+LearnerState Learner::state() const {
+  LearnerState state = {.mean = mean_,
+                        .adam_mean = adam_.mean(),
+                        .adam_squares = adam_.squares(),
+                        .adam_steps = adam_.steps(),
+                        .updates = updates_,
+                        .random = {random_.State()}};
+  for (const auto array : workers_[0]->weights)
+    state.weights.insert(state.weights.end(), array.begin(), array.end());
+  for (const auto& worker : workers_) state.random.push_back(worker->random.State());
+  return state;
+}
+
+absl::Status Learner::SetState(const LearnerState& state) {
+  const std::size_t floats = adam_.mean().size();
+  bool fits = state.weights.size() == floats && state.adam_mean.size() == floats &&
+              state.adam_squares.size() == floats && (state.mean.empty() || state.mean.size() == floats) &&
+              state.random.size() == workers_.size() + 1;
+  fits = fits && random_.SetState(state.random[0]);
+  for (std::size_t w = 0; fits && w < workers_.size(); ++w) {
+    fits = workers_[w]->random.SetState(state.random[w + 1]);
+    std::size_t at = 0;
+    for (const auto array : workers_[w]->weights) {
+      std::copy_n(&state.weights[at], array.size(), array.data());
+      at += array.size();
+    }
+  }
+  if (!fits) return absl::InvalidArgumentError("the checkpoint does not fit the network");
+  adam_.SetState(state.adam_mean, state.adam_squares, state.adam_steps);
+  mean_ = state.mean;
+  updates_ = state.updates;
+  return absl::OkStatus();
 }
 
 template <typename Work>

@@ -10,7 +10,9 @@
 #include "absl/time/time.h"
 #include "engine/model/spec.h"
 #include "engine/tensor/tensors.h"
+#include "engine/train/checkpoint.h"
 #include "engine/train/loss.h"
+#include "engine/train/schedule.h"
 #include "engine/train/series.h"
 
 namespace tidegate {
@@ -54,11 +56,12 @@ struct TrainOptions {
   LossKind loss = LossKind::kPinball;
   bool median_first = false;    // the median alone shapes the layers, see median_first.h
   bool even_steps = false;      // errors count in deviations of the target, not of what each step moves it
-  double learning_rate = 3e-3;  // Adam's, decayed to a tenth along a cosine
-  double weight_decay = 0;      // AdamW's
-  double averaging = 0;  // in [0, 1): what is kept is a running mean of the weights that keeps so much of
-                         // itself at each update; 0: the weights themselves
-  double clip = 1.0;     // largest norm of the gradient
+  double learning_rate = 3e-3;  // Adam's, of the first epoch
+  Schedule schedule = {};
+  double weight_decay = 0;  // AdamW's
+  double averaging = 0;     // in [0, 1): what is kept is a running mean of the weights that keeps so much of
+                            // itself at each update; 0: the weights themselves
+  double clip = 1.0;        // largest norm of the gradient
 };
 
 struct TrainProgress {
@@ -67,6 +70,24 @@ struct TrainProgress {
   double training_loss = 0;    // in units of step_deviation
   double validation_loss = 0;  // same; of this epoch
   double best_loss = 0;        // the lowest validation loss so far
+  std::size_t best_epoch = 0;
+  double learning_rate = 0;
+};
+
+// Where a training is within an epoch.
+struct TrainMoment {
+  std::size_t epoch = 0, epochs = 0;  // from 1; those of a refit count on after the others
+  double share = 0;                   // of the epoch
+  bool refit = false;
+};
+
+// What happens while it trains; each may be null.
+struct TrainHooks {
+  std::function<bool(const TrainProgress&)> progress = nullptr;  // after every epoch; false: it stops there
+  std::function<bool(const TrainMoment&)> within = nullptr;      // after every batch; false: it stops there
+  std::function<absl::Status(const Checkpoint&)> checkpoint =
+      nullptr;                         // after every epoch; an error ends the training
+  const Checkpoint* resume = nullptr;  // goes on after this one
 };
 
 struct TrainedModel {
@@ -81,5 +102,11 @@ struct TrainedModel {
 // the number: no series, too few readings, a feature that never varies.
 absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const TrainOptions& options,
                                    const std::function<bool(const TrainProgress&)>& progress);
+
+// The same with all hooks. Stopped within an epoch it keeps the best of those before, of the first epoch what
+// it has; stopped at all it does not refit. Gone on with from a checkpoint it makes the same bits as without
+// the interruption. InvalidArgument: a checkpoint of another training.
+absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const TrainOptions& options,
+                                   const TrainHooks& hooks);
 
 }  // namespace tidegate

@@ -61,8 +61,12 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+std::vector<std::string> TidegateCommand(std::vector<std::string> arguments) {
+  return Command(TIDEGATE_CLI, std::move(arguments));
+}
+
 Process::Result RunTidegate(std::vector<std::string> arguments) {
-  return RunProcess(Command(TIDEGATE_CLI, std::move(arguments)));
+  return RunProcess(TidegateCommand(std::move(arguments)));
 }
 
 std::vector<std::string> TidegateCommand(std::vector<std::string> arguments) {

@@ -26,6 +26,9 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
+// The command line tool with these arguments, for a Process.
+std::vector<std::string> TidegateCommand(std::vector<std::string> arguments);
+
 // Runs the command line tool to its end.
 Process::Result RunTidegate(std::vector<std::string> arguments);
 
