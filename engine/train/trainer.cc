@@ -42,6 +42,8 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.per_stream = options.per_stream;
   spec.layers = options.layers;
   spec.interleaved = options.interleaved;
+  spec.window = options.window;
+  spec.instance_normalisation = options.instance_normalisation;
   spec.head = options.head;
   spec.segment = options.segment;
   spec.channels = options.channels.size();
@@ -57,7 +59,7 @@ ModelSpec SpecOf(const TrainOptions& options) {
 }
 
 // What CheckSpec does not see.
-absl::Status CheckOptions(const TrainOptions& options) {
+absl::Status CheckOptions(const TrainOptions& options, const ModelSpec& spec) {
   const auto positive = [](const char* what, std::size_t value) {
     return value > 0 ? absl::OkStatus()
                      : absl::InvalidArgumentError(absl::StrCat(what, " is 0, expected at least 1"));
@@ -71,7 +73,7 @@ absl::Status CheckOptions(const TrainOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("validation_fraction is ", options.validation_fraction, ", expected between 0 and 1"));
   }
-  if (options.sequence_length <= options.warm_up) {
+  if (options.window == 0 && options.sequence_length <= options.warm_up) {
     return absl::InvalidArgumentError(absl::StrCat("sequence_length is ", options.sequence_length,
                                                    ", expected more than the warm-up, ", options.warm_up));
   }
@@ -100,10 +102,17 @@ absl::Status CheckOptions(const TrainOptions& options) {
   if (options.find_cycle && options.linear_contexts.empty())
     return absl::InvalidArgumentError("find_cycle: cycles are compared by the linear path; give it contexts");
   for (const LayerSpec& layer : options.layers) {
-    if (options.truncation % layer.stride != 0) {
-      return absl::InvalidArgumentError(absl::StrCat("truncation is ", options.truncation,
-                                                     ", expected a multiple of the stride, ", layer.stride));
+    const auto& [what, steps] = options.window > 0 ? std::pair("window", options.window)
+                                                   : std::pair("truncation", options.truncation);
+    if (steps % layer.stride != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, " is ", steps, ", expected a multiple of the stride, ", layer.stride));
     }
+  }
+  if (options.amplitudes < 0 || (options.amplitudes > 0 && spec.input_features() != 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("amplitudes is ", options.amplitudes,
+                     ", expected 0 or, for one feature beside the channel's number, more"));
   }
   return absl::OkStatus();
 }
@@ -200,8 +209,7 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   ModelSpec& spec = trained.spec;
   spec = SpecOf(options);
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
-  if (absl::Status status = Network::CheckTrainable(spec); !status.ok()) return status;
-  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  if (absl::Status status = CheckOptions(options, spec); !status.ok()) return status;
   const auto splits = FitScales(series, options.validation_fraction, spec);
   if (!splits.ok()) return splits.status();
   auto preparation = Prepare(series, *splits, options, spec);
