@@ -302,6 +302,11 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--horizon", options.horizon, "Steps of a forecast");
   train->add_option("--quantiles", options.quantiles, "An odd number, rising, within 0 and 1")
       ->delimiter(',');
+  train
+      ->add_option("--scored-steps", options.scored_steps,
+                   "Steps of the horizon that a stream is scored at and its intervals are calibrated at: the "
+                   "first, the last and others between")
+      ->check(CLI::Range(2, 64));
   train->add_option("--reorder-window", options.reorder_window,
                     "Ticks by which a reading may come after later ones when the model is served, 0 to 64");
   train->add_option("--inputs", command->inputs, "What the network sees of the values")
@@ -343,6 +348,8 @@ void AddTrainCommand(CLI::App& app, Run& run) {
                     "Epochs without a better validation loss before it stops");
   train->add_option("--sequence", options.sequence_length, "Readings of a training sequence");
   train->add_option("--batch", options.batch, "Sequences per update");
+  train->add_option("--epoch-sequences", options.epoch_sequences,
+                    "Most sequences of a pass, so that long files take no longer; 0: no limit");
   train->add_option("--weight-decay", options.weight_decay, "AdamW's");
   train->add_option("--averaging", options.averaging,
                     "Share of itself that a running mean of the weights keeps at an update; 0: no mean");

@@ -288,12 +288,13 @@ std::vector<Sequence> ValidationWindows(const std::vector<PreparedSeries>& data,
   return sequences;
 }
 
-std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases) {
+std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases,
+                                          std::size_t before) {
   std::vector<Sequence> sequences;
   for (std::size_t s = 0; s < data.size(); ++s) {
-    for (std::size_t phase = 0; phase < phases; ++phase) {
-      if (phase < data[s].split) sequences.push_back({s, phase, data[s].split, data[s].size()});
-    }
+    const std::size_t first = data[s].split - std::min(before, data[s].split);
+    for (std::size_t row = first; row < std::min(first + phases, data[s].split); ++row)
+      sequences.push_back({s, row, data[s].split, data[s].size()});
   }
   return sequences;
 }

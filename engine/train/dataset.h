@@ -67,8 +67,10 @@ std::vector<Sequence> DrawWindows(const std::vector<PreparedSeries>& data, std::
 std::vector<Sequence> ValidationWindows(const std::vector<PreparedSeries>& data, std::size_t window,
                                         std::size_t most);
 
-// Each whole series, its validation rows scored; `phases` sequences of each, begun one row after the other.
-std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases = 1);
+// The validation rows of each series, scored, after its `before` rows before them (or all it has); `phases`
+// sequences of each, begun one row after the other.
+std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases = 1,
+                                          std::size_t before = std::numeric_limits<std::size_t>::max());
 
 // A few steps of some sequences, time-major (row t * B + b).
 struct Chunk {

@@ -60,16 +60,22 @@ Tensors Learner::weights() {
   return kept;
 }
 
-std::vector<Sequence> Learner::Draw() {
+std::size_t Learner::Spacing() const {
   const std::size_t every = OutputStride(spec_), length = options_.sequence_length;
-  std::vector<Sequence> sequences;
-  if (spec_.window > 0) {
-    sequences = DrawWindows(data_, spec_.window, kWindowSpacing, random_);
-  } else {
-    // Of hops a sequence scores few rows, and an epoch scores about every row once.
-    const std::size_t spacing = every == 1 ? length / 4 : (length - options_.warm_up) / every;
-    sequences = DrawSequences(data_, length, std::max<std::size_t>(spacing, 1), options_.warm_up, random_);
-  }
+  // Of hops a sequence scores few rows, and an epoch scores about every row once.
+  std::size_t spacing = every == 1 ? length / 4 : (length - std::min(options_.warm_up, length)) / every;
+  if (spec_.window > 0) spacing = kWindowSpacing;
+  spacing = std::max<std::size_t>(spacing, 1);
+  if (options_.epoch_sequences == 0) return spacing;
+  std::size_t rows = 0;
+  for (const PreparedSeries& series : data_) rows += series.split;
+  return std::max(spacing, rows / options_.epoch_sequences);
+}
+
+std::vector<Sequence> Learner::Draw() {
+  std::vector<Sequence> sequences =
+      spec_.window > 0 ? DrawWindows(data_, spec_.window, Spacing(), random_)
+                       : DrawSequences(data_, options_.sequence_length, Spacing(), options_.warm_up, random_);
   if (options_.amplitudes > 0) {
     for (Sequence& sequence : sequences)
       sequence.scale = std::exp(random_.Uniform(static_cast<float>(options_.amplitudes)));

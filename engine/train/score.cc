@@ -74,11 +74,12 @@ std::shared_ptr<const Model> NetworkAlone(ModelSpec spec, Tensors tensors) {
 }  // namespace
 
 Validator::Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation,
-                     const tidegate::Loss& loss)
+                     std::size_t before, const tidegate::Loss& loss)
     : spec_(spec),
       data_(data),
-      sequences_(spec.window > 0 ? ValidationWindows(data, spec.window, kMostWindows)
-                                 : ValidationSequences(data, OutputStride(spec))),
+      sequences_(spec.window > 0          ? ValidationWindows(data, spec.window, kMostWindows)
+                 : OutputStride(spec) > 1 ? ValidationSequences(data, OutputStride(spec), before)
+                                          : ValidationSequences(data)),
       truncation_(spec.window > 0 ? spec.window : truncation),
       loss_(loss),
       network_(spec, RowsOf(spec)) {}

@@ -18,8 +18,9 @@ namespace tidegate {
 // that runs on with its own.
 class Validator {
  public:
+  // before: rows that a chain of interleaved ones runs through before its first validation row.
   Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation,
-            const Loss& loss);
+            std::size_t before, const Loss& loss);
 
   // weights: as Network::WeightTensors. Mean loss over the validation targets and quantiles, in units of
   // step_deviation.

@@ -27,6 +27,17 @@ namespace {
 
 constexpr std::size_t kGoldenReadings = 64;
 
+// 1, horizon and what lies between, evenly by its logarithm; without those that fall together.
+std::vector<std::size_t> StepsBetween(std::size_t horizon, std::size_t count) {
+  std::vector<std::size_t> steps = {1};
+  for (std::size_t i = 1; i < count; ++i) {
+    const double power = static_cast<double>(i) / static_cast<double>(count - 1);
+    const auto step = static_cast<std::size_t>(std::llround(std::pow(static_cast<double>(horizon), power)));
+    if (step > steps.back()) steps.push_back(step);
+  }
+  return steps;
+}
+
 ModelSpec SpecOf(const TrainOptions& options) {
   ModelSpec spec;
   spec.name = options.name;
@@ -51,6 +62,7 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.horizon = options.horizon;
   spec.quantiles = options.quantiles;
   spec.step_deviation.assign(options.horizon, 1.0f);
+  if (options.scored_steps > 2) spec.scored_steps = StepsBetween(options.horizon, options.scored_steps);
   spec.warm_up = options.warm_up;
   spec.bridge_limit = options.bridge_limit;
   spec.reorder_window = options.reorder_window;
@@ -219,7 +231,9 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   std::vector<float> step_weights;
   if (options.even_steps) step_weights = spec.step_deviation;
   const Loss loss = {.kind = options.loss, .quantiles = spec.quantiles, .weights = step_weights};
-  Validator validator(spec, data, ValidationSteps(spec, options, data.size()), loss);
+  // States forget: of a chain twice a training sequence is as good as all its past.
+  Validator validator(spec, data, ValidationSteps(spec, options, data.size()), 2 * options.sequence_length,
+                      loss);
   auto weights = Learn(spec, options, data, loss, validator, progress);
   if (!weights.ok()) return weights.status();
   const LinearPath* const linear = preparation->linear ? &*preparation->linear : nullptr;

@@ -40,6 +40,10 @@ struct TrainOptions {
   // and the network learns for a quarter as many epochs more, at the last ones' learning rate.
   bool refit = false;
   std::size_t horizon = 24;  // steps
+  // How many steps of the horizon are scored and calibrated in a stream (ModelSpec::scored_steps): the first,
+  // the last and others between, each as many times later than the one before. Each costs the stream as many
+  // forecasts in memory as it is steps ahead.
+  std::size_t scored_steps = 2;
   std::vector<float> quantiles = {0.1f, 0.5f, 0.9f};
   std::size_t warm_up = 48;        // steps left out of the loss at the start of a sequence
   std::size_t bridge_limit = 12;   // readings
@@ -54,6 +58,7 @@ struct TrainOptions {
                                       // a window that, and the same for truncation
   std::size_t truncation = 64;        // steps through which gradients flow; the state is carried on
   std::size_t batch = 16;             // sequences per update
+  std::size_t epoch_sequences = 0;    // most of an epoch, so that long series take no longer; 0: no limit
   LossKind loss = LossKind::kPinball;
   bool median_first = false;  // the median alone shapes the layers, see median_first.h
   // a > 0: levels and targets of each training sequence are multiplied by a random factor from e^-a to e^a,
