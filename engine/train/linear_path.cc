@@ -14,9 +14,11 @@ constexpr std::size_t kRowsTogether = 1024;
 constexpr std::size_t kStepsCompared = 16;  // of the horizon, when choices are made
 constexpr std::size_t kBlocks = 4;
 constexpr double kWorthMaps = 0.99;  // of the error of one for all
-constexpr double kAlike = 1.02;      // of the least error: no worse as far as these rows can tell
-// The last leaves the last value as it is.
-constexpr double kPenalties[] = {1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1, 1e6};
+constexpr double kWorthAMap = 0.99;  // of the error of the last value
+constexpr double kWhollyTrusted = 0.1;
+constexpr double kAlike = 1.02;     // of the least error: no worse as far as these rows can tell
+constexpr double kLastValue = 1e6;  // leaves the last value as it is
+constexpr double kPenalties[] = {1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1, kLastValue};
 constexpr double kAge = 168;  // readings; see Dearness
 
 float Level(const PreparedSeries& series, std::size_t t, std::size_t target) {
@@ -151,6 +153,11 @@ double LinearSums::Error(std::size_t context, std::size_t left, double penalty) 
   return judge.Error(others.Solve(penalty, Dearness(context))) / std::max(count, 1.0);
 }
 
+double LinearChoice::trust() const {
+  const double error = std::ranges::min_element(fits, {}, &LinearFit::error)->error;
+  return std::clamp((1 - error / last_value_error) / kWhollyTrusted, 0.0, 1.0);
+}
+
 LinearFit LinearSums::BestPenalty(std::size_t context, bool per_channel) const {
   const std::size_t channels = blocks_[0].size(), maps = per_channel ? channels : 1;
   std::vector<double> errors(std::size(kPenalties));
@@ -176,6 +183,18 @@ LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts, bool s
     }
   }
   LinearChoice choice;
+  double rows = 0;
+  for (const std::vector<RidgeSums>& block : blocks_) {
+    const RidgeSums sums = Together(block).Part(1, StepsToCompare(horizon_));
+    choice.last_value_error += sums.Error(Matrix(sums.outputs(), 1));
+    rows += sums.rows() * static_cast<double>(sums.outputs());
+  }
+  choice.last_value_error /= std::max(rows, 1.0);
+  if (best.error > kWorthAMap * choice.last_value_error) {
+    const std::size_t shortest = *std::ranges::min_element(contexts);
+    choice.fits = {{shortest, false, kLastValue, choice.last_value_error}};
+    return choice;
+  }
   for (const LinearFit& fit : fits) {
     if (fit.error <= kAlike * best.error) choice.fits.push_back(fit);
   }

@@ -26,6 +26,12 @@ struct LinearFit {
 // again. Not empty.
 struct LinearChoice {
   std::vector<LinearFit> fits;
+  double last_value_error = 0;  // of "the last value stays", on the same rows
+
+  // How far a network may be believed beside it, 0 to 1: not at all where no block of rows tells a linear map
+  // anything about another, as with a random walk, whatever the few validation rows say; wholly where it
+  // takes a tenth off the error of the last value.
+  double trust() const;
 
   std::size_t context() const { return std::ranges::max_element(fits, {}, &LinearFit::context)->context; }
   bool per_channel() const { return std::ranges::any_of(fits, &LinearFit::per_channel); }
@@ -46,7 +52,8 @@ class LinearSums {
 
   // For each of the contexts (up to L) the penalty with the least error on blocks which were left out of the
   // fit; of these fits the best and all that err at most 2 % more. Maps for each channel (only if `scopes`)
-  // are among them if the best of them is better than the best map for all by a percent.
+  // are among them if the best of them is better than the best map for all by a percent. If the best is not a
+  // percent better than the last value, that alone.
   LinearChoice Choose(const std::vector<std::size_t>& contexts, bool scopes) const;
 
   // Into how many blocks Part::kBlocks cuts `rows`, each long enough for origins of its own.

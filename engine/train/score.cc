@@ -135,14 +135,14 @@ std::vector<std::size_t> Validator::Maps() const {
   return maps;
 }
 
-std::vector<float> Validator::FitMixing(const Tensors& weights, const LinearPath& linear) {
+std::vector<float> Validator::FitMixing(const Tensors& weights, const LinearPath& linear, double trust) {
   MixingFit fit(spec_);
   Matrix lines;
   RunForecasts(weights, [&](const Chunk& chunk, const Matrix& outputs) {
     linear.Forecast(data_, chunk.origins, lines);
     fit.Add(Maps(), chunk.targets, outputs, lines);
   });
-  return fit.Weights();
+  return fit.Weights(trust);
 }
 
 double Validator::MeanLoss(const Tensors& weights) {

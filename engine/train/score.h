@@ -27,7 +27,7 @@ class Validator {
   double MeanLoss(const Tensors& weights);
 
   // The weights of the network beside the linear path [maps, horizon]; spec has the linear path by now.
-  std::vector<float> FitMixing(const Tensors& weights, const LinearPath& linear);
+  std::vector<float> FitMixing(const Tensors& weights, const LinearPath& linear, double trust);
 
   struct Report {
     ValidationScore score;

@@ -238,7 +238,7 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   if (!weights.ok()) return weights.status();
   const LinearPath* const linear = preparation->linear ? &*preparation->linear : nullptr;
   std::vector<float> mixing;
-  if (linear != nullptr) mixing = validator.FitMixing(*weights, *linear);
+  if (linear != nullptr) mixing = validator.FitMixing(*weights, *linear, preparation->choice.trust());
   Validator::Report report = validator.Score(*weights, linear, mixing);
   spec.validation = report.score;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
