@@ -11,6 +11,7 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "engine/stream/stream.h"
 #include "server/fault/fault.h"
+#include "server/shard/shard_journal.h"
 #include "spdlog/spdlog.h"
 
 namespace tidegate {
@@ -199,7 +200,7 @@ std::size_t ModelAdmin::CountStreams(std::uint32_t model) {
 std::size_t ModelAdmin::CountCold(const std::vector<std::string>& ids) {
   std::atomic<std::size_t> cold{0};
   InSlices(ids, [&](ServingLoop& loop, const std::string& id) {
-    if (!loop.shard().table().Find(id)) ++cold;
+    if (!loop.shard().table().Find(id) && !loop.shard().journal()->IsDeleted(id)) ++cold;
   });
   return cold;
 }

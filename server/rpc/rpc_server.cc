@@ -113,7 +113,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
   return server;
 }
 
-RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()).IgnoreError(); }
+RpcServer::~RpcServer() { EndCalls(absl::ZeroDuration()); }
 
 absl::Status RpcServer::Recover(const std::atomic<bool>& stop) {
   return keeper_ == nullptr ? absl::OkStatus() : keeper_->Recover(repository_, stop);
@@ -126,6 +126,12 @@ void RpcServer::AnnounceShutdown() {
 
 absl::Status RpcServer::Shutdown(absl::Duration grace) {
   if (server_ == nullptr) return absl::OkStatus();
+  EndCalls(grace);
+  return keeper_ == nullptr ? absl::OkStatus() : keeper_->Close();
+}
+
+void RpcServer::EndCalls(absl::Duration grace) {
+  if (server_ == nullptr) return;
   AnnounceShutdown();
   for (const auto& loop : group_.loops) loop->Drain();
   server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
@@ -136,7 +142,6 @@ absl::Status RpcServer::Shutdown(absl::Duration grace) {
   if (keeper_ != nullptr) keeper_->Stop();
   for (const auto& loop : group_.loops) loop->End();
   server_.reset();
-  return keeper_ == nullptr ? absl::OkStatus() : keeper_->Close();
 }
 
 }  // namespace tidegate

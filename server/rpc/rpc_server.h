@@ -42,7 +42,7 @@ class RpcServer {
   // server does.
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const Options& options,
                                                           const Repository& repository, Metrics& metrics);
-  ~RpcServer();  // Shutdown without grace, if it has not been shut down
+  ~RpcServer();  // if it has not been shut down: ends all calls, and leaves the store as a crash does
 
   int port() const { return port_; }
   std::string address() const { return host_ + std::to_string(port_); }
@@ -62,6 +62,8 @@ class RpcServer {
  private:
   RpcServer(std::size_t max_streams, const Repository& repository)
       : repository_(repository), group_(max_streams) {}
+
+  void EndCalls(absl::Duration grace);
 
   const Repository repository_;  // as of the start
   std::string host_;             // with the colon

@@ -208,7 +208,8 @@ absl::Status StreamService::ListCold(const v1::ListStreamsRequest& request, cons
           return absl::CancelledError();
         }
         const auto model = shard_.journal()->ModelOf(state.model);
-        if (state.deleted || !model || ShardOf(id, shards_) != index_ || shard_.table().Find(id)) {
+        if (state.deleted || !model || ShardOf(id, shards_) != index_ || shard_.table().Find(id) ||
+            shard_.journal()->IsDeleted(id)) {
           return absl::OkStatus();
         }
         const std::string& name = repository_.models()[*model].name;

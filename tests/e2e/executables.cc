@@ -69,10 +69,6 @@ Process::Result RunTidegate(std::vector<std::string> arguments) {
   return RunProcess(TidegateCommand(std::move(arguments)));
 }
 
-std::vector<std::string> TidegateCommand(std::vector<std::string> arguments) {
-  return Command(TIDEGATE_CLI, std::move(arguments));
-}
-
 Process::Result RunServer(std::vector<std::string> arguments) {
   return RunProcess(Command(TIDEGATE_SERVER, std::move(arguments)));
 }

@@ -32,9 +32,6 @@ std::vector<std::string> TidegateCommand(std::vector<std::string> arguments);
 // Runs the command line tool to its end.
 Process::Result RunTidegate(std::vector<std::string> arguments);
 
-// The command line tool, as it starts.
-std::vector<std::string> TidegateCommand(std::vector<std::string> arguments);
-
 // Runs the server to its end: for command lines with which it does not start.
 Process::Result RunServer(std::vector<std::string> arguments);
 
