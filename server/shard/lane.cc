@@ -86,7 +86,10 @@ std::size_t Lane::StepBatch(std::vector<Work*>& done, AppliedObserver* observer)
 // ring is next.
 void Lane::PrefetchTurns(std::size_t first) const {
   const std::size_t end = std::min(first + kAhead, turns_.size());
-  for (std::size_t t = first; t < end; ++t) table_.Touch(key(turns_[t]));
+  for (std::size_t t = first; t < end; ++t) {
+    table_.Touch(key(turns_[t]));
+    if (journal_ != nullptr) table_.TouchId(key(turns_[t]));
+  }
   const StreamLayout& layout = model_->layout();
   for (std::size_t t = first; t < end; ++t) {
     const std::uint32_t steps = table_.header(key(turns_[t])).steps;

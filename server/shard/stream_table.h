@@ -107,6 +107,11 @@ class StreamTable {
   // after the other, their loads overlap.
   void Touch(StreamKey key) const { static_cast<void>(*static_cast<const volatile std::byte*>(row(key))); }
 
+  // The same of the id.
+  void TouchId(StreamKey key) const {
+    static_cast<void>(*static_cast<const volatile char*>(id(key).data()));
+  }
+
   // Empty: the slot is free. Holds until a stream is created or removed.
   absl::string_view id(StreamKey key) const {
     return models_[key.model].ids[key.slot / kIdStreams]->Get(key.slot % kIdStreams);
