@@ -22,11 +22,11 @@ class Journal::Entrance final : public Store::Submitter {
   std::shared_ptr<Way> way_;
 };
 
-Journal::Journal(const StoreOptions& options, std::string boot_id, const Database& database, JournalEnd& end,
+Journal::Journal(const StoreOptions& options, const StoreFiles& files, std::string boot_id, JournalEnd& end,
                  std::uint64_t next, std::uint64_t previous)
     : durability_(options.durability),
       on_commit_(options.on_commit),
-      database_(database),
+      segments_(files.system, files.database, options.segment_bytes),
       next_(next),
       last_(previous),
       committed_(previous),
@@ -127,11 +127,13 @@ void Journal::Enqueue(const std::shared_ptr<Way>& way, GroupWriter& group, std::
 }
 
 absl::Status Journal::WriteNow(GroupWriter& group, std::uint64_t position, std::uint64_t previous) {
-  batch_.Clear();
+  const auto begin = std::chrono::steady_clock::now();
   const absl::string_view bytes = group.Seal(position, previous);
-  batch_.Put(database_.journal(), PositionKey(position), Slice(bytes)).PermitUncheckedError();
   ++counts_.commits;
-  return Write(batch_, {.groups = 1, .bytes = bytes.size(), .took = {}}, position);
+  absl::Status status = segments_.Append(position, bytes);
+  if (!status.ok() && !Broken(Break::kIgnoreWriteErrors)) return status;
+  const auto took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
+  return Note({.groups = 1, .bytes = bytes.size(), .took = took}, {.written = position});
 }
 
 void Journal::Run() {
@@ -159,15 +161,20 @@ void Journal::Run() {
 }
 
 absl::Status Journal::Commit(std::vector<Waiting>& groups) {
-  rocksdb::WriteBatch batch;
+  const auto begin = std::chrono::steady_clock::now();
   JournalCommit commit{.groups = groups.size(), .bytes = 0, .took = {}};
+  absl::Status status;
   for (Waiting& group : groups) {
     const absl::string_view bytes = group.group.Seal(group.position, group.previous);
-    batch.Put(database_.journal(), PositionKey(group.position), Slice(bytes)).PermitUncheckedError();
     commit.bytes += bytes.size();
+    if (status.ok()) status = segments_.Append(group.position, bytes);
   }
+  if (status.ok() && !Broken(Break::kAcknowledgeBeforeSync)) status = segments_.Sync();
+  if (!status.ok() && !Broken(Break::kIgnoreWriteErrors)) return status;
+  commit.took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
   const std::uint64_t last = groups.back().position;
-  if (absl::Status status = Write(batch, commit, last); !status.ok()) return status;
+  status = Note(commit, {.written = last, .synced = Broken(Break::kAcknowledgeBeforeSync) ? 0 : last});
+  if (!status.ok()) return status;
   const absl::MutexLock lock(&mutex_);
   committed_ = last;
   ++counts_.commits;
@@ -186,24 +193,8 @@ void Journal::Tell(std::vector<Waiting>& groups) {
   }
 }
 
-absl::Status Journal::Write(rocksdb::WriteBatch& batch, const JournalCommit& commit, std::uint64_t last) {
-  const auto begin = std::chrono::steady_clock::now();
-  const std::uint64_t sequence = database_.db->GetLatestSequenceNumber() + 1;  // or higher
-  rocksdb::WriteOptions options;
-  options.sync = durability_ == Durability::kPower && !Broken(Break::kAcknowledgeBeforeSync);
-  absl::Status status = StatusOf(database_.db->Write(options, &batch), "writing the journal");
-  if (Broken(Break::kIgnoreWriteErrors)) status = absl::OkStatus();
-  if (!status.ok()) return status;
-  if (on_commit_) {
-    JournalCommit done = commit;
-    done.took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
-    on_commit_(done);
-  }
-  JournalEnd::Mark mark{.written = last};
-  if (options.sync) {
-    mark.synced = last;
-    mark.sequence = sequence;
-  }
+absl::Status Journal::Note(const JournalCommit& commit, const JournalEnd::Mark& mark) {
+  if (on_commit_) on_commit_(commit);
   return Mark(mark);
 }
 
@@ -216,8 +207,20 @@ absl::Status Journal::Mark(const JournalEnd::Mark& mark, bool sync) {
   return Broken(Break::kIgnoreWriteErrors) ? absl::OkStatus() : status;
 }
 
-absl::Status Journal::NoteSynced(std::uint64_t position, std::uint64_t sequence, bool sync) {
-  return Mark({.written = position, .synced = position, .sequence = sequence}, sync);
+absl::Status Journal::Sync() {
+  std::uint64_t position = 0;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (!failed_.ok()) return failed_;
+    position = committed_;
+  }
+  if (durability_ == Durability::kNone) return absl::OkStatus();
+  if (absl::Status s = segments_.Sync(); !s.ok()) return s;
+  return Mark({.written = position, .synced = position});
+}
+
+absl::Status Journal::NoteSequence(std::uint64_t sequence, bool sync) {
+  return Mark({.sequence = sequence}, sync);
 }
 
 void Journal::Fail(const absl::Status& status) {
