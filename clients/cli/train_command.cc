@@ -41,6 +41,10 @@ struct TrainCommand {
   std::string normalisation = "fixed";
   std::string inputs = "difference";
   std::size_t segment = 0;  // readings; 0: none
+  bool peepholes = false;
+  bool bidirectional = false;
+  std::size_t projection = 0;
+  bool recursive = false;
   bool each_column = false;
   std::string cycle = "none";
   int threads = 0;  // 0: one per core
@@ -167,11 +171,18 @@ std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
     layers.push_back(
         {.kind = LayerKind::kConv1d, .units = command.filters, .kernel = command.kernel, .relu = true});
   }
-  LayerSpec recurrent = {.units = command.units};
+  LayerSpec recurrent = {.units = command.units,
+                         .peepholes = command.peepholes,
+                         .projection = command.projection,
+                         .bidirectional = command.bidirectional};
   for (const LayerKind kind : kLayerKinds) {
     if (command.cell == KindName(kind)) recurrent.kind = kind;
   }
   layers.insert(layers.end(), command.layers, recurrent);
+  if (command.bidirectional && command.segment > 0) {  // a decoder cannot run backwards
+    recurrent.bidirectional = false;
+    layers.push_back(recurrent);
+  }
   for (std::size_t i = command.segment > 0 ? 1 : 0; i + 1 < layers.size(); ++i)
     layers[i].dropout = command.dropout;                             // between the layers
   if (command.segment > 0) layers.back().dropout = command.dropout;  // before the decoder's dense map
@@ -180,7 +191,7 @@ std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
 
 // Segments, their chains, and the parallel head that goes with them.
 void SetSegments(const TrainCommand& command, TrainOptions& options) {
-  options.interleaved = true;
+  options.interleaved = options.window == 0;
   options.head = HeadKind::kParallel;
   options.segment = command.segment;
   options.level_inputs = true;
@@ -253,6 +264,7 @@ absl::Status RunTrain(TrainCommand command) {
   options.difference_inputs = command.inputs != "level";
   options.per_stream = command.normalisation == "per_stream";
   if (command.segment > 0) SetSegments(command, options);
+  if (command.recursive) options.head = HeadKind::kRecursive;
   if (absl::Status status = SetCycle(command.cycle, options); !status.ok()) return status;
   const std::string rows = command.readings.rows.text.empty() ? "" : ", rows " + command.readings.rows.text;
   options.trained_on =
@@ -297,6 +309,17 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--name", options.name, "Its name");
   train->add_option("--output", command->output, "Folder of models: writes DIR/NAME/VERSION");
   train->add_option("--cell", command->cell, "Recurrent cell")->check(CLI::IsMember(CellNames()));
+  train->add_flag("--peepholes", command->peepholes, "Of an lstm: its gates see its cells");
+  train->add_option("--projection", command->projection, "Of an lstm: width of its output; 0: as its units");
+  train->add_flag(
+      "--bidirectional", command->bidirectional,
+      "A second layer runs backwards; with --window, below a layer of --units that decodes segments");
+  train->add_option("--window", options.window,
+                    "Readings: every forecast is made anew from so many; 0: the state is carried on");
+  train->add_flag("--instance-normalisation", options.instance_normalisation,
+                  "Each window in its own mean and deviation");
+  train->add_flag("--recursive", command->recursive,
+                  "One step ahead, and on with its own forecast; for one column");
   train->add_option("--units", command->units, "Width of a recurrent layer");
   train->add_option("--layers", command->layers, "Recurrent layers");
   train->add_option("--conv-filters", command->filters,
@@ -306,6 +329,11 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--horizon", options.horizon, "Steps of a forecast");
   train->add_option("--quantiles", options.quantiles, "An odd number, rising, within 0 and 1")
       ->delimiter(',');
+  train
+      ->add_option("--scored-steps", options.scored_steps,
+                   "Steps of the horizon that a stream is scored at and its intervals are calibrated at: the "
+                   "first, the last and others between")
+      ->check(CLI::Range(2, 64));
   train->add_option("--reorder-window", options.reorder_window,
                     "Ticks by which a reading may come after later ones when the model is served, 0 to 64");
   train->add_option("--inputs", command->inputs, "What the network sees of the values")
@@ -340,11 +368,15 @@ void AddTrainCommand(CLI::App& app, Run& run) {
       "The median alone shapes the layers; the other quantiles learn from what these tell anyway");
   train->add_flag("--even-steps", options.even_steps,
                   "Errors of all steps count alike, in deviations of the target");
+  train->add_option("--amplitudes", options.amplitudes,
+                    "a: training sequences of one column are multiplied by e^-a to e^a at random");
   train->add_option("--validation", options.validation_fraction, "Share of each stream's readings, its last");
   train->add_option("--patience", options.patience,
                     "Epochs without a better validation loss before it stops");
   train->add_option("--sequence", options.sequence_length, "Readings of a training sequence");
   train->add_option("--batch", options.batch, "Sequences per update");
+  train->add_option("--epoch-sequences", options.epoch_sequences,
+                    "Most sequences of a pass, so that long files take no longer; 0: no limit");
   train->add_option("--weight-decay", options.weight_decay, "AdamW's");
   train->add_option("--averaging", options.averaging,
                     "Share of itself that a running mean of the weights keeps at an update; 0: no mean");

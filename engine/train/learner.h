@@ -55,6 +55,8 @@ class Learner {
     double loss = 0;  // of the last chunk
   };
 
+  std::size_t Spacing() const;   // readings from the begin of one sequence to that of the next
+  std::vector<Sequence> Draw();  // those of an epoch
   // One batch of sequences, from zero states, with an update after every chunk of steps.
   void Learn(std::span<const Sequence> batch, double learning_rate);
   // A worker's part of a chunk: from its sequences to its gradient.

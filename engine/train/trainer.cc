@@ -26,6 +26,17 @@ namespace {
 
 constexpr std::size_t kGoldenReadings = 64;
 
+// 1, horizon and what lies between, evenly by its logarithm; without those that fall together.
+std::vector<std::size_t> StepsBetween(std::size_t horizon, std::size_t count) {
+  std::vector<std::size_t> steps = {1};
+  for (std::size_t i = 1; i < count; ++i) {
+    const double power = static_cast<double>(i) / static_cast<double>(count - 1);
+    const auto step = static_cast<std::size_t>(std::llround(std::pow(static_cast<double>(horizon), power)));
+    if (step > steps.back()) steps.push_back(step);
+  }
+  return steps;
+}
+
 ModelSpec SpecOf(const TrainOptions& options) {
   ModelSpec spec;
   spec.name = options.name;
@@ -41,6 +52,8 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.per_stream = options.per_stream;
   spec.layers = options.layers;
   spec.interleaved = options.interleaved;
+  spec.window = options.window;
+  spec.instance_normalisation = options.instance_normalisation;
   spec.head = options.head;
   spec.segment = options.segment;
   spec.channels = options.channels.size();
@@ -48,6 +61,7 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.horizon = options.horizon;
   spec.quantiles = options.quantiles;
   spec.step_deviation.assign(options.horizon, 1.0f);
+  if (options.scored_steps > 2) spec.scored_steps = StepsBetween(options.horizon, options.scored_steps);
   spec.warm_up = options.warm_up;
   spec.bridge_limit = options.bridge_limit;
   spec.reorder_window = options.reorder_window;
@@ -56,7 +70,7 @@ ModelSpec SpecOf(const TrainOptions& options) {
 }
 
 // What CheckSpec does not see.
-absl::Status CheckOptions(const TrainOptions& options) {
+absl::Status CheckOptions(const TrainOptions& options, const ModelSpec& spec) {
   const auto positive = [](const char* what, std::size_t value) {
     return value > 0 ? absl::OkStatus()
                      : absl::InvalidArgumentError(absl::StrCat(what, " is 0, expected at least 1"));
@@ -70,7 +84,7 @@ absl::Status CheckOptions(const TrainOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("validation_fraction is ", options.validation_fraction, ", expected between 0 and 1"));
   }
-  if (options.sequence_length <= options.warm_up) {
+  if (options.window == 0 && options.sequence_length <= options.warm_up) {
     return absl::InvalidArgumentError(absl::StrCat("sequence_length is ", options.sequence_length,
                                                    ", expected more than the warm-up, ", options.warm_up));
   }
@@ -104,10 +118,17 @@ absl::Status CheckOptions(const TrainOptions& options) {
   if (options.find_cycle && options.linear_contexts.empty())
     return absl::InvalidArgumentError("find_cycle: cycles are compared by the linear path; give it contexts");
   for (const LayerSpec& layer : options.layers) {
-    if (options.truncation % layer.stride != 0) {
-      return absl::InvalidArgumentError(absl::StrCat("truncation is ", options.truncation,
-                                                     ", expected a multiple of the stride, ", layer.stride));
+    const auto& [what, steps] = options.window > 0 ? std::pair("window", options.window)
+                                                   : std::pair("truncation", options.truncation);
+    if (steps % layer.stride != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, " is ", steps, ", expected a multiple of the stride, ", layer.stride));
     }
+  }
+  if (options.amplitudes < 0 || (options.amplitudes > 0 && spec.input_features() != 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("amplitudes is ", options.amplitudes,
+                     ", expected 0 or, for one feature beside the channel's number, more"));
   }
   return absl::OkStatus();
 }
@@ -256,8 +277,7 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   ModelSpec& spec = trained.spec;
   spec = SpecOf(options);
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
-  if (absl::Status status = Network::CheckTrainable(spec); !status.ok()) return status;
-  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  if (absl::Status status = CheckOptions(options, spec); !status.ok()) return status;
   std::string identity;  // of many readings it takes a moment
   if (hooks.checkpoint || hooks.resume != nullptr) identity = TrainingIdentity(series, options, Workers());
   if (hooks.resume != nullptr) {
@@ -272,13 +292,15 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   std::vector<float> step_weights;
   if (options.even_steps) step_weights = spec.step_deviation;
   const Loss loss = {.kind = options.loss, .quantiles = spec.quantiles, .weights = step_weights};
-  Validator validator(spec, data, ValidationSteps(spec, options, data.size()), loss);
+  // States forget: of a chain twice a training sequence is as good as all its past.
+  Validator validator(spec, data, ValidationSteps(spec, options, data.size()), 2 * options.sequence_length,
+                      loss);
   Training training(spec, options, loss, hooks);
   if (absl::Status status = training.Learn(data, validator, std::move(identity)); !status.ok()) return status;
   Tensors& weights = training.best();
   const LinearPath* const linear = preparation->linear ? &*preparation->linear : nullptr;
   std::vector<float> mixing;
-  if (linear != nullptr) mixing = validator.FitMixing(weights, *linear);
+  if (linear != nullptr) mixing = validator.FitMixing(weights, *linear, preparation->choice.trust());
   Validator::Report report = validator.Score(weights, linear, mixing);
   spec.validation = report.score;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;

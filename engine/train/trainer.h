@@ -28,6 +28,8 @@ struct TrainOptions {
   bool per_stream = false;  // normalisation, see ModelSpec
   std::vector<LayerSpec> layers = {{.kind = LayerKind::kGru, .units = 32}};
   bool interleaved = false;  // see ModelSpec; each chain then trains as a sequence of its own
+  std::size_t window = 0;    // readings; see ModelSpec
+  bool instance_normalisation = false;
   HeadKind head = HeadKind::kDirect;
   std::size_t segment = 0;            // steps, of the parallel head
   std::vector<std::string> channels;  // names; the last feature is the number of one of them, see ModelSpec
@@ -40,6 +42,10 @@ struct TrainOptions {
   // and the network learns for a quarter as many epochs more, at the last ones' learning rate.
   bool refit = false;
   std::size_t horizon = 24;  // steps
+  // How many steps of the horizon are scored and calibrated in a stream (ModelSpec::scored_steps): the first,
+  // the last and others between, each as many times later than the one before. Each costs the stream as many
+  // forecasts in memory as it is steps ahead.
+  std::size_t scored_steps = 2;
   std::vector<float> quantiles = {0.1f, 0.5f, 0.9f};
   std::size_t warm_up = 48;        // steps left out of the loss at the start of a sequence
   std::size_t bridge_limit = 12;   // readings
@@ -50,11 +56,16 @@ struct TrainOptions {
   std::size_t epochs = 40;            // at most
   std::size_t patience = 10;          // epochs without a better validation loss before it stops
   double validation_fraction = 0.15;  // the last part of each series, for early stopping and residuals
-  std::size_t sequence_length = 512;  // readings of one training sequence, its state zero at the start
+  std::size_t sequence_length = 512;  // readings of one training sequence, its state zero at the start; with
+                                      // a window that, and the same for truncation
   std::size_t truncation = 64;        // steps through which gradients flow; the state is carried on
   std::size_t batch = 16;             // sequences per update
+  std::size_t epoch_sequences = 0;    // most of an epoch, so that long series take no longer; 0: no limit
   LossKind loss = LossKind::kPinball;
-  bool median_first = false;    // the median alone shapes the layers, see median_first.h
+  bool median_first = false;  // the median alone shapes the layers, see median_first.h
+  // a > 0: levels and targets of each training sequence are multiplied by a random factor from e^-a to e^a,
+  // so that the network learns shapes whatever their size; for one feature.
+  double amplitudes = 0;
   bool even_steps = false;      // errors count in deviations of the target, not of what each step moves it
   double learning_rate = 3e-3;  // Adam's, of the first epoch
   Schedule schedule = {};

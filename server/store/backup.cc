@@ -1,0 +1,89 @@
+#include "server/store/backup.h"
+
+#include <memory>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "rocksdb/utilities/checkpoint.h"
+#include "server/store/create_store.h"
+#include "server/store/journal_end.h"
+#include "server/store/open_store.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
+
+StoreOptions In(const StoreOptions& options, const std::string& folder) {
+  StoreOptions there = options;
+  there.folder = folder;
+  return there;
+}
+
+// Gives a complete store its name.
+absl::Status Publish(const StoreFiles& files) {
+  if (absl::Status s = SyncFolder(*files.system, files.new_database); !s.ok()) return s;
+  const rocksdb::IOStatus renamed = files.system->RenameFile(files.new_database, files.database, {}, nullptr);
+  if (!renamed.ok()) return StatusOf(renamed, absl::StrCat("renaming ", files.new_database));
+  return SyncFolder(*files.system, files.folder);
+}
+
+absl::Status CopyFile(rocksdb::FileSystem& files, const std::string& from, const std::string& to) {
+  std::unique_ptr<rocksdb::FSSequentialFile> in;
+  std::unique_ptr<rocksdb::FSWritableFile> out;
+  rocksdb::IOStatus status = files.NewSequentialFile(from, {}, &in, nullptr);
+  if (status.ok()) status = files.NewWritableFile(to, {}, &out, nullptr);
+  std::string buffer(kCopyBytes, '\0');
+  rocksdb::Slice read("more");
+  while (status.ok() && !read.empty()) {
+    status = in->Read(buffer.size(), {}, &read, buffer.data(), nullptr);
+    if (status.ok()) status = out->Append(read, {}, nullptr);
+  }
+  if (status.ok()) status = out->Fsync({}, nullptr);
+  if (status.ok()) status = out->Close({}, nullptr);
+  return StatusOf(status, absl::StrCat("copying ", from, " to ", to));
+}
+
+}  // namespace
+
+absl::Status WriteBackup(const Database& database, const StoreOptions& options, std::uint64_t last,
+                         const std::string& folder) {
+  const StoreFiles files(In(options, folder));
+  if (files.system->FileExists(folder, {}, nullptr).ok()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(folder, " is there already: name a new folder for the backup"));
+  }
+  if (absl::Status s = PrepareFolder(files); !s.ok()) return s;
+  rocksdb::Checkpoint* raw = nullptr;
+  rocksdb::Status made = rocksdb::Checkpoint::Create(database.db.get(), &raw);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
+  if (made.ok()) made = checkpoint->CreateCheckpoint(files.new_database, /*log_size_for_flush=*/0);
+  if (!made.ok()) return StatusOf(made, absl::StrCat("writing the backup ", folder));
+  const JournalEnd::Mark mark{.written = last, .synced = last, .boot_id = BootId(options)};
+  if (absl::Status s = JournalEnd::Create(*files.system, files.new_database, mark); !s.ok()) return s;
+  return Publish(files);
+}
+
+absl::Status CopyStore(rocksdb::FileSystem& files, const std::string& from, const std::string& to) {
+  StoreOptions options;
+  options.folder = to;
+  const StoreFiles target(options);
+  if (absl::Status s = PrepareFolder(target); !s.ok()) return s;
+  const std::string source = absl::StrCat(from, "/store");
+  if (absl::Status s = RemoveFolder(files, target.new_database); !s.ok()) return s;
+  rocksdb::IOStatus status = files.CreateDir(target.new_database, {}, nullptr);
+  std::vector<std::string> names;
+  if (status.ok()) status = files.GetChildren(source, {}, &names, nullptr);
+  if (!status.ok()) return StatusOf(status, absl::StrCat("copying ", source));
+  for (const std::string& name : names) {
+    if (name == "." || name == ".." || name == "LOCK") continue;
+    if (absl::Status s =
+            CopyFile(files, absl::StrCat(source, "/", name), absl::StrCat(target.new_database, "/", name));
+        !s.ok()) {
+      return s;
+    }
+  }
+  return Publish(target);
+}
+
+}  // namespace tidegate

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/status/status.h"
+#include "server/store/rocks.h"
+#include "server/store/store_options.h"
+
+namespace tidegate {
+
+// Copies an open database into `folder`, which must not exist, as a store of its own. Table files are shared
+// with the original where the file system can (hard links). last: the highest position that is written.
+absl::Status WriteBackup(const Database& database, const StoreOptions& options, std::uint64_t last,
+                         const std::string& folder);
+
+// Copies a store that is not open.
+absl::Status CopyStore(rocksdb::FileSystem& files, const std::string& from, const std::string& to);
+
+}  // namespace tidegate

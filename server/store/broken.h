@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+
+namespace tidegate {
+
+// Ways to break the store on purpose, so that a test can show that it would notice. Only in the library that
+// is built for tests, with TIDEGATE_BREAKABLE; elsewhere Broken is a constant and its branches are gone.
+enum class Break : std::uint8_t {
+  kNothing,
+  kAcknowledgeBeforeSync,
+  kSkipChecksums,
+  kIgnoreWriteErrors,
+  kStateBeforeJournal,  // states are flushed without the journal before them
+  kIgnoreJournalEnd,    // how far the journal should go is not looked at
+};
+
+#ifdef TIDEGATE_BREAKABLE
+inline Break broken = Break::kNothing;  // set while no store is open
+inline bool Broken(Break what) { return broken == what; }
+#else
+constexpr bool Broken(Break) { return false; }
+#endif
+
+}  // namespace tidegate

@@ -1,0 +1,238 @@
+#include "server/store/journal.h"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "server/store/broken.h"
+#include "server/store/bytes.h"
+
+namespace tidegate {
+
+// What a submitting thread holds.
+class Journal::Entrance final : public Store::Submitter {
+ public:
+  Entrance(Journal& journal, std::shared_ptr<Way> way) : journal_(journal), way_(std::move(way)) {}
+  ~Entrance() override { journal_.Remove(way_); }
+  absl::StatusOr<Submitted> Submit(GroupWriter& group) override { return journal_.Submit(way_, group); }
+
+ private:
+  Journal& journal_;
+  std::shared_ptr<Way> way_;
+};
+
+Journal::Journal(const StoreOptions& options, std::string boot_id, const Database& database, JournalEnd& end,
+                 std::uint64_t next, std::uint64_t previous)
+    : durability_(options.durability),
+      on_commit_(options.on_commit),
+      database_(database),
+      next_(next),
+      last_(previous),
+      committed_(previous),
+      end_(end),
+      mark_{.written = previous, .synced = previous, .sequence = 0, .boot_id = std::move(boot_id)} {
+  if (durability_ == Durability::kPower) thread_ = std::thread([this] { Run(); });
+}
+
+Journal::~Journal() {
+  {
+    const absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+    changed_.SignalAll();
+  }
+  if (thread_.joinable()) thread_.join();
+}
+
+std::unique_ptr<Store::Submitter> Journal::AddSubmitter(Store::Through through) {
+  auto way = std::make_shared<Way>(std::move(through));
+  const absl::MutexLock lock(&mutex_);
+  ways_.push_back(way);
+  return std::make_unique<Entrance>(*this, std::move(way));
+}
+
+// Waits for what the submitter has given, so that nothing is called once it is gone.
+void Journal::Remove(const std::shared_ptr<Way>& way) {
+  {
+    const absl::MutexLock lock(&mutex_);
+    while (way->waiting > 0 && failed_.ok()) changed_.Wait(&mutex_);
+    ways_.erase(std::find(ways_.begin(), ways_.end(), way));
+  }
+  const absl::MutexLock lock(&way->calling);
+  way->through = nullptr;
+}
+
+std::uint64_t Journal::last() const {
+  const absl::MutexLock lock(&mutex_);
+  return last_;
+}
+
+absl::Status Journal::status() const {
+  const absl::MutexLock lock(&mutex_);
+  return failed_;
+}
+
+void Journal::Count(StoreCounts& counts) const {
+  const absl::MutexLock lock(&mutex_);
+  counts.groups = counts_.groups;
+  counts.entries = counts_.entries;
+  counts.journal_bytes = counts_.journal_bytes;
+  counts.commits = counts_.commits;
+}
+
+absl::Status Journal::WaitFor(std::uint64_t position) {
+  const absl::MutexLock lock(&mutex_);
+  while (failed_.ok() && committed_ < std::min(position, last_)) changed_.Wait(&mutex_);
+  return failed_;
+}
+
+absl::StatusOr<Store::Submitter::Submitted> Journal::Submit(const std::shared_ptr<Way>& way,
+                                                            GroupWriter& group) {
+  absl::Status status;
+  std::uint64_t position = 0;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (!failed_.ok()) return failed_;
+    position = next_++;
+    const std::uint64_t previous = std::exchange(last_, position);
+    ++counts_.groups;
+    counts_.entries += group.entries();
+    counts_.journal_bytes += group.bytes();
+    if (durability_ == Durability::kPower) {
+      Enqueue(way, group, position, previous);
+    } else {
+      if (durability_ == Durability::kProcess) status = WriteNow(group, position, previous);
+      if (status.ok()) committed_ = position;
+    }
+  }
+  group.Clear();
+  if (!status.ok()) {
+    Fail(status);
+    return status;
+  }
+  return Store::Submitter::Submitted{position, durability_ != Durability::kPower};
+}
+
+void Journal::Enqueue(const std::shared_ptr<Way>& way, GroupWriter& group, std::uint64_t position,
+                      std::uint64_t previous) {
+  Waiting waiting{.group = {}, .position = position, .previous = previous, .way = way};
+  if (!spare_.empty()) {
+    swap(waiting.group, spare_.back());
+    spare_.pop_back();
+  }
+  swap(waiting.group, group);
+  ++way->waiting;
+  waiting_.push_back(std::move(waiting));
+  changed_.SignalAll();
+}
+
+absl::Status Journal::WriteNow(GroupWriter& group, std::uint64_t position, std::uint64_t previous) {
+  batch_.Clear();
+  const absl::string_view bytes = group.Seal(position, previous);
+  batch_.Put(database_.journal(), PositionKey(position), Slice(bytes)).PermitUncheckedError();
+  ++counts_.commits;
+  return Write(batch_, {.groups = 1, .bytes = bytes.size(), .took = {}}, position);
+}
+
+void Journal::Run() {
+  std::vector<Waiting> groups;
+  for (;;) {
+    {
+      const absl::MutexLock lock(&mutex_);
+      while (waiting_.empty() && !stopping_) changed_.Wait(&mutex_);
+      if (waiting_.empty() || !failed_.ok()) return;
+      groups.swap(waiting_);
+    }
+    if (Broken(Break::kStateBeforeJournal)) absl::SleepFor(absl::Milliseconds(5));  // time to be overtaken
+    const absl::Status status = Commit(groups);
+    if (!status.ok()) return Fail(status);
+    Tell(groups);
+    const absl::MutexLock lock(&mutex_);
+    for (Waiting& group : groups) {
+      --group.way->waiting;
+      group.group.Clear();
+      spare_.push_back(std::move(group.group));
+    }
+    groups.clear();
+    changed_.SignalAll();
+  }
+}
+
+absl::Status Journal::Commit(std::vector<Waiting>& groups) {
+  rocksdb::WriteBatch batch;
+  JournalCommit commit{.groups = groups.size(), .bytes = 0, .took = {}};
+  for (Waiting& group : groups) {
+    const absl::string_view bytes = group.group.Seal(group.position, group.previous);
+    batch.Put(database_.journal(), PositionKey(group.position), Slice(bytes)).PermitUncheckedError();
+    commit.bytes += bytes.size();
+  }
+  const std::uint64_t last = groups.back().position;
+  if (absl::Status status = Write(batch, commit, last); !status.ok()) return status;
+  const absl::MutexLock lock(&mutex_);
+  committed_ = last;
+  ++counts_.commits;
+  changed_.SignalAll();
+  return failed_;  // meanwhile, by something else
+}
+
+// Each submitter once, of its last group.
+void Journal::Tell(std::vector<Waiting>& groups) {
+  for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
+    Way& way = *group->way;
+    const absl::MutexLock lock(&way.calling);
+    if (way.told >= group->position) continue;
+    way.told = group->position;
+    if (way.through) way.through(absl::OkStatus(), group->position);
+  }
+}
+
+absl::Status Journal::Write(rocksdb::WriteBatch& batch, const JournalCommit& commit, std::uint64_t last) {
+  const auto begin = std::chrono::steady_clock::now();
+  const std::uint64_t sequence = database_.db->GetLatestSequenceNumber() + 1;  // or higher
+  rocksdb::WriteOptions options;
+  options.sync = durability_ == Durability::kPower && !Broken(Break::kAcknowledgeBeforeSync);
+  absl::Status status = StatusOf(database_.db->Write(options, &batch), "writing the journal");
+  if (Broken(Break::kIgnoreWriteErrors)) status = absl::OkStatus();
+  if (!status.ok()) return status;
+  if (on_commit_) {
+    JournalCommit done = commit;
+    done.took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
+    on_commit_(done);
+  }
+  JournalEnd::Mark mark{.written = last};
+  if (options.sync) {
+    mark.synced = last;
+    mark.sequence = sequence;
+  }
+  return Mark(mark);
+}
+
+absl::Status Journal::Mark(const JournalEnd::Mark& mark, bool sync) {
+  const absl::MutexLock lock(&end_mutex_);
+  mark_.written = std::max(mark_.written, mark.written);
+  mark_.synced = std::max(mark_.synced, mark.synced);
+  mark_.sequence = std::max(mark_.sequence, mark.sequence);
+  const absl::Status status = end_.Write(mark_, sync);
+  return Broken(Break::kIgnoreWriteErrors) ? absl::OkStatus() : status;
+}
+
+absl::Status Journal::NoteSynced(std::uint64_t position, std::uint64_t sequence, bool sync) {
+  return Mark({.written = position, .synced = position, .sequence = sequence}, sync);
+}
+
+void Journal::Fail(const absl::Status& status) {
+  std::vector<std::shared_ptr<Way>> ways;
+  {
+    const absl::MutexLock lock(&mutex_);
+    if (!failed_.ok()) return;
+    failed_ = status;
+    ways = ways_;
+    changed_.SignalAll();
+  }
+  for (const std::shared_ptr<Way>& way : ways) {
+    const absl::MutexLock lock(&way->calling);
+    if (way->through) std::exchange(way->through, nullptr)(status, 0);
+  }
+}
+
+}  // namespace tidegate

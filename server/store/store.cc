@@ -1,0 +1,262 @@
+#include "server/store/store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
+#include "server/store/backup.h"
+#include "server/store/broken.h"
+#include "server/store/bytes.h"
+#include "server/store/error_watch.h"
+#include "server/store/free_space.h"
+#include "server/store/journal.h"
+#include "server/store/meta.h"
+#include "server/store/open_store.h"
+#include "server/store/read_store.h"
+#include "server/store/rocks.h"
+#include "server/store/store_format.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::size_t kWriteBytes = std::size_t{1} << 20;  // of states that are written at once
+
+std::uint64_t EstimateReplay(const OpenedStore& store) {
+  const std::string begin = PositionKey(store.meta.checkpoint + 1);
+  const std::string end = PositionKey(store.journal_end + 1);
+  const rocksdb::Range range(begin, end);
+  std::uint64_t bytes = 0;
+  if (store.journal_end <= store.meta.checkpoint) return 0;
+  store.database->db->GetApproximateSizes(store.database->journal(), &range, 1, &bytes);
+  return bytes;
+}
+
+}  // namespace
+
+struct Store::Parts {
+  Parts(StoreOptions o) : options(std::move(o)), files(options) {}
+  ~Parts() {
+    watch.Stop();
+    journal.reset();
+  }
+
+  // Does what may fail the store: an error is the store's end.
+  absl::Status Fatal(absl::Status status) {
+    if (!status.ok()) journal->Fail(status);
+    return status;
+  }
+  absl::Status WriteSynced(rocksdb::WriteBatch& batch, absl::string_view task) {
+    if (absl::Status s = journal->status(); !s.ok()) return s;
+    const std::uint64_t sequence = opened.database->db->GetLatestSequenceNumber() + 1;  // or higher
+    rocksdb::WriteOptions write;
+    write.sync = true;
+    const rocksdb::Status written = opened.database->db->Write(write, &batch);
+    if (absl::Status s = Fatal(StatusOf(written, task)); !s.ok()) return s;
+    return Fatal(journal->NoteSynced(0, sequence));
+  }
+  absl::Status WriteUnlogged(rocksdb::WriteBatch& batch, absl::string_view task) {
+    rocksdb::WriteOptions write;
+    write.disableWAL = true;
+    return Fatal(StatusOf(opened.database->db->Write(write, &batch), task));
+  }
+  // So that states become durable with their groups or after them.
+  absl::Status WaitFor(std::uint64_t position) {
+    return Broken(Break::kStateBeforeJournal) ? journal->status() : journal->WaitFor(position);
+  }
+  absl::Status Flush();
+
+  const StoreOptions options;
+  const StoreFiles files;
+  ErrorWatch watch;
+  OpenedStore opened;
+  std::unique_ptr<Journal> journal;
+  std::unique_ptr<FreeSpace> space;
+
+  mutable absl::Mutex mutex;
+  std::vector<StoredModel> models ABSL_GUARDED_BY(mutex);
+  std::uint64_t checkpoint ABSL_GUARDED_BY(mutex) = 0;
+  std::uint64_t begun_bytes ABSL_GUARDED_BY(mutex) = 0;  // of the journal when the last checkpoint began
+  std::uint64_t done_bytes ABSL_GUARDED_BY(mutex) = 0;   // the same of the last that was finished
+  std::atomic<std::uint64_t> states_written{0}, states_read{0};
+};
+
+// Makes everything durable that was written before, in one step.
+absl::Status Store::Parts::Flush() {
+  const std::uint64_t last = journal->last();
+  if (absl::Status s = WaitFor(last); !s.ok()) return s;
+  const Database& database = *opened.database;
+  const std::uint64_t sequence = database.db->GetLatestSequenceNumber();
+  const rocksdb::Status flushed =
+      database.db->Flush(rocksdb::FlushOptions(), {database.journal(), database.state(), database.meta()});
+  if (absl::Status s = Fatal(StatusOf(flushed, "flushing the store")); !s.ok()) return s;
+  return Fatal(journal->NoteSynced(options.durability == Durability::kNone ? 0 : last, sequence));
+}
+
+Store::Store(std::unique_ptr<Parts> parts, StoreOpening opening)
+    : parts_(std::move(parts)), opening_(std::move(opening)) {}
+Store::~Store() = default;
+
+absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
+  auto parts = std::make_unique<Parts>(std::move(options));
+  const std::string boot_id = BootId(parts->options);
+  auto opened = OpenStore(parts->options, parts->files, boot_id, parts->watch.listener());
+  if (!opened.ok()) return opened.status();
+  parts->opened = *std::move(opened);
+  OpenedStore& store = parts->opened;
+  StoreOpening opening{.store_id = store.meta.store_id,
+                       .created = store.created,
+                       .clean = store.meta.closed == store.meta.opened && store.lost.empty() &&
+                                store.journal_end <= store.meta.checkpoint,
+                       .checkpoint = store.meta.checkpoint,
+                       .journal_end = store.journal_end,
+                       .replay_bytes = EstimateReplay(store),
+                       .lost = store.lost};
+  // Positions of this opening are above all that there ever were, whatever of them is left.
+  const JournalEnd::Mark& mark = store.end->found();
+  const std::uint64_t highest = std::max({store.journal_end, mark.written, mark.synced});
+  const std::uint64_t number = std::max(store.meta.opened, highest / store_format::kPositionsPerOpening) + 1;
+  parts->journal = std::make_unique<Journal>(parts->options, boot_id, *store.database, *store.end,
+                                             number * store_format::kPositionsPerOpening, store.journal_end);
+  parts->space =
+      std::make_unique<FreeSpace>(parts->files.system, parts->options.folder, parts->options.reserve_bytes);
+  {
+    const absl::MutexLock lock(&parts->mutex);
+    parts->models = store.meta.models;
+    parts->checkpoint = store.meta.checkpoint;
+  }
+  rocksdb::WriteBatch batch;
+  PutOpened(*store.database, number, batch);
+  if (absl::Status s = parts->WriteSynced(batch, "opening the store"); !s.ok()) return s;
+  store.meta.opened = number;
+  parts->watch.Start([journal = parts->journal.get()](const absl::Status& error) { journal->Fail(error); });
+  return std::unique_ptr<Store>(new Store(std::move(parts), std::move(opening)));
+}
+
+std::vector<StoredModel> Store::models() const {
+  const absl::MutexLock lock(&parts_->mutex);
+  return parts_->models;
+}
+
+absl::StatusOr<std::uint32_t> Store::AddModel(const std::string& name, std::uint64_t version,
+                                              const std::string& checksum, const std::string& build) {
+  const absl::MutexLock lock(&parts_->mutex);
+  StoredModel model{.number = 0, .name = name, .version = version, .checksum = checksum, .build = build};
+  for (; model.number < parts_->models.size(); ++model.number) {
+    if (parts_->models[model.number] == model) return model.number;
+  }
+  if (model.number > kLastModel) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the store's table of models is full (", kLastModel + 1, ")"));
+  }
+  rocksdb::WriteBatch batch;
+  PutModel(*parts_->opened.database, model, batch);
+  if (absl::Status s = parts_->WriteSynced(batch, absl::StrCat("storing model '", name, "'")); !s.ok()) {
+    return s;
+  }
+  parts_->models.push_back(model);
+  return model.number;
+}
+
+std::unique_ptr<Store::Submitter> Store::AddSubmitter(Through through) {
+  return parts_->journal->AddSubmitter(std::move(through));
+}
+
+absl::Status Store::status() const { return parts_->journal->status(); }
+
+absl::Status Store::WriteStates(StateBatch& batch) {
+  if (absl::Status s = parts_->WaitFor(batch.last_position()); !s.ok()) return s;
+  batch.Sort();
+  rocksdb::WriteBatch writes;
+  rocksdb::ColumnFamilyHandle* const family = parts_->opened.database->state();
+  for (const StateBatch::Row& row : batch.rows()) {
+    const rocksdb::Status put = writes.Put(family, Slice(batch.id(row)), Slice(batch.record(row)));
+    if (!put.ok()) return parts_->Fatal(StatusOf(put, "collecting states"));
+    if (writes.GetDataSize() < kWriteBytes && &row != &batch.rows().back()) continue;
+    if (absl::Status s = parts_->WriteUnlogged(writes, "writing states"); !s.ok()) return s;
+    writes.Clear();
+  }
+  parts_->states_written.fetch_add(batch.size(), std::memory_order_relaxed);
+  batch.Clear();
+  return absl::OkStatus();
+}
+
+absl::Status Store::ReadStates(std::span<const absl::string_view> ids, std::span<bool> found,
+                               std::span<StoredState> states) {
+  parts_->states_read.fetch_add(ids.size(), std::memory_order_relaxed);
+  return ReadStatesOf(*parts_->opened.database, ids, found, states);
+}
+
+absl::Status Store::ForEachState(
+    const std::function<absl::Status(absl::string_view, const StoredState&)>& each, absl::string_view from) {
+  return ReadAllStates(*parts_->opened.database, each, from);
+}
+
+std::uint64_t Store::EstimateStates() {
+  const Database& database = *parts_->opened.database;
+  std::uint64_t keys = 0;
+  database.db->GetIntProperty(database.state(), rocksdb::DB::Properties::kEstimateNumKeys, &keys);
+  return keys;
+}
+
+std::uint64_t Store::BeginCheckpoint() {
+  const StoreCounts now = counts();
+  const absl::MutexLock lock(&parts_->mutex);
+  parts_->begun_bytes = now.journal_bytes;
+  return parts_->journal->last();
+}
+
+// The new position, the end of the journal before it and the states become durable in one step, the flush.
+absl::Status Store::FinishCheckpoint(std::uint64_t position) {
+  const absl::MutexLock lock(&parts_->mutex);
+  if (absl::Status s = parts_->journal->WaitFor(position); !s.ok()) return s;
+  const Database& database = *parts_->opened.database;
+  rocksdb::WriteBatch batch;
+  PutCheckpoint(database, position, batch);
+  if (!parts_->options.keep_journal) {
+    const rocksdb::Status trimmed =
+        batch.DeleteRange(database.journal(), PositionKey(parts_->checkpoint), PositionKey(position + 1));
+    if (!trimmed.ok()) return parts_->Fatal(StatusOf(trimmed, "trimming the journal"));
+  }
+  if (absl::Status s = parts_->WriteUnlogged(batch, "writing a checkpoint"); !s.ok()) return s;
+  if (absl::Status s = parts_->Flush(); !s.ok()) return s;
+  parts_->checkpoint = position;
+  parts_->opened.database->checkpoint->store(position);
+  parts_->done_bytes = parts_->begun_bytes;
+  if (parts_->options.keep_journal) return absl::OkStatus();
+  return parts_->Fatal(DropJournalFiles(database, position));
+}
+
+absl::Status Store::Replay(std::uint64_t position,
+                           const std::function<absl::Status(GroupReader&, double)>& each) {
+  return ReadJournal(*parts_->opened.database, position, opening_.journal_end, each);
+}
+
+bool Store::SpaceIsLow(absl::Time now) { return parts_->space->IsLow(now); }
+
+StoreCounts Store::counts() const {
+  StoreCounts counts;
+  parts_->journal->Count(counts);
+  counts.states_written = parts_->states_written.load(std::memory_order_relaxed);
+  counts.states_read = parts_->states_read.load(std::memory_order_relaxed);
+  const absl::MutexLock lock(&parts_->mutex);
+  counts.journal_pending = counts.journal_bytes - parts_->done_bytes;
+  return counts;
+}
+
+absl::Status Store::Backup(const std::string& folder) {
+  const std::uint64_t last = parts_->journal->last();
+  if (absl::Status s = parts_->journal->WaitFor(last); !s.ok()) return s;
+  return WriteBackup(*parts_->opened.database, parts_->options, last, folder);
+}
+
+absl::Status Store::Close() {
+  if (absl::Status s = parts_->Flush(); !s.ok()) return s;
+  rocksdb::WriteBatch batch;
+  PutClosed(*parts_->opened.database, parts_->opened.meta.opened, batch);
+  if (absl::Status s = parts_->WriteSynced(batch, "closing the store"); !s.ok()) return s;
+  return parts_->Fatal(parts_->journal->NoteSynced(0, 0, /*sync=*/true));
+}
+
+}  // namespace tidegate

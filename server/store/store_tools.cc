@@ -1,0 +1,137 @@
+#include "server/store/store_tools.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "rocksdb/file_system.h"
+#include "server/store/backup.h"
+#include "server/store/bytes.h"
+#include "server/store/open_store.h"
+#include "server/store/read_store.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::uint64_t kProgress = 1'000'000;  // groups or states between two words of it
+
+using Progress = std::function<void(absl::string_view)>;
+
+// Group 0 is none: what the first group that is left has before it.
+absl::StatusOr<std::uint64_t> BeforeFirstGroup(const Database& database) {
+  std::unique_ptr<rocksdb::Iterator> at(database.db->NewIterator({}, database.journal()));
+  at->SeekToFirst();
+  if (!at->status().ok()) return StatusOf(at->status(), "reading the journal");
+  if (!at->Valid() || at->key().size() != sizeof(std::uint64_t)) return 0;
+  return PositionOfKey(View(at->key())) - 1;
+}
+
+void NoteReading(const JournalReading& reading, StoreReport& report) {
+  report.earliest_ns = std::min(report.earliest_ns, reading.timestamp_ns);
+  report.latest_ns = std::max(report.latest_ns, reading.timestamp_ns);
+}
+
+absl::Status InspectJournal(const OpenedStore& store, const Progress& progress, StoreReport& report) {
+  const auto before = BeforeFirstGroup(*store.database);
+  if (!before.ok()) return before.status();
+  report.earliest_ns = std::numeric_limits<std::int64_t>::max();
+  report.latest_ns = std::numeric_limits<std::int64_t>::min();
+  // What a checkpoint has made superfluous may have holes already; from there on nothing may be missing.
+  const std::uint64_t from = std::max(*before, store.meta.checkpoint);
+  JournalEntry entry;
+  absl::Status status =
+      ReadJournal(*store.database, from, store.journal_end, [&](GroupReader& group, double) -> absl::Status {
+        if (report.first_group == 0) report.first_group = group.position();
+        report.last_group = group.position();
+        report.journal_bytes += group.bytes();
+        report.entries += group.entries();
+        while (group.Next(entry)) {
+          if (entry.kind == EntryKind::kReading) NoteReading(entry.reading, report);
+        }
+        if (++report.groups % kProgress == 0 && progress) progress(absl::StrCat(report.groups, " groups"));
+        return group.status();
+      });
+  if (report.earliest_ns > report.latest_ns) report.earliest_ns = report.latest_ns = 0;
+  return status;
+}
+
+absl::Status InspectStates(const OpenedStore& store, const Progress& progress, StoreReport& report) {
+  report.model_states.assign(report.models.size(), 0);
+  return ReadAllStates(*store.database, [&](absl::string_view id, const StoredState& state) -> absl::Status {
+    if (state.position > store.journal_end) {
+      return absl::DataLossError(absl::StrCat("the state of stream '", id, "' is of group ", state.position,
+                                              ", and the journal ends at ", store.journal_end,
+                                              "; restore a backup"));
+    }
+    if (state.deleted) return absl::OkStatus();
+    if (state.model >= report.models.size()) {
+      return absl::DataLossError(absl::StrCat("the state of stream '", id, "' is of model number ",
+                                              state.model, ", and the table has ", report.models.size(),
+                                              "; restore a backup"));
+    }
+    ++report.model_states[state.model];
+    report.state_bytes += id.size() + sizeof(StreamHeader) + state.floats.size() * sizeof(float);
+    if (++report.states % kProgress == 0 && progress) progress(absl::StrCat(report.states, " states"));
+    return absl::OkStatus();
+  });
+}
+
+std::uint64_t DiskBytes(const StoreFiles& files) {
+  std::vector<std::string> names;
+  std::uint64_t total = 0;
+  files.system->GetChildren(files.database, {}, &names, nullptr).PermitUncheckedError();
+  for (const std::string& name : names) {
+    std::uint64_t bytes = 0;
+    if (files.system->GetFileSize(absl::StrCat(files.database, "/", name), {}, &bytes, nullptr).ok())
+      total += bytes;
+  }
+  return total;
+}
+
+}  // namespace
+
+absl::StatusOr<StoreReport> InspectStore(const StoreOptions& options, const Progress& progress) {
+  const StoreFiles files(options);
+  auto store = OpenStoreReadOnly(options, files, BootId(options));
+  if (!store.ok()) return store.status();
+  StoreReport report;
+  report.store_id = store->meta.store_id;
+  report.format = store->meta.format;
+  report.clean = store->meta.closed == store->meta.opened && store->journal_end <= store->meta.checkpoint;
+  report.checkpoint = store->meta.checkpoint;
+  report.models = store->meta.models;
+  report.disk_bytes = DiskBytes(files);
+  if (absl::Status s = InspectJournal(*store, progress, report); !s.ok()) return s;
+  if (absl::Status s = InspectStates(*store, progress, report); !s.ok()) return s;
+  return report;
+}
+
+absl::Status CompactStore(const StoreOptions& options) {
+  const StoreFiles files(options);
+  if (!files.system->FileExists(files.database, {}, nullptr).ok()) {
+    return absl::NotFoundError(absl::StrCat("there is no store in ", files.folder));
+  }
+  auto store = OpenStore(options, files, BootId(options), nullptr);
+  if (!store.ok()) return store.status();
+  rocksdb::CompactRangeOptions compact;
+  compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
+  for (rocksdb::ColumnFamilyHandle* family : {store->database->journal(), store->database->state()}) {
+    const rocksdb::Status status = store->database->db->CompactRange(compact, family, nullptr, nullptr);
+    if (!status.ok()) return StatusOf(status, absl::StrCat("compacting ", files.database));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status RestoreStore(const std::string& backup, const std::string& folder) {
+  StoreOptions options;
+  options.folder = backup;
+  if (const auto report = InspectStore(options); !report.ok()) return report.status();
+  const StoreFiles files(options);
+  if (files.system->FileExists(absl::StrCat(folder, "/store"), {}, nullptr).ok()) {
+    return absl::AlreadyExistsError(
+        absl::StrCat(folder, " holds a store already: move it away, or name another folder"));
+  }
+  return CopyStore(*files.system, backup, folder);
+}
+
+}  // namespace tidegate

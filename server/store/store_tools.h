@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "server/store/store_model.h"
+#include "server/store/store_options.h"
+
+namespace tidegate {
+
+// For people who look after a store that no server has open.
+
+struct StoreReport {
+  std::string store_id;
+  std::uint32_t format = 0;
+  bool clean = false;
+  std::uint64_t checkpoint = 0;
+  std::uint64_t first_group = 0;  // positions; 0: there is none
+  std::uint64_t last_group = 0;
+  std::uint64_t groups = 0;
+  std::uint64_t entries = 0;
+  std::uint64_t journal_bytes = 0;
+  std::uint64_t states = 0;
+  std::uint64_t state_bytes = 0;
+  std::uint64_t disk_bytes = 0;  // of all files
+  std::int64_t earliest_ns = 0;  // of the journal's readings
+  std::int64_t latest_ns = 0;    //
+  std::vector<StoredModel> models;
+  std::vector<std::uint64_t> model_states;  // of each model
+};
+
+// Reads everything and changes nothing: each checksum, each group's place behind the one before it, each
+// entry and state. Errors as those of Store::Open; the first damage is the error. progress: may be empty.
+absl::StatusOr<StoreReport> InspectStore(const StoreOptions& options,
+                                         const std::function<void(absl::string_view)>& progress = {});
+
+// Rewrites the files of the states without what has been deleted or replaced.
+absl::Status CompactStore(const StoreOptions& options);
+
+// Puts a copy that Store::Backup made, checked as InspectStore does, to where a server shall use it. `folder`
+// must not exist or be empty.
+absl::Status RestoreStore(const std::string& backup, const std::string& folder);
+
+}  // namespace tidegate

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "server/store/store.h"
+#include "tests/faults/disk.h"
+#include "tests/faults/story.h"
+
+namespace tidegate {
+
+// Does to a store what servers do, at random: groups of two submitters, states put and streams deleted,
+// checkpoints with groups in their midst, models. Notes on the disk what is promised, as it is promised:
+// the position of each group; kModelNote for a model.
+class Workload {
+ public:
+  static constexpr std::uint64_t kModelNote = 1;  // no position is that low
+
+  Workload(Store& store, Story& story, Disk& disk, std::uint64_t seed);
+  ~Workload();
+
+  // The first error of the store; the rest is not done then.
+  absl::Status Run(std::size_t actions);
+  absl::Status Checkpoint();
+  absl::Status Submit();
+  // Waits for what was submitted.
+  absl::Status Settle();
+
+  std::size_t promised() const;  // groups
+  // Waits until both submitters were told of an error; how many of them, after ten seconds.
+  std::size_t WaitForErrors() const;
+
+ private:
+  void Promise(std::uint64_t position) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Act();
+  absl::Status PutStates(bool all);
+  absl::Status AddModel();
+  EntryKind AnyKind(std::size_t stream);
+  std::size_t Below(std::size_t n) { return static_cast<std::size_t>(random_() % n); }
+
+  Store& store_;
+  Story& story_;
+  Disk& disk_;
+  std::mt19937_64 random_;
+  std::vector<std::unique_ptr<Store::Submitter>> submitters_;
+  GroupWriter group_;
+  StateBatch batch_;
+  std::vector<std::uint64_t> put_;  // of each stream, the version that was last put
+
+  mutable absl::Mutex mutex_;
+  std::uint64_t through_[2] ABSL_GUARDED_BY(mutex_) = {};
+  absl::Status error_ ABSL_GUARDED_BY(mutex_);
+  std::size_t errors_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::size_t promised_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::vector<std::uint64_t> waiting_[2] ABSL_GUARDED_BY(mutex_);  // positions
+};
+
+}  // namespace tidegate
