@@ -1,5 +1,6 @@
 #include "server/store/backup.h"
 
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -10,6 +11,7 @@
 #include "server/store/journal_end.h"
 #include "server/store/open_store.h"
 #include "server/store/segments.h"
+#include "server/store/store_format.h"
 
 namespace tidegate {
 namespace {
@@ -54,7 +56,9 @@ absl::Status WriteBackup(const Database& database, const StoreOptions& options, 
   rocksdb::Checkpoint* raw = nullptr;
   rocksdb::Status made = rocksdb::Checkpoint::Create(database.db.get(), &raw);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
-  if (made.ok()) made = checkpoint->CreateCheckpoint(files.new_database, /*log_size_for_flush=*/0);
+  // Never flushes: the caller has, after the journal; states that were written since are in the journal.
+  constexpr auto kNeverFlush = std::numeric_limits<std::uint64_t>::max();
+  if (made.ok()) made = checkpoint->CreateCheckpoint(files.new_database, kNeverFlush);
   if (!made.ok()) return StatusOf(made, absl::StrCat("writing the backup ", folder));
   if (absl::Status s = CopySegments(options, files, last); !s.ok()) return s;
   const JournalEnd::Mark mark{.written = last, .synced = last, .boot_id = BootId(options)};
@@ -67,7 +71,7 @@ absl::Status CopyStore(rocksdb::FileSystem& files, const std::string& from, cons
   options.folder = to;
   const StoreFiles target(options);
   if (absl::Status s = PrepareFolder(target); !s.ok()) return s;
-  const std::string source = absl::StrCat(from, "/store");
+  const std::string source = absl::StrCat(from, "/", store_format::kDatabase);
   if (absl::Status s = RemoveFolder(files, target.new_database); !s.ok()) return s;
   rocksdb::IOStatus status = files.CreateDir(target.new_database, {}, nullptr);
   std::vector<std::string> names;

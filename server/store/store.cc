@@ -1,6 +1,7 @@
 #include "server/store/store.h"
 
 #include <algorithm>
+#include <atomic>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -48,6 +49,7 @@ struct Store::Parts {
     if (absl::Status s = Fatal(StatusOf(written, task)); !s.ok()) return s;
     return Fatal(journal->NoteSequence(sequence));
   }
+
   const StoreOptions options;
   const StoreFiles files;
   ErrorWatch watch;
@@ -56,9 +58,9 @@ struct Store::Parts {
   std::unique_ptr<StateWriter> states;
   std::unique_ptr<FreeSpace> space;
 
-  mutable absl::Mutex mutex;
+  absl::Mutex checkpoint_mutex;  // held while a checkpoint is finished or a backup made
+  mutable absl::Mutex mutex ABSL_ACQUIRED_AFTER(checkpoint_mutex);
   std::vector<StoredModel> models ABSL_GUARDED_BY(mutex);
-  std::uint64_t checkpoint ABSL_GUARDED_BY(mutex) = 0;
   std::uint64_t begun_bytes ABSL_GUARDED_BY(mutex) = 0;  // of the journal when the last checkpoint began
   std::uint64_t done_bytes ABSL_GUARDED_BY(mutex) = 0;   // the same of the last that was finished
   std::atomic<std::uint64_t> states_written{0}, states_read{0};
@@ -95,7 +97,6 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
   {
     const absl::MutexLock lock(&parts->mutex);
     parts->models = store.meta.models;
-    parts->checkpoint = store.meta.checkpoint;
   }
   rocksdb::WriteBatch batch;
   PutOpened(*store.database, number, batch);
@@ -184,15 +185,17 @@ std::uint64_t Store::BeginCheckpoint() {
 
 // The new position and the states become durable in one step, the flush.
 absl::Status Store::FinishCheckpoint(std::uint64_t position) {
-  const absl::MutexLock lock(&parts_->mutex);
+  const absl::MutexLock one(&parts_->checkpoint_mutex);
   if (absl::Status s = parts_->journal->WaitFor(position); !s.ok()) return s;
   rocksdb::WriteBatch batch;
   PutCheckpoint(*parts_->opened.database, position, batch);
   if (absl::Status s = parts_->Fatal(parts_->states->Write(batch)); !s.ok()) return s;
   if (absl::Status s = parts_->Fatal(parts_->states->Flush()); !s.ok()) return s;
-  parts_->checkpoint = position;
   parts_->opened.database->checkpoint->store(position);
-  parts_->done_bytes = parts_->begun_bytes;
+  {
+    const absl::MutexLock lock(&parts_->mutex);
+    parts_->done_bytes = parts_->begun_bytes;
+  }
   if (parts_->options.keep_journal) return absl::OkStatus();
   return parts_->Fatal(TrimSegments(*parts_->files.system, parts_->files.database, position));
 }
@@ -215,7 +218,7 @@ StoreCounts Store::counts() const {
 }
 
 absl::Status Store::Backup(const std::string& folder) {
-  const absl::MutexLock lock(&parts_->mutex);  // no checkpoint meanwhile, so no journal file goes
+  const absl::MutexLock one(&parts_->checkpoint_mutex);  // so that no journal file goes meanwhile
   const std::uint64_t last = parts_->journal->last();
   if (absl::Status s = parts_->journal->WaitFor(last); !s.ok()) return s;
   if (absl::Status s = parts_->Fatal(parts_->states->Flush()); !s.ok()) return s;
