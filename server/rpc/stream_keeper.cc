@@ -210,7 +210,7 @@ absl::StatusOr<std::vector<std::string>> StreamKeeper::StreamsOf(const ServedMod
   if (options_.memory_limit == 0) return ids;
   const auto number = NumberOf(served);
   if (!number.ok()) return number.status();
-  const absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
+  absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
     if (!state.deleted && state.model == *number) ids.emplace_back(id);
     return absl::OkStatus();
   });
