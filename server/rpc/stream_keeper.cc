@@ -181,7 +181,7 @@ absl::Status StreamKeeper::LeaveCold() {
   StateBatch batch;
   std::size_t others = 0;
   if (std::ranges::count(models_, Recovery::kNoModel) > 0) {
-    const absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
+    absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
       if (state.deleted || models_[state.model] != Recovery::kNoModel) return absl::OkStatus();
       ++others;
       if (options_.drop_other_models) batch.Delete(id, store_.opening().journal_end);
