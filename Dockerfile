@@ -1,6 +1,6 @@
 # The server and the command line tool in a small image without models: mount them at /models.
 #   docker build -t tidegate .          (--build-arg DEBIAN=trixie for Debian 13)
-#   docker run -p 50051:50051 -p 9464:9464 -v "$PWD/models:/models:ro" tidegate
+#   docker run -p 50051:50051 -p 9464:9464 -v "$PWD/models:/models:ro" -v tidegate-data:/data tidegate
 ARG DEBIAN=bookworm
 
 FROM debian:${DEBIAN}-slim AS build
@@ -25,11 +25,11 @@ COPY --from=build /image/packages /tmp/packages
 RUN apt-get update && xargs apt-get install -y --no-install-recommends < /tmp/packages \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log /tmp/packages \
     && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin tidegate \
-    && install -d -o tidegate -g tidegate /models
+    && install -d -o tidegate -g tidegate /models /data
 COPY --from=build /image/bin /usr/local/bin
 USER tidegate
-VOLUME ["/models"]
+VOLUME ["/models", "/data"]
 EXPOSE 50051 9464
-HEALTHCHECK --interval=10s --timeout=6s --start-period=10s CMD ["tidegate-server", "--health", "127.0.0.1:50051"]
+HEALTHCHECK --interval=10s --timeout=6s --start-period=60s CMD ["tidegate-server", "--health", "127.0.0.1:50051"]
 ENTRYPOINT ["tidegate-server"]
-CMD ["--models", "/models", "--listen", "0.0.0.0:50051", "--metrics-listen", "0.0.0.0:9464"]
+CMD ["--models", "/models", "--listen", "0.0.0.0:50051", "--metrics-listen", "0.0.0.0:9464", "--data", "/data/streams"]

@@ -7,12 +7,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -29,6 +32,7 @@
 #include "server/rpc/model_admin.h"
 #include "server/rpc/rpc_server.h"
 #include "server/self_probe.h"
+#include "server/store/store.h"
 #include "server/version.h"
 #include "spdlog/spdlog.h"
 
@@ -146,6 +150,60 @@ absl::StatusOr<std::unique_ptr<Authentication>> MakeAuthentication(const Options
   return Authentication::Load(options.tokens, absl::Now());
 }
 
+// Ends the process: nothing may be acknowledged any more, and what was is on the disk.
+void EndWithoutStore(const absl::Status& status) {
+  spdlog::critical("the store has failed, and with it what was to be acknowledged; ending: {}",
+                   std::string(status.message()));
+  spdlog::shutdown();
+  _exit(1);
+}
+
+// Null: streams live in memory only.
+absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Options& options, Metrics& metrics) {
+  if (options.data.empty()) return nullptr;
+  StoreOptions store = {.folder = options.data,
+                        .durability = options.durability == "power"     ? Durability::kPower
+                                      : options.durability == "process" ? Durability::kProcess
+                                                                        : Durability::kNone,
+                        .keep_journal = options.keep_journal,
+                        .reserve_bytes = options.disk_reserve,
+                        .accept_lost_journal = options.accept_lost_journal,
+                        .on_commit = [&counts = metrics.store()](const JournalCommit& commit) {
+                          counts.journal_groups.Add(commit.groups);
+                          counts.journal_bytes.Add(commit.bytes);
+                          counts.commit_seconds.Observe(absl::ToDoubleSeconds(commit.took));
+                        }};
+  auto opened = Store::Open(std::move(store));
+  if (!opened.ok()) return opened.status();
+  const StoreOpening& opening = (*opened)->opening();
+  spdlog::info("store {} in {}, durability {}{}", opening.store_id, options.data, options.durability,
+               opening.created ? ", new"
+               : opening.clean ? ", closed in order"
+                               : ", not closed in order");
+  if (!opening.lost.empty()) spdlog::error("store: {}", opening.lost);
+  return opened;
+}
+
+// Has the server serve until a signal comes; `ready` is called when it does.
+absl::Status Serve(RpcServer& server, StopSignals& signals, const std::function<void()>& ready) {
+  std::optional<SelfProbe> probe;
+  std::atomic<bool> stop{false};
+  absl::Status recovered;
+  std::thread recovery([&] {
+    recovered = server.Recover(stop);
+    if (!recovered.ok()) {
+      kill(getpid(), SIGTERM);  // wakes the thread that waits for one
+      return;
+    }
+    ready();
+    probe.emplace(server.address(), SelfProbe::Options(), EndDeaf);
+  });
+  signals.Wait();
+  stop = true;
+  recovery.join();
+  return absl::IsCancelled(recovered) ? absl::OkStatus() : recovered;
+}
+
 }  // namespace
 
 absl::Status RunServer(const Options& options) {
@@ -165,30 +223,37 @@ absl::Status RunServer(const Options& options) {
   if (!credentials.ok()) return credentials.status();
   const auto authentication = MakeAuthentication(options);
   if (!authentication.ok()) return authentication.status();
+  const auto store = OpenStore(options, *metrics);
+  if (!store.ok()) return store.status();
   const RpcServer::Options rpc = {.listen = options.listen,
                                   .credentials = *credentials,
                                   .reflection = options.reflection,
                                   .models = options.models,
                                   .max_streams = options.max_streams,
                                   .authentication = authentication->get(),
+                                  .store = store->get(),
+                                  .keeping = {.checkpoint_interval = options.checkpoint_interval,
+                                              .memory_limit = options.memory_limit,
+                                              .drop_other_models = options.forget_other_models,
+                                              .accept_other_build = options.accept_other_kernels,
+                                              .failed = EndWithoutStore},
                                   .serving = {.max_future = options.max_future}};
   const auto server = RpcServer::Start(rpc, *repository, *metrics);
   if (!server.ok()) return server.status();
 
   const std::string metrics_host = options.metrics_listen.substr(0, options.metrics_listen.rfind(':') + 1);
-  std::printf("tidegate-server ready: grpc=%s metrics=http://%s%d/metrics\n", (*server)->address().c_str(),
-              metrics_host.c_str(), (*exposer)->GetListeningPorts().front());
-  std::fflush(stdout);
-  spdlog::info("serving on {} with {} {}", (*server)->address(), metrics->shards(),
-               metrics->shards() == 1 ? "shard" : "shards");
-
-  std::optional<SelfProbe> probe(std::in_place, (*server)->address(), SelfProbe::Options(), EndDeaf);
-  signals.Wait();
-  probe.reset();
+  absl::Status served = Serve(**server, signals, [&] {
+    std::printf("tidegate-server ready: grpc=%s metrics=http://%s%d/metrics\n", (*server)->address().c_str(),
+                metrics_host.c_str(), (*exposer)->GetListeningPorts().front());
+    std::fflush(stdout);
+    spdlog::info("serving on {} with {} {}", (*server)->address(), metrics->shards(),
+                 metrics->shards() == 1 ? "shard" : "shards");
+  });
+  if (!served.ok()) return served;
   spdlog::info("stopping: answering what was sent, then the end");
   (*server)->AnnounceShutdown();
   absl::SleepFor(options.drain_delay);
-  (*server)->Shutdown(kGrace);
+  if (auto s = (*server)->Shutdown(kGrace); !s.ok()) return s;
   spdlog::info("stopped");
   return absl::OkStatus();
 }

@@ -31,12 +31,64 @@ void AddTlsFlags(CLI::App& app, TlsFiles& tls, CLI::Option& health) {
   servers->type_name("FILE")->needs(&health);
 }
 
+void AddStoreFlags(CLI::App& app, Options& options, double& checkpoint_seconds) {
+  auto* const data =
+      app.add_option("--data", options.data,
+                     "Folder to keep the streams in, so that a restart goes on where the last one ended; "
+                     "without it they live in memory only")
+          ->type_name("DIR");
+  app.add_option(
+         "--durability", options.durability,
+         "What a reading survives once it is answered: none (what has changed since the last checkpoint "
+         "is lost when the process ends), process (the end of the process), power (a power cut)")
+      ->check(CLI::IsMember({"none", "process", "power"}))
+      ->type_name("MODE")
+      ->needs(data)
+      ->capture_default_str();
+  app.add_option(
+         "--checkpoint-interval", checkpoint_seconds,
+         "At most so long between two checkpoints of the streams' states; they begin earlier when what "
+         "was journalled since would take more than about 15 s to replay")
+      ->check(CLI::Range(0.01, 1e6))
+      ->type_name("SECONDS")
+      ->needs(data)
+      ->capture_default_str();
+  app.add_option("--memory-limit", options.memory_limit,
+                 "Memory for streams: those not used for longest go to disk and come back with their next "
+                 "reading; 0: all stay in memory")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("BYTES")
+      ->needs(data)
+      ->default_str("0");
+  app.add_flag("--keep-journal", options.keep_journal,
+               "Keep all readings in the journal, so that 'tidegate replay' can prove every forecast; the "
+               "folder grows without bound")
+      ->needs(data);
+  app.add_option("--disk-reserve", options.disk_reserve,
+                 "Readings are refused (OVERLOADED, DISK_FULL) while the folder's disk has less free space")
+      ->transform(CLI::AsSizeValue(false))
+      ->type_name("BYTES")
+      ->needs(data)
+      ->default_str("1GiB");
+  app.add_flag("--forget-other-models", options.forget_other_models,
+               "Forget the folder's streams of models that are not served, or that have other weights now")
+      ->needs(data);
+  app.add_flag("--accept-other-kernels", options.accept_other_kernels,
+               "After a crash, replay the journal although other kernels had stepped it (another CPU or "
+               "version): forecasts may differ in their last bits from those that were answered")
+      ->needs(data);
+  app.add_flag("--accept-lost-journal", options.accept_lost_journal,
+               "Start although the end of the journal is missing or damaged: what was behind is lost")
+      ->needs(data);
+}
+
 }  // namespace
 
 std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) {
   Options options;
   double max_future_seconds = absl::ToDoubleSeconds(options.max_future);
   double drain_delay_seconds = absl::ToDoubleSeconds(options.drain_delay);
+  double checkpoint_seconds = absl::ToDoubleSeconds(options.checkpoint_interval);
   CLI::App app("Serves forecasts for streams of sensor readings over gRPC (tidegate.v1.Forecaster).",
                "tidegate-server");
   app.set_version_flag("--version", std::string("tidegate-server ") + kVersion);
@@ -84,6 +136,7 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
       ->check(CLI::Range(0.0, 3600.0))
       ->type_name("SECONDS")
       ->capture_default_str();
+  AddStoreFlags(app, options, checkpoint_seconds);
   AddTlsFlags(app, options.tls, *health);
   app.add_option(
          "--tokens", options.tokens,
@@ -110,6 +163,7 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
   }
   options.max_future = absl::Seconds(max_future_seconds);
   options.drain_delay = absl::Seconds(drain_delay_seconds);
+  options.checkpoint_interval = absl::Seconds(checkpoint_seconds);
   return options;
 }
 

@@ -1,5 +1,7 @@
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -7,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
+#include "clients/cli/backtest_run.h"
 #include "clients/cli/channels.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/grid.h"
@@ -21,36 +24,93 @@ struct BacktestCommand {
   std::string model;
   std::string file;
   ReadingOptions readings;
-  BacktestOptions options;
+  std::string from = "80%";
+  RowRange::Bound from_bound = {.value = 80, .percent = true};
+  std::vector<std::size_t> horizons;
+  std::size_t season = 0;
   bool parts = false;
+  std::string json, report;
 };
 
-void Print(const char* what, const ModelSpec& spec, const Backtest& result, double seconds) {
-  std::cout << what << ":\n";
-  Table table(
-      {"steps", "origins", "targets", "MSE", "MAE", "last value MSE", "MAE", "pinball",
-       absl::StrFormat("in %.0f %%", 100 * (spec.quantiles.back() - spec.quantiles.front())), "width"},
-      0);
-  for (const HorizonScore& score : result.horizons) {
-    table.Add({absl::StrCat(score.horizon), Grouped(score.origins), Grouped(score.scored),
-               absl::StrFormat("%.4f", score.mse), absl::StrFormat("%.4f", score.mae),
-               absl::StrFormat("%.4f", score.persistence_mse), absl::StrFormat("%.4f", score.persistence_mae),
-               absl::StrFormat("%.4f", score.pinball), absl::StrFormat("%.1f %%", 100 * score.coverage),
-               absl::StrFormat("%.3f", score.width)});
+constexpr std::size_t kExamples = 6;
+
+// The first step, a quarter, a half and all of the model's horizon.
+std::vector<std::size_t> UsualHorizons(std::size_t horizon) {
+  std::vector<std::size_t> horizons = {1};
+  for (const std::size_t steps : {horizon / 4, horizon / 2, horizon}) {
+    if (steps > horizons.back()) horizons.push_back(steps);
   }
-  table.Print(std::cout);
-  std::cout << absl::StrFormat("%s readings, %.1f us each.\n\n", Grouped(result.steps),
-                               1e6 * seconds / static_cast<double>(result.steps));
+  return horizons;
 }
 
-absl::Status RunOne(const char* what, const ModelSpec& spec, const Tensors& tensors,
-                    const std::vector<Series>& series, const BacktestOptions& options) {
+// The first row of the test part in each series: that of a row of its stream, by its time.
+std::vector<std::size_t> TestRows(const Readings& readings, const Grid& grid, const RowRange::Bound& from) {
+  std::vector<std::size_t> rows;
+  for (const Series& series : grid.series) {
+    const auto stream = std::ranges::find(readings.streams, series.stream, &StreamReadings::stream);
+    const std::size_t row = PlaceOf(from, stream->size());
+    std::size_t first = series.size();
+    if (row < stream->size()) {
+      const auto elapsed = static_cast<double>(stream->timestamp_ns[row] - series.begin_ns);
+      const double ticks = std::round(elapsed / static_cast<double>(readings.interval_ns));
+      first = static_cast<std::size_t>(std::clamp(ticks, 0.0, static_cast<double>(series.size())));
+    }
+    rows.push_back(first);
+  }
+  return rows;
+}
+
+// The readings as the model takes them, on its time grid.
+absl::StatusOr<Readings> ReadFor(const ModelSpec& spec, const BacktestCommand& command) {
+  auto readings = ReadReadings(command.file, command.readings);
+  if (!readings.ok()) return readings.status();
+  PrintNotes(*readings, std::cout);
+  const double ratio = static_cast<double>(readings->interval_ns) / static_cast<double>(spec.interval_ns);
+  if (ratio < 2.0 / 3 || ratio > 1.5) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        command.file, ": readings are ", absl::FormatDuration(absl::Nanoseconds(readings->interval_ns)),
+        " apart, model '", spec.name, "' takes one every ",
+        absl::FormatDuration(absl::Nanoseconds(spec.interval_ns)),
+        "; give the right file, columns or --interval"));
+  }
+  readings->interval_ns = spec.interval_ns;
+  if (spec.channel_scales.empty()) return readings;
+  std::vector<std::string> channels;
+  channels.reserve(spec.channel_scales.size());
+  for (const Feature& channel : spec.channel_scales) channels.push_back(channel.name);
+  return ToChannels(*readings, channels);
+}
+
+absl::StatusOr<Backtest> RunOne(const ModelSpec& spec, const Tensors& tensors,
+                                const std::vector<Series>& series, const BacktestOptions& options) {
   const auto model = Model::Create(spec, tensors);
   if (!model.ok()) return model.status();
-  const absl::Time begin = absl::Now();
-  const auto result = RunBacktest(**model, series, options, nullptr);
-  if (!result.ok()) return result.status();
-  Print(what, spec, *result, absl::ToDoubleSeconds(absl::Now() - begin));
+  return RunBacktest(**model, series, options);
+}
+
+absl::Status WriteText(const std::string& file, const std::string& text) {
+  std::ofstream stream(file, std::ios::binary);
+  stream << text;
+  stream.close();
+  if (!stream) return absl::UnavailableError(absl::StrCat(file, ": cannot be written"));
+  std::cout << "Wrote " << file << ".\n";
+  return absl::OkStatus();
+}
+
+// The linear path and the network, each alone.
+absl::Status RunParts(BacktestRun run, const Tensors& all, const std::vector<Series>& series,
+                      BacktestOptions options) {
+  options.baselines = false;
+  for (const auto& [what, share] :
+       {std::pair("The linear path alone", 0.0f), std::pair("The network alone", 1.0f)}) {
+    Tensors tensors = all;
+    std::ranges::fill(tensors.at("mixing.network").values, share);
+    auto result = RunOne(run.spec, tensors, series, options);
+    if (!result.ok()) return result.status();
+    run.result = *std::move(result);
+    std::cout << what << ":\n";
+    PrintBacktest(run, std::cout);
+  }
   return absl::OkStatus();
 }
 
@@ -58,28 +118,45 @@ absl::Status RunBacktestCommand(const BacktestCommand& command) {
   auto files = ReadModelFiles(command.model);
   if (!files.ok()) return files.status();
   const ModelSpec& spec = files->spec;
-  auto readings = ReadReadings(command.file, command.readings);
+  const auto readings = ReadFor(spec, command);
   if (!readings.ok()) return readings.status();
-  if (!spec.channel_scales.empty()) {
-    std::vector<std::string> channels;
-    for (const Feature& channel : spec.channel_scales) channels.push_back(channel.name);
-    readings = ToChannels(*readings, channels);
-    if (!readings.ok()) return readings.status();
-  }
   const Grid grid = ToGrid(*readings, 0, spec.bridge_limit);
-  std::cout << "Replayed " << Grouped(readings->size()) << " readings of " << readings->streams.size()
-            << " streams; errors in deviations of the training readings.\n\n";
-  absl::Status status =
-      RunOne("As served, one pass, state carried on", spec, files->tensors, grid.series, command.options);
-  if (!status.ok() || !command.parts || spec.linear_context == 0) return status;
-  for (const auto& [what, share] :
-       {std::pair("The linear path alone", 0.0f), std::pair("The network alone", 1.0f)}) {
-    Tensors tensors = files->tensors;
-    std::ranges::fill(tensors.at("mixing.network").values, share);
-    status = RunOne(what, spec, tensors, grid.series, command.options);
+
+  BacktestRun run = {
+      .spec = spec, .model = command.model, .file = command.file, .rows = command.readings.rows.text};
+  run.from = command.from_bound.percent ? command.from : absl::StrCat("row ", command.from);
+  run.readings = readings->size();
+  run.streams = readings->streams.size();
+  BacktestOptions options = {.from = TestRows(*readings, grid, command.from_bound),
+                             .horizons = command.horizons};
+  if (options.horizons.empty()) options.horizons = UsualHorizons(spec.horizon);
+  run.season =
+      SeasonOf(spec, command.season, options.from.empty() ? 0 : *std::ranges::max_element(options.from));
+  options.season = run.season.readings;
+  if (!command.report.empty()) options.examples = kExamples;
+  options.clock = [] { return absl::ToDoubleSeconds(absl::Now() - absl::UnixEpoch()); };
+
+  std::cout << "Replayed " << Grouped(run.readings) << " readings of " << run.streams
+            << (run.streams == 1 ? " stream" : " streams") << ": " << Grouped(grid.missing)
+            << " missing between them, " << Grouped(grid.breaks) << " longer gaps, " << Grouped(grid.crowded)
+            << " too close to the one before.\n"
+            << std::flush;
+  auto result = RunOne(spec, files->tensors, grid.series, options);
+  if (!result.ok()) return result.status();
+  run.result = *std::move(result);
+  std::cout << TestText(run)
+            << "Errors over the first steps of each forecast, in deviations of the training readings.\n\n"
+            << "As served, one pass, state carried on:\n";
+  PrintBacktest(run, std::cout);
+  if (command.parts && spec.linear_context > 0) {
+    absl::Status status = RunParts(run, files->tensors, grid.series, options);
     if (!status.ok()) return status;
   }
-  return absl::OkStatus();
+  if (!command.json.empty()) {
+    absl::Status status = WriteText(command.json, BacktestJson(run));
+    if (!status.ok()) return status;
+  }
+  return command.report.empty() ? absl::OkStatus() : WriteText(command.report, BacktestHtml(run));
 }
 
 }  // namespace
@@ -87,16 +164,38 @@ absl::Status RunBacktestCommand(const BacktestCommand& command) {
 void AddBacktestCommand(CLI::App& app, Run& run) {
   auto command = std::make_shared<BacktestCommand>();
   CLI::App* backtest = app.add_subcommand(
-      "backtest", "Replay the readings of a CSV file through a model and score its forecasts");
+      "backtest",
+      "Replay the readings of a CSV file through a model as a server would, and score its forecasts");
   backtest->add_option("MODEL", command->model, "Folder with model.json")->required();
   backtest->add_option("CSV", command->file, "File with a header line")->required();
   AddReadingFlags(*backtest, command->readings);
-  backtest->option_defaults()->always_capture_default()->group("The test");
-  backtest->add_option("--from", command->options.from,
-                       "First row of each stream to forecast, counted from 0; those before it warm up");
-  backtest->add_option("--horizons", command->options.horizons, "Steps to score, separated by commas")
+  backtest->option_defaults()->group("The test");
+  backtest
+      ->add_option(
+          "--from", command->from,
+          "First row of each stream to forecast, a number from 0 or a percentage; the rows before it\n"
+          "warm the model up and are what the baselines learn from")
+      ->capture_default_str()
+      ->each([command](const std::string& text) {
+        const auto bound = ParseRowBound(text);
+        if (!bound.ok()) throw CLI::ValidationError("--from", std::string(bound.status().message()));
+        command->from_bound = *bound;
+      });
+  backtest
+      ->add_option(
+          "--horizons", command->horizons,
+          "Steps to score, separated by commas\n(default: 1, a quarter, a half and all of the model's)")
       ->delimiter(',');
+  backtest->add_option("--season", command->season,
+                       "Readings after which they are alike again, for the baseline and MASE\n"
+                       "(default: the model's cycle, else by its interval)");
   backtest->add_flag("--parts", command->parts, "Also the linear path and the network, each alone");
+  backtest->option_defaults()->group("What it writes");
+  backtest->add_option("--json", command->json, "File for every table, as JSON");
+  backtest->add_option(
+      "--report", command->report,
+      "File for a page with pictures (HTML, nothing outside it): forecasts beside what came,\n"
+      "error by step, calibration, coverage over time");
   backtest->callback([&run, command] { run = [command] { return RunBacktestCommand(*command); }; });
 }
 

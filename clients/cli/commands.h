@@ -2,8 +2,10 @@
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "clients/cli/readings.h"
 
 namespace tidegate {
@@ -18,7 +20,14 @@ void AddLoadCommand(CLI::App& app, Run& run);
 void AddInspectCommand(CLI::App& app, Run& run);
 void AddModelsCommand(CLI::App& app, Run& run);
 
+// A flag whose value is a duration from 0 up, like 10s, 500ms or 2m; `duration` holds its default.
+void AddDurationFlag(CLI::App& command, const std::string& flag, absl::Duration& duration,
+                     const std::string& help);
+
 // The flags that say what the columns of a CSV file mean, the same for every command that reads one.
 void AddReadingFlags(CLI::App& command, ReadingOptions& options);
+
+// A line for each of Readings::notes.
+void PrintNotes(const Readings& readings, std::ostream& out);
 
 }  // namespace tidegate

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "clients/client/resuming_stream.h"
 #include "proto/tls/client_credentials.h"
 
 namespace tidegate {
@@ -48,6 +49,7 @@ absl::StatusOr<Connection> Connection::Open(const ConnectionOptions& options) {
   Connection connection;
   connection.authorization_ = *std::move(authorization);
   grpc::ChannelArguments arguments;
+  ResumingStream::SetUp(arguments);
   arguments.SetMaxReceiveMessageSize(-1);                   // as long as the server's horizon makes it
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);          // a feed goes to its server, not to a web proxy
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own, not shared

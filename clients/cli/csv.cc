@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -73,26 +72,38 @@ absl::Status QuoteError(const Reader& reader) {
                    ": a quote that does not open or close a cell; within a quoted cell write \"\""));
 }
 
-}  // namespace
-
-absl::Status ParseCsv(absl::string_view text, absl::string_view file, const CsvRowCallback& row) {
-  absl::ConsumePrefix(&text, kByteOrderMark);
+// Parses what `next` gives until it is empty; a chunk must live until the next call.
+absl::Status ParseChunks(absl::string_view file, const CsvRowCallback& row,
+                         const std::function<absl::string_view()>& next) {
   csv_parser parser;
   if (csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_REPALL_NL) != 0) {
     return absl::InternalError("libcsv does not start");
   }
   Reader reader{file, row};
-  constexpr std::size_t kChunk = 1 << 16;  // so that an error in the first rows does not wait for the last
-  bool parsed = true;
-  while (parsed && reader.status.ok() && !text.empty()) {
-    const absl::string_view chunk = text.substr(0, kChunk);
+  bool parsed = true, first = true;
+  while (parsed && reader.status.ok()) {
+    absl::string_view chunk = next();
+    if (chunk.empty()) break;
+    if (first) absl::ConsumePrefix(&chunk, kByteOrderMark);
+    first = false;
     parsed = csv_parse(&parser, chunk.data(), chunk.size(), OnCell, OnLineEnd, &reader) == chunk.size();
-    text.remove_prefix(chunk.size());
   }
   if (parsed && reader.status.ok()) parsed = csv_fini(&parser, OnCell, OnLineEnd, &reader) == 0;
   csv_free(&parser);
   if (reader.status.ok() && !parsed) reader.status = QuoteError(reader);
   return reader.status;
+}
+
+constexpr std::size_t kChunk = 1 << 16;  // so that an error in the first rows does not wait for the last
+
+}  // namespace
+
+absl::Status ParseCsv(absl::string_view text, absl::string_view file, const CsvRowCallback& row) {
+  return ParseChunks(file, row, [&text] {
+    const absl::string_view chunk = text.substr(0, kChunk);
+    text.remove_prefix(chunk.size());
+    return chunk;
+  });
 }
 
 absl::Status ReadCsv(const std::filesystem::path& file, const CsvRowCallback& row) {
@@ -102,8 +113,14 @@ absl::Status ReadCsv(const std::filesystem::path& file, const CsvRowCallback& ro
   }
   std::ifstream stream(file, std::ios::binary);
   if (!stream) return absl::NotFoundError(absl::StrCat(file.string(), ": ", std::strerror(errno)));
-  const std::string text{std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
-  return ParseCsv(text, file.string(), row);
+  std::string buffer(kChunk, '\0');
+  absl::Status status = ParseChunks(file.string(), row, [&] {
+    stream.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    return absl::string_view(buffer.data(), static_cast<std::size_t>(stream.gcount()));
+  });
+  if (status.ok() && stream.bad())
+    return absl::UnavailableError(absl::StrCat(file.string(), ": ", std::strerror(errno)));
+  return status;
 }
 
 }  // namespace tidegate

@@ -56,7 +56,7 @@ Grid ToGrid(const Readings& readings, std::size_t label_margin, std::size_t brid
       }
       const float* row = stream.values.data() + i * features;
       grid.series.back().values.insert(grid.series.back().values.end(), row, row + features);
-      labelled.push_back(!stream.label[i].empty());
+      labelled.push_back(stream.labelled(i));
       last_ns = stream.timestamp_ns[i];
     }
     finish();

@@ -91,20 +91,6 @@ absl::Status RunLoadCommand(const LoadCommand& command) {
   return absl::OkStatus();
 }
 
-void AddDuration(CLI::App& command, const std::string& flag, absl::Duration& duration,
-                 const std::string& help) {
-  command
-      .add_option_function<std::string>(
-          flag,
-          [flag, &duration](const std::string& text) {
-            if (!absl::ParseDuration(text, &duration) || duration < absl::ZeroDuration()) {
-              throw CLI::ValidationError(flag, "'" + text + "' is not a duration like 10s, 500ms or 2m");
-            }
-          },
-          help)
-      ->default_str(absl::FormatDuration(duration));
-}
-
 }  // namespace
 
 void AddLoadCommand(CLI::App& app, Run& run) {
@@ -136,8 +122,8 @@ void AddLoadCommand(CLI::App& app, Run& run) {
   load->add_option("--connections", options.connections, "Connections, which share the calls");
   load->add_flag("--unary", options.unary, "A call of Push for each message instead")
       ->always_capture_default(false);
-  AddDuration(*load, "--warm-up", options.warm_up, "Time under load before the measured time");
-  AddDuration(*load, "--duration", options.duration, "Measured time");
+  AddDurationFlag(*load, "--warm-up", options.warm_up, "Time under load before the measured time");
+  AddDurationFlag(*load, "--duration", options.duration, "Measured time");
   load->add_option("--seed", options.seed, "Same seed: same values and times");
 
   load->option_defaults()->group("The server and what is asked of it");

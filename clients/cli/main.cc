@@ -9,6 +9,8 @@
 
 namespace {
 
+constexpr int kInterrupted = 130;  // as shells say of a program that SIGINT ended
+
 int Main(int argc, char** argv) {
   CLI::App app("Tidegate's command line tool: forecasts for streams of sensor readings.", "tidegate");
   app.require_subcommand(1);
@@ -27,7 +29,7 @@ int Main(int argc, char** argv) {
   if (status.ok()) return 0;
   std::cout.flush();
   std::cerr << "tidegate " << app.get_subcommands().front()->get_name() << ": " << status.message() << '\n';
-  return 1;
+  return status.code() == absl::StatusCode::kCancelled ? kInterrupted : 1;
 }
 
 }  // namespace

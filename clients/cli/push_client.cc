@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/server_error.h"
@@ -13,29 +14,13 @@
 namespace tidegate {
 namespace {
 
-// The readings of one tick as columns. Ids of streams are sent as `stream_id` of each reading, or, on a
-// stream of messages, once in its first message, so that a reading needs its stream's index only.
-v1::PushRequest Request(const Readings& readings, std::span<const FeedReading> tick,
-                        const PushOptions& options, bool first) {
-  v1::PushRequest request;
-  request.set_model(options.model);
-  if (!options.unary && first) {
-    for (const StreamReadings& stream : readings.streams) {
-      request.add_stream_id(absl::StrCat(options.stream_prefix, stream.stream));
-    }
-  }
+std::string IdOf(const StreamReadings& stream, const PushOptions& options) {
+  return absl::StrCat(options.stream_prefix, stream.stream);
+}
+
+std::span<const float> ValuesOf(const Readings& readings, const FeedReading& reading) {
   const std::size_t features = readings.features.size();
-  for (const FeedReading& reading : tick) {
-    const StreamReadings& stream = readings.streams[reading.stream];
-    if (options.unary) {
-      request.add_stream_id(absl::StrCat(options.stream_prefix, stream.stream));
-    } else {
-      request.add_handle(static_cast<std::uint32_t>(reading.stream));
-    }
-    request.add_timestamp(stream.timestamp_ns[reading.row]);
-    for (std::size_t f = 0; f < features; ++f) request.add_value(stream.values[reading.row * features + f]);
-  }
-  return request;
+  return {&readings.streams[reading.stream].values[reading.row * features], features};
 }
 
 absl::Status CheckAnswer(const v1::PushResponse& response, std::size_t readings) {
@@ -52,17 +37,27 @@ absl::Status CheckAnswer(const v1::PushResponse& response, std::size_t readings)
       response.anomaly_score_size(), " anomaly scores: client and server do not fit each other"));
 }
 
-// Sends one message and waits for its answer; false: the call has ended.
-using Exchange = std::function<bool(const v1::PushRequest&, v1::PushResponse&)>;
-
-absl::Status PushTicks(const Readings& readings, const Feed& feed, const PushOptions& options,
-                       const std::function<absl::Status(const Answer&)>& on_answer,
-                       const Exchange& exchange) {
-  v1::PushResponse response;
+// A call of Push for every tick.
+absl::Status PushUnary(const Connection& connection, const Readings& readings, const Feed& feed,
+                       const PushOptions& options,
+                       const std::function<absl::Status(const Answer&)>& on_answer) {
+  const auto stub = v1::Forecaster::NewStub(connection.channel());
   for (std::size_t i = 0; i < feed.size(); ++i) {
-    const v1::PushRequest request = Request(readings, feed.tick(i), options, i == 0);
+    v1::PushRequest request;
+    request.set_model(options.model);
+    for (const FeedReading& reading : feed.tick(i)) {
+      const StreamReadings& stream = readings.streams[reading.stream];
+      request.add_stream_id(IdOf(stream, options));
+      request.add_timestamp(stream.timestamp_ns[reading.row]);
+      const std::span<const float> values = ValuesOf(readings, reading);
+      request.mutable_value()->Add(values.begin(), values.end());
+    }
+    v1::PushResponse response;
+    grpc::ClientContext context;
+    connection.Authorize(context);
     const auto begin = std::chrono::steady_clock::now();
-    if (!exchange(request, response)) return absl::OkStatus();  // the call's own status says why
+    const grpc::Status ended = stub->Push(&context, request, &response);
+    if (!ended.ok()) return FromServer(ended, options.connection.server);
     const auto end = std::chrono::steady_clock::now();
     absl::Status status = CheckAnswer(response, feed.tick(i).size());
     if (status.ok()) status = on_answer({feed.tick(i), response, absl::FromChrono(end - begin)});
@@ -71,34 +66,93 @@ absl::Status PushTicks(const Readings& readings, const Feed& feed, const PushOpt
   return absl::OkStatus();
 }
 
+// A feed over one call that outlives its server.
+class StreamedFeed {
+ public:
+  StreamedFeed(const Connection& connection, const Readings& readings, const PushOptions& options,
+               const std::function<absl::Status(const Answer&)>& on_answer)
+      : readings_(readings),
+        options_(options),
+        on_answer_(on_answer),
+        stream_(connection.channel(), StreamOptions(connection, options),
+                [this](const ResumingStream::Answer& answer) { return Take(answer); }) {}
+
+  absl::StatusOr<std::size_t> Push(const Feed& feed) {
+    if (auto s = Begin(); !s.ok()) return s;
+    std::size_t left_out = 0;
+    for (std::size_t i = 0; i < feed.size(); ++i) {
+      tick_.clear();
+      message_.clear();
+      for (const FeedReading& reading : feed.tick(i)) {
+        const std::int64_t time = readings_.streams[reading.stream].timestamp_ns[reading.row];
+        if (time < taken_ns_[reading.stream]) continue;
+        tick_.push_back(reading);
+        message_.push_back({.stream = static_cast<std::uint32_t>(reading.stream),
+                            .timestamp_ns = time,
+                            .values = ValuesOf(readings_, reading),
+                            .numbered = numbered_ && time > taken_ns_[reading.stream]});
+      }
+      left_out += feed.tick(i).size() - tick_.size();
+      if (message_.empty()) continue;
+      if (auto s = stream_.Send(message_); !s.ok()) return s;
+    }
+    if (auto s = stream_.Finish(); !s.ok()) return s;
+    return left_out;
+  }
+
+ private:
+  static ResumingStream::Options StreamOptions(const Connection& connection, const PushOptions& options) {
+    ResumingStream::Options stream;
+    stream.wanted.set_model(options.model);
+    stream.most_unanswered = 0;  // Send returns with the answer
+    stream.retry_for = options.retry_for;
+    stream.authorize = [&connection](grpc::ClientContext& context) { connection.Authorize(context); };
+    stream.describe = [&options](const grpc::Status& status) {
+      return FromServer(status, options.connection.server);
+    };
+    stream.on_interruption = options.on_interruption;
+    return stream;
+  }
+
+  // Learns how far the server has come.
+  absl::Status Begin() {
+    std::vector<std::string> ids;
+    for (const StreamReadings& stream : readings_.streams) ids.push_back(IdOf(stream, options_));
+    auto cursors = stream_.AskCursors(ids);
+    numbered_ = cursors.ok();
+    if (absl::IsPermissionDenied(cursors.status())) cursors.emplace(ids.size());  // as if they were new
+    if (!cursors.ok()) return cursors.status();
+    for (std::size_t s = 0; s < ids.size(); ++s) {
+      stream_.AddStream(ids[s], (*cursors)[s].sequence);
+      taken_ns_.push_back((*cursors)[s].timestamp_ns);
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status Take(const ResumingStream::Answer& answer) {
+    if (auto s = CheckAnswer(answer.response, tick_.size()); !s.ok()) return s;
+    return on_answer_({tick_, answer.response, answer.latency});
+  }
+
+  const Readings& readings_;
+  const PushOptions& options_;
+  const std::function<absl::Status(const Answer&)>& on_answer_;
+  ResumingStream stream_;
+  bool numbered_ = true;
+  std::vector<std::int64_t> taken_ns_;  // by stream: of its last reading on the server, -1: none
+  std::vector<FeedReading> tick_;       // what was sent last
+  std::vector<ResumingStream::Reading> message_;
+};
+
 }  // namespace
 
-absl::Status Push(const Readings& readings, const Feed& feed, const PushOptions& options,
-                  const std::function<absl::Status(const Answer&)>& on_answer) {
+absl::StatusOr<std::size_t> Push(const Readings& readings, const Feed& feed, const PushOptions& options,
+                                 const std::function<absl::Status(const Answer&)>& on_answer) {
   const auto connection = Connection::Open(options.connection);
   if (!connection.ok()) return connection.status();
-  const auto stub = v1::Forecaster::NewStub(connection->channel());
-  grpc::Status ended;
-  absl::Status status;
-  if (options.unary) {
-    status = PushTicks(readings, feed, options, on_answer, [&](const auto& request, auto& response) {
-      grpc::ClientContext context;
-      connection->Authorize(context);
-      ended = stub->Push(&context, request, &response);
-      return ended.ok();
-    });
-  } else {
-    grpc::ClientContext context;
-    connection->Authorize(context);
-    const auto stream = stub->Stream(&context);
-    status = PushTicks(readings, feed, options, on_answer, [&](const auto& request, auto& response) {
-      return stream->Write(request) && stream->Read(&response);
-    });
-    if (!status.ok()) context.TryCancel();
-    stream->WritesDone();
-    ended = stream->Finish();
-  }
-  return status.ok() ? FromServer(ended, options.connection.server) : status;
+  if (!options.unary) return StreamedFeed(*connection, readings, options, on_answer).Push(feed);
+  if (auto s = PushUnary(*connection, readings, feed, options, on_answer); !s.ok()) return s;
+  return 0;
 }
 
 }  // namespace tidegate

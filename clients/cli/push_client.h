@@ -1,13 +1,16 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <span>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "clients/cli/connection.h"
 #include "clients/cli/feed.h"
+#include "clients/client/resuming_stream.h"
 #include "tidegate/v1/forecaster.pb.h"
 
 namespace tidegate {
@@ -16,7 +19,9 @@ struct PushOptions {
   ConnectionOptions connection;
   std::string model;          // empty: the server's default
   std::string stream_prefix;  // put before every stream's id
-  bool unary = false;         // one Push call per tick instead of one Stream call for all
+  bool unary = false;         // one Push call per tick instead of one Stream call for all, and no second try
+  absl::Duration retry_for = absl::Minutes(5);  // how long a server may be gone
+  std::function<void(const ResumingStream::Interruption&)> on_interruption = {};
 };
 
 // One message and its answer: readings of one tick, the answer's columns checked to be as long as they must
@@ -27,11 +32,15 @@ struct Answer {
   absl::Duration latency;  // from handing the message to gRPC to having its answer
 };
 
-// Pushes `feed` to a server, one message per tick, each answered before the next is sent. `on_answer` is
-// called for every answer, in order; a status that is not OK ends the feed and is returned. Unavailable: the
-// server is not reached in time (see Connection::Open), or goes away. Internal: an answer that breaks the
-// protocol. Else the status with which the server ended the call.
-absl::Status Push(const Readings& readings, const Feed& feed, const PushOptions& options,
-                  const std::function<absl::Status(const Answer&)>& on_answer);
+// Pushes `feed` to a server, one message per tick, each answered before the next is sent; returns how many
+// readings were not sent as the server has later ones of their streams. A stream's last reading on the server
+// is sent again, later ones are numbered after it: so a feed whose pushing broke off can be pushed again from
+// its beginning. on_answer: called for every answer, in order; a status that is not OK ends the feed and is
+// returned. When the server goes away, the message that it has not answered is sent to the next one to come
+// up; see ResumingStream, also for errors. (By `unary`, and by a token that may not ask for cursors, all is
+// sent, and without numbers.) Further errors: Unavailable: the server is not reached in time at first, see
+// Connection::Open. Internal: an answer that breaks the protocol.
+absl::StatusOr<std::size_t> Push(const Readings& readings, const Feed& feed, const PushOptions& options,
+                                 const std::function<absl::Status(const Answer&)>& on_answer);
 
 }  // namespace tidegate

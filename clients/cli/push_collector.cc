@@ -89,8 +89,10 @@ void PushCollector::AddReading(const FeedReading& reading, const v1::PushRespons
   const std::string outcome = OutcomeName(response, i);
   ++summary_.outcomes[outcome];
   ++seen_;
-  if (response.outcome(i) != v1::OUTCOME_APPLIED) {
-    if (summary_.refused.size() < kRefused && response.outcome(i) != v1::OUTCOME_DUPLICATE) {
+  const bool duplicate = response.outcome(i) == v1::OUTCOME_DUPLICATE;
+  // Of a duplicate the forecast counts as that of the first answer, which did not arrive.
+  if (response.outcome(i) != v1::OUTCOME_APPLIED && !(duplicate && response.steps(i) > 0)) {
+    if (summary_.refused.size() < kRefused && !duplicate) {
       summary_.refused.push_back({absl::StrCat(prefix_, stream.stream), stream.line[reading.row], outcome});
     }
     return;
@@ -102,7 +104,7 @@ void PushCollector::AddReading(const FeedReading& reading, const v1::PushRespons
   accuracy_->Observe(reading.stream, tick, actual, static_cast<float>(summary_.resolution / 2));
   if (sample) Sample(reading, tick, anomaly_score);
   if (!std::isnan(anomaly_score)) {
-    scores_.push_back({anomaly_score, !stream.label[reading.row].empty()});
+    scores_.push_back({anomaly_score, stream.labelled(reading.row)});
     KeepUnusual(reading, tick, anomaly_score);
   }
   float& last = last_[reading.stream];
@@ -131,7 +133,7 @@ PushSummary::Row PushCollector::Row(const FeedReading& reading, std::size_t step
           .actual = Target(reading),
           .reach = static_cast<float>(summary_.resolution / 2),
           .anomaly_score = anomaly_score,
-          .label = stream.label[reading.row]};
+          .label = stream.labelled(reading.row) ? stream.label[reading.row] : ""};
 }
 
 // Takes the reading if the next sample is due; they are spread evenly over the feed. Each is shown with the
@@ -159,7 +161,9 @@ void PushCollector::KeepUnusual(const FeedReading& reading, std::int64_t tick, f
   if (kept.size() > kUnusual) kept.pop_back();
 }
 
-PushSummary PushCollector::Finish(absl::Duration spent) {
+PushSummary PushCollector::Finish(absl::Duration spent, std::size_t not_sent, std::size_t interruptions) {
+  summary_.not_sent = not_sent;
+  summary_.interruptions = interruptions;
   summary_.seconds = absl::ToDoubleSeconds(spent);
   std::sort(summary_.latency_seconds.begin(), summary_.latency_seconds.end());
   if (accuracy_) {

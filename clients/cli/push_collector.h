@@ -20,8 +20,8 @@ class PushCollector {
   // Books one answer. InvalidArgument: the model's interval is not that of the readings.
   absl::Status Add(const Answer& answer);
 
-  // Requires at least one answer.
-  PushSummary Finish(absl::Duration spent);
+  // not_sent, interruptions: see PushSummary.
+  PushSummary Finish(absl::Duration spent, std::size_t not_sent = 0, std::size_t interruptions = 0);
 
  private:
   // Of one reading that was scored; kept for all of them.

@@ -29,9 +29,64 @@ absl::Status WriteJson(const std::string& file, const PushSummary& summary) {
   return out ? absl::OkStatus() : absl::UnavailableError(absl::StrCat(file, ": cannot be written"));
 }
 
-absl::Status RunPush(const PushCommand& command) {
+std::string Rounded(absl::Duration duration) {
+  return absl::FormatDuration(
+      absl::Trunc(duration, absl::Milliseconds(duration < absl::Seconds(10) ? 10 : 1000)));
+}
+
+// Says on standard error that the server is gone, and every few seconds that it still is.
+class Interruptions {
+ public:
+  explicit Interruptions(absl::Duration retry_for) : retry_for_(retry_for) {}
+
+  void Tell(const ResumingStream::Interruption& interruption) {
+    if (interruption.why.ok()) {
+      Say(absl::StrCat("goes on after ", Rounded(interruption.lasts)));
+      gone_ = false;
+    } else if (!gone_) {
+      ++count_;
+      gone_ = true;
+      told_ = absl::ZeroDuration();
+      Say(absl::StrCat(interruption.why.message(), "; connecting anew, for up to ", Rounded(retry_for_), ", ",
+                       interruption.unanswered, " readings wait for their answer"));
+    } else if (interruption.lasts - told_ >= kTellEvery) {
+      told_ = interruption.lasts;
+      Say(absl::StrCat("no answer for ", Rounded(interruption.lasts),
+                       ", still connecting anew: ", interruption.why.message()));
+    }
+  }
+  std::size_t count() const { return count_; }
+
+ private:
+  static constexpr absl::Duration kTellEvery = absl::Seconds(5);
+
+  static void Say(const std::string& line) { std::cerr << "tidegate push: " << line << '\n' << std::flush; }
+
+  const absl::Duration retry_for_;
+  bool gone_ = false;
+  absl::Duration told_;  // when last, since it is gone
+  std::size_t count_ = 0;
+};
+
+// Whether the push did what it was to do.
+absl::Status Judge(const PushSummary& summary) {
+  const auto duplicates = summary.outcomes.find("DUPLICATE");
+  const std::size_t there =
+      summary.not_sent + (duplicates == summary.outcomes.end() ? 0 : duplicates->second);
+  constexpr char kAnew[] = "to push them as new streams, name these with --stream-prefix";
+  if (there == summary.readings) {
+    std::cout << "The server has all of these readings already; " << kAnew << ".\n";
+    return absl::OkStatus();
+  }
+  if (summary.outcomes.contains("APPLIED")) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("no reading was applied; if the server has these streams already, ", kAnew));
+}
+
+absl::Status RunPush(PushCommand command) {
   const auto readings = ReadReadings(command.file, command.readings);
   if (!readings.ok()) return readings.status();
+  PrintNotes(*readings, std::cerr);
   const Feed feed(*readings);
   std::cout << "Pushing " << Grouped(readings->size()) << " readings of " << readings->streams.size()
             << (readings->streams.size() == 1 ? " stream" : " streams") << " from " << command.file << " to "
@@ -41,22 +96,24 @@ absl::Status RunPush(const PushCommand& command) {
             << std::flush;
 
   PushCollector collector(*readings, command.options, command.readings.interval > absl::ZeroDuration());
+  Interruptions interruptions(command.options.retry_for);
+  command.options.on_interruption = [&](const auto& interruption) { interruptions.Tell(interruption); };
   const auto begin = std::chrono::steady_clock::now();
-  absl::Status pushed =
+  const auto not_sent =
       Push(*readings, feed, command.options, [&](const Answer& answer) { return collector.Add(answer); });
-  if (!pushed.ok()) return pushed;
-  const PushSummary summary = collector.Finish(absl::FromChrono(std::chrono::steady_clock::now() - begin));
-  PrintSummary(summary, std::cout);
-  if (!command.json.empty()) {
-    absl::Status written = WriteJson(command.json, summary);
+  if (!not_sent.ok() && interruptions.count() > 0 && !absl::IsDataLoss(not_sent.status())) {
+    return {not_sent.status().code(),
+            absl::StrCat(not_sent.status().message(), "; push the file again, and it goes on where it was")};
+  }
+  if (!not_sent.ok()) return not_sent.status();
+  const PushSummary summary = collector.Finish(absl::FromChrono(std::chrono::steady_clock::now() - begin),
+                                               *not_sent, interruptions.count());
+  if (summary.messages > 0) {
+    PrintSummary(summary, std::cout);
+    absl::Status written = command.json.empty() ? absl::OkStatus() : WriteJson(command.json, summary);
     if (!written.ok()) return written;
   }
-  if (!summary.outcomes.contains("APPLIED")) {
-    return absl::FailedPreconditionError(
-        "no reading was applied; if the server has these streams already, name them anew with "
-        "--stream-prefix");
-  }
-  return absl::OkStatus();
+  return Judge(summary);
 }
 
 }  // namespace
@@ -71,6 +128,9 @@ void AddPushCommand(CLI::App& app, Run& run) {
   push->add_option("--model", command->options.model, "Model to ask (default: the server's)");
   push->add_option("--stream-prefix", command->options.stream_prefix, "Put before the name of every stream");
   push->add_flag("--unary", command->options.unary, "One call per message instead of one for all");
+  AddDurationFlag(*push, "--retry-for", command->options.retry_for,
+                  "When the server goes away, keep the readings without an answer and connect anew for so "
+                  "long before giving up; not with --unary");
   push->add_option("--json", command->json, "Write the summary to this file as well");
   push->callback([&run, command] { run = [command] { return RunPush(*command); }; });
 }

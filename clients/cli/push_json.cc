@@ -48,6 +48,8 @@ std::string SummaryJson(const PushSummary& summary) {
       {"streams", summary.streams},
       {"readings", summary.readings},
       {"messages", summary.messages},
+      {"not_sent", summary.not_sent},
+      {"interruptions", summary.interruptions},
       {"interval_ns", summary.model_interval_ns},
       {"quantiles", summary.quantiles},
       {"outcomes", summary.outcomes},

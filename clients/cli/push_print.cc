@@ -141,6 +141,10 @@ void PrintOutcomes(const PushSummary& summary, std::ostream& out) {
   for (const auto& [name, count] : summary.outcomes)
     counts.push_back(absl::StrCat(name, " ", Grouped(count)));
   out << "\nOutcomes: " << absl::StrJoin(counts, ", ") << ".\n";
+  if (summary.not_sent > 0) {
+    out << "  " << Grouped(summary.not_sent) << (summary.not_sent == 1 ? " reading was" : " readings were")
+        << " not sent: the server has later ones of their streams.\n";
+  }
   for (const PushSummary::Refused& refused : summary.refused) {
     out << "  " << summary.file << ":" << refused.line << ": stream '" << refused.stream
         << "': " << refused.outcome << '\n';

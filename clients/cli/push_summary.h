@@ -41,8 +41,10 @@ struct PushSummary {
   std::size_t streams = 0;
   std::size_t readings = 0;
   std::size_t messages = 0;
-  std::int64_t interval_ns = 0;  // of the file
-  bool row_numbers = false;      // times are row numbers times interval_ns
+  std::size_t not_sent = 0;       // readings of which the server had later ones
+  std::size_t interruptions = 0;  // times that the server was gone
+  std::int64_t interval_ns = 0;   // of the file
+  bool row_numbers = false;       // times are row numbers times interval_ns
   std::int64_t model_interval_ns = 0;
   std::vector<float> quantiles;
 
@@ -65,6 +67,7 @@ struct PushSummary {
   double Latency(double level) const;
 };
 
+// Both require a message.
 void PrintSummary(const PushSummary& summary, std::ostream& out);
 
 // The same as JSON, indented.

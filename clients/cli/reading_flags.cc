@@ -1,3 +1,4 @@
+#include <map>
 #include <string>
 
 #include "absl/time/time.h"
@@ -17,7 +18,19 @@ void AddReadingFlags(CLI::App& command, ReadingOptions& options) {
         }
       },
       "The time column holds row numbers, so far apart: 5s, 250ms, 1h\n"
-      "(default: it holds RFC 3339 times or seconds since 1970)");
+      "(default: it holds RFC 3339 times or numbers since 1970)");
+  command
+      .add_option(
+          "--time-unit", options.time_unit,
+          "What numbers in the time column count since 1970: s, ms, us or ns\n(default: told by their size)")
+      ->transform(CLI::CheckedTransformer(std::map<std::string, TimeUnit>{{"s", TimeUnit::kSeconds},
+                                                                          {"ms", TimeUnit::kMilliseconds},
+                                                                          {"us", TimeUnit::kMicroseconds},
+                                                                          {"ns", TimeUnit::kNanoseconds}}));
+  command.add_flag(
+      "--strict", options.strict,
+      "Refuse a file whose times do not rise within each stream, in place of sorting the readings and\n"
+      "keeping the first of each time");
   command.add_option("--stream-column", options.stream_column,
                      "Name of the stream (default: all rows are one)");
   command
@@ -37,6 +50,10 @@ void AddReadingFlags(CLI::App& command, ReadingOptions& options) {
       },
       "Only rows FROM:TO of each stream, TO left out, the first is 0;\nnumbers or percentages (0%:70%)");
   command.add_option("--streams", options.streams, "Only these streams, separated by commas")->delimiter(',');
+}
+
+void PrintNotes(const Readings& readings, std::ostream& out) {
+  for (const std::string& note : readings.notes) out << readings.file << ": " << note << '\n';
 }
 
 }  // namespace tidegate

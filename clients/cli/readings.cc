@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "clients/cli/csv.h"
+#include "clients/cli/repairs.h"
 #include "clients/cli/values.h"
 
 namespace tidegate {
@@ -73,8 +74,10 @@ absl::StatusOr<Columns> FindColumns(absl::string_view file, std::span<const std:
     if (c != columns.time && c != columns.stream && c != columns.label) columns.values.push_back(c);
   }
   if (columns.values.empty()) {
-    return absl::InvalidArgumentError(
-        absl::StrCat(file, ":1: no column of values beside ", absl::StrJoin(columns.names, ", ")));
+    const std::string all = absl::StrJoin(columns.names, ", ");
+    const char* const hint =
+        all.find_first_of(";\t") == std::string::npos ? "" : "; columns are separated by commas";
+    return absl::InvalidArgumentError(absl::StrCat(file, ":1: no column of values beside ", all, hint));
   }
   return columns;
 }
@@ -87,7 +90,11 @@ bool IsLabel(absl::string_view cell) {
 // Gathers rows into streams.
 class Collector {
  public:
-  Collector(std::string file, const ReadingOptions& options) : file_(std::move(file)), options_(options) {}
+  Collector(std::string file, const ReadingOptions& options)
+      : file_(std::move(file)),
+        only_(std::filesystem::path(file_).stem().string()),
+        options_(options),
+        unit_(options.time_unit) {}
 
   absl::Status Add(const CsvRow& row) {
     if (columns_.names.empty()) {
@@ -96,8 +103,7 @@ class Collector {
       columns_ = *std::move(columns);
       return absl::OkStatus();
     }
-    const std::string id =
-        columns_.stream ? row.cells[*columns_.stream] : std::filesystem::path(file_).stem().string();
+    const std::string& id = columns_.stream ? row.cells[*columns_.stream] : only_;
     const auto& wanted = options_.streams;
     if (!wanted.empty() && std::find(wanted.begin(), wanted.end(), id) == wanted.end())
       return absl::OkStatus();
@@ -107,11 +113,12 @@ class Collector {
     if (is_new) streams_.emplace_back().stream = id;
     StreamReadings& stream = streams_[place->second];
     const std::string& time_cell = row.cells[columns_.time];
+    if (!unit_) unit_ = GuessTimeUnit(time_cell);
     const auto time = options_.interval > absl::ZeroDuration()
                           ? ParseRowNumber(time_cell, absl::ToInt64Nanoseconds(options_.interval))
-                          : ParseTimestamp(time_cell);
+                          : ParseTimestamp(time_cell, *unit_);
     if (!time.ok()) return Error(row, columns_.time, time.status().message());
-    if (stream.size() > 0 && *time <= stream.timestamp_ns.back()) {
+    if (options_.strict && stream.size() > 0 && *time <= stream.timestamp_ns.back()) {
       return Error(row, columns_.time,
                    absl::StrCat("'", time_cell, "' is ",
                                 *time == stream.timestamp_ns.back() ? "the same as" : "before",
@@ -125,12 +132,15 @@ class Collector {
     }
     stream.timestamp_ns.push_back(*time);
     stream.line.push_back(row.line);
-    const std::string label = columns_.label ? row.cells[*columns_.label] : "";
-    stream.label.push_back(IsLabel(label) ? label : "");
+    if (columns_.label) {
+      const std::string& label = row.cells[*columns_.label];
+      stream.label.push_back(IsLabel(label) ? label : "");
+    }
     return absl::OkStatus();
   }
 
   const Columns& columns() const { return columns_; }
+  TimeUnit unit() const { return unit_.value_or(TimeUnit::kSeconds); }
   std::vector<StreamReadings> TakeStreams() { return std::move(streams_); }
 
  private:
@@ -140,21 +150,17 @@ class Collector {
   }
 
   std::string file_;
+  std::string only_;  // the stream of a file without a column of them
   const ReadingOptions& options_;
+  std::optional<TimeUnit> unit_;  // the column's, from its first row on
   Columns columns_;
   std::vector<StreamReadings> streams_;
   absl::flat_hash_map<std::string, std::size_t> places_;  // stream id -> index into streams_
 };
 
-std::size_t Place(const RowRange::Bound& bound, std::size_t rows) {
-  const double place =
-      bound.percent ? std::floor(bound.value / 100 * static_cast<double>(rows)) : bound.value;
-  return std::min(static_cast<std::size_t>(place), rows);
-}
-
 void Keep(const RowRange& range, std::size_t features, StreamReadings& stream) {
-  const std::size_t to = range.to ? Place(*range.to, stream.size()) : stream.size();
-  const std::size_t from = std::min(Place(range.from, stream.size()), to);
+  const std::size_t to = range.to ? PlaceOf(*range.to, stream.size()) : stream.size();
+  const std::size_t from = std::min(PlaceOf(range.from, stream.size()), to);
   const auto cut = [&](auto& column, std::size_t width) {
     using Column = std::remove_reference_t<decltype(column)>;
     column = Column(column.begin() + static_cast<std::ptrdiff_t>(from * width),
@@ -162,7 +168,7 @@ void Keep(const RowRange& range, std::size_t features, StreamReadings& stream) {
   };
   cut(stream.values, features);
   cut(stream.timestamp_ns, 1);
-  cut(stream.label, 1);
+  if (!stream.label.empty()) cut(stream.label, 1);
   cut(stream.line, 1);
 }
 
@@ -180,7 +186,9 @@ std::int64_t MedianInterval(const std::vector<StreamReadings>& streams) {
   return *middle;
 }
 
-absl::StatusOr<RowRange::Bound> ParseBound(absl::string_view text) {
+}  // namespace
+
+absl::StatusOr<RowRange::Bound> ParseRowBound(absl::string_view text) {
   RowRange::Bound bound;
   bound.percent = absl::ConsumeSuffix(&text, "%");
   std::uint64_t whole = 0;
@@ -192,7 +200,11 @@ absl::StatusOr<RowRange::Bound> ParseBound(absl::string_view text) {
   return bound;
 }
 
-}  // namespace
+std::size_t PlaceOf(const RowRange::Bound& bound, std::size_t rows) {
+  const double place =
+      bound.percent ? std::floor(bound.value / 100 * static_cast<double>(rows)) : bound.value;
+  return std::min(static_cast<std::size_t>(place), rows);
+}
 
 std::size_t Readings::size() const {
   std::size_t sum = 0;
@@ -208,12 +220,12 @@ absl::StatusOr<RowRange> ParseRowRange(absl::string_view text) {
   RowRange range;
   range.text = std::string(text);
   if (colon > 0) {
-    const auto from = ParseBound(text.substr(0, colon));
+    const auto from = ParseRowBound(text.substr(0, colon));
     if (!from.ok()) return from.status();
     range.from = *from;
   }
   if (colon + 1 < text.size()) {
-    const auto to = ParseBound(text.substr(colon + 1));
+    const auto to = ParseRowBound(text.substr(colon + 1));
     if (!to.ok()) return to.status();
     range.to = *to;
     if (range.from.percent == to->percent && range.from.value >= to->value) {
@@ -251,7 +263,11 @@ absl::StatusOr<Readings> ReadReadings(const std::filesystem::path& file, const R
       return absl::InvalidArgumentError(absl::StrCat(file.string(), ": no rows of stream '", wanted, "'"));
     }
   }
-  for (StreamReadings& stream : readings.streams) Keep(options.rows, readings.features.size(), stream);
+  Repairs repairs;
+  for (StreamReadings& stream : readings.streams) {
+    repairs.Add(RepairTimes(stream, readings.features.size()));
+    Keep(options.rows, readings.features.size(), stream);
+  }
   if (readings.size() == 0)
     return absl::InvalidArgumentError(absl::StrCat(file.string(), ": no rows of readings"));
   readings.interval_ns = options.interval > absl::ZeroDuration() ? absl::ToInt64Nanoseconds(options.interval)
@@ -259,6 +275,12 @@ absl::StatusOr<Readings> ReadReadings(const std::filesystem::path& file, const R
   if (readings.interval_ns == 0) {
     return absl::InvalidArgumentError(absl::StrCat(file.string(), ": no stream has two readings"));
   }
+  if (options.interval == absl::ZeroDuration() && collector.unit() != TimeUnit::kSeconds) {
+    readings.notes.push_back(absl::StrCat("the times are ", TimeUnitName(collector.unit()), " since 1970",
+                                          options.time_unit ? "." : ", told by their size."));
+  }
+  if (std::string text = repairs.Text(); !text.empty()) readings.notes.push_back(std::move(text));
+  for (std::string& note : OddNotes(readings)) readings.notes.push_back(std::move(note));
   return readings;
 }
 

@@ -1,24 +1,26 @@
 #include <omp.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <iostream>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/clock.h"
 #include "clients/cli/channels.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/grid.h"
 #include "clients/cli/table.h"
+#include "clients/cli/train_progress.h"
+#include "clients/cli/train_record.h"
 #include "engine/model/model_file.h"
 #include "engine/train/trainer.h"
 
@@ -39,38 +41,19 @@ struct TrainCommand {
   std::string normalisation = "fixed";
   std::string inputs = "difference";
   std::size_t segment = 0;  // readings; 0: none
+  bool peepholes = false;
+  bool bidirectional = false;
+  std::size_t projection = 0;
+  bool recursive = false;
   bool each_column = false;
   std::string cycle = "none";
   int threads = 0;  // 0: one per core
+  bool resume = false;
+  std::string log;
   TrainOptions options;
 };
 
 volatile std::sig_atomic_t stop_asked = 0;
-
-// One line per epoch; on a terminal one line that is written over.
-class ProgressLine {
- public:
-  ProgressLine() : terminal_(isatty(STDOUT_FILENO) == 1), begin_(absl::Now()) {}
-
-  void Print(const TrainProgress& progress) const {
-    const absl::Duration spent = absl::Now() - begin_;
-    const absl::Duration left =
-        spent * static_cast<double>(progress.epochs - progress.epoch) / progress.epoch;
-    std::cout
-        << (terminal_ ? "\r\033[K" : "")
-        << absl::StrFormat(
-               "  epoch %3d of %d   loss %.4f   validation %.4f   best %.4f   %.0f s, at most %.0f s left",
-               progress.epoch, progress.epochs, progress.training_loss, progress.validation_loss,
-               progress.best_loss, absl::ToDoubleSeconds(spent), absl::ToDoubleSeconds(left))
-        << (terminal_ ? "" : "\n") << std::flush;
-  }
-
-  void End() const { std::cout << (terminal_ ? "\n" : ""); }
-
- private:
-  bool terminal_;
-  absl::Time begin_;
-};
 
 // Says what was read, and lays it on the grid.
 std::vector<Series> Prepare(const TrainCommand& command, const Readings& readings) {
@@ -117,8 +100,9 @@ std::filesystem::path NextVersion(const std::filesystem::path& folder) {
 }
 
 // Writes the model beside its place, reads it back with every check, and only then moves it there: a server
-// that starts meanwhile never finds half a model.
-absl::Status Save(const TrainedModel& trained, const std::filesystem::path& folder) {
+// that starts meanwhile never finds half a model. The record of its training goes with it.
+absl::Status Save(const TrainedModel& trained, const TrainRecord& record,
+                  const std::filesystem::path& folder) {
   const std::filesystem::path draft =
       folder.parent_path() / absl::StrCat(".", folder.filename().string(), ".draft");
   std::error_code error;
@@ -126,6 +110,8 @@ absl::Status Save(const TrainedModel& trained, const std::filesystem::path& fold
   absl::Status written = WriteModel(draft, trained.spec, trained.tensors);
   if (!written.ok()) return written;
   if (const auto model = ReadModel(draft); !model.ok()) return model.status();
+  written = record.WriteBeside(draft, trained.spec.name);
+  if (!written.ok()) return written;
   std::filesystem::rename(draft, folder, error);
   if (error) return absl::UnavailableError(absl::StrCat(folder.string(), ": ", error.message()));
   return absl::OkStatus();
@@ -165,6 +151,12 @@ std::map<std::string, LossKind> LossNames() {
   return names;
 }
 
+std::map<std::string, ScheduleKind> ScheduleNames() {
+  std::map<std::string, ScheduleKind> names;
+  for (const ScheduleKind kind : kScheduleKinds) names[ScheduleName(kind)] = kind;
+  return names;
+}
+
 std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
   std::vector<LayerSpec> layers;
   if (command.segment > 0) {
@@ -179,11 +171,18 @@ std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
     layers.push_back(
         {.kind = LayerKind::kConv1d, .units = command.filters, .kernel = command.kernel, .relu = true});
   }
-  LayerSpec recurrent = {.units = command.units};
+  LayerSpec recurrent = {.units = command.units,
+                         .peepholes = command.peepholes,
+                         .projection = command.projection,
+                         .bidirectional = command.bidirectional};
   for (const LayerKind kind : kLayerKinds) {
     if (command.cell == KindName(kind)) recurrent.kind = kind;
   }
   layers.insert(layers.end(), command.layers, recurrent);
+  if (command.bidirectional && command.segment > 0) {  // a decoder cannot run backwards
+    recurrent.bidirectional = false;
+    layers.push_back(recurrent);
+  }
   for (std::size_t i = command.segment > 0 ? 1 : 0; i + 1 < layers.size(); ++i)
     layers[i].dropout = command.dropout;                             // between the layers
   if (command.segment > 0) layers.back().dropout = command.dropout;  // before the decoder's dense map
@@ -192,7 +191,7 @@ std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
 
 // Segments, their chains, and the parallel head that goes with them.
 void SetSegments(const TrainCommand& command, TrainOptions& options) {
-  options.interleaved = true;
+  options.interleaved = options.window == 0;
   options.head = HeadKind::kParallel;
   options.segment = command.segment;
   options.level_inputs = true;
@@ -208,9 +207,49 @@ absl::Status SetCycle(const std::string& cycle, TrainOptions& options) {
       absl::StrCat("--cycle is '", cycle, "', expected auto, none or a number of readings"));
 }
 
+// Ctrl-C: the first ends the training, a second one the program.
+void ListenForInterrupt() {
+  struct sigaction on_interrupt = {};
+  on_interrupt.sa_handler = [](int) { stop_asked = 1; };
+  on_interrupt.sa_flags = static_cast<int>(SA_RESETHAND);
+  sigaction(SIGINT, &on_interrupt, nullptr);
+}
+
+// Trains with everything that is shown and written meanwhile.
+absl::StatusOr<TrainedModel> TrainAndRecord(const TrainCommand& command, const std::vector<Series>& series,
+                                            TrainRecord& record) {
+  std::optional<Checkpoint> checkpoint;
+  if (command.resume) {
+    auto read = record.Resume();
+    if (!read.ok()) return read.status();
+    checkpoint = *std::move(read);
+    std::cout << "Going on after epoch " << checkpoint->epoch << ".\n";
+  }
+  TrainProgressLine line;
+  absl::Status written;
+  TrainHooks hooks = {.resume = checkpoint ? &*checkpoint : nullptr};
+  hooks.progress = [&](const TrainProgress& progress) {
+    written = record.Add(progress, line.Epoch(progress));
+    return stop_asked == 0;
+  };
+  hooks.within = [&](const TrainMoment& moment) {
+    line.Within(moment);
+    return stop_asked == 0;
+  };
+  hooks.checkpoint = [&](const Checkpoint& now) { return written.ok() ? record.Save(now) : written; };
+  auto trained = Train(series, command.options, hooks);
+  line.End();
+  const absl::string_view message = trained.status().message();
+  if (absl::StartsWith(message, "stream '") ||
+      absl::StartsWith(message, "feature '"))  // the readings are at fault
+    return absl::InvalidArgumentError(absl::StrCat(command.file, ": ", message));
+  return trained;
+}
+
 absl::Status RunTrain(TrainCommand command) {
   auto readings = ReadReadings(command.file, command.readings);
   if (!readings.ok()) return readings.status();
+  PrintNotes(*readings, std::cout);
   TrainOptions& options = command.options;
   if (command.each_column) {
     options.channels = readings->features;
@@ -225,6 +264,7 @@ absl::Status RunTrain(TrainCommand command) {
   options.difference_inputs = command.inputs != "level";
   options.per_stream = command.normalisation == "per_stream";
   if (command.segment > 0) SetSegments(command, options);
+  if (command.recursive) options.head = HeadKind::kRecursive;
   if (absl::Status status = SetCycle(command.cycle, options); !status.ok()) return status;
   const std::string rows = command.readings.rows.text.empty() ? "" : ", rows " + command.readings.rows.text;
   options.trained_on =
@@ -235,23 +275,22 @@ absl::Status RunTrain(TrainCommand command) {
   if (command.threads > 0) omp_set_num_threads(command.threads);
   std::cout << "Training on " << omp_get_max_threads()
             << " threads; Ctrl-C stops and keeps the best so far.\n";
-  struct sigaction on_interrupt = {};
-  on_interrupt.sa_handler = [](int) { stop_asked = 1; };
-  on_interrupt.sa_flags = static_cast<int>(SA_RESETHAND);  // a second Ctrl-C ends at once
-  sigaction(SIGINT, &on_interrupt, nullptr);
-  const ProgressLine line;
-  const auto trained = Train(series, options, [&line](const TrainProgress& progress) {
-    line.Print(progress);
-    return stop_asked == 0;
-  });
-  line.End();
+  ListenForInterrupt();
+  const std::filesystem::path models = std::filesystem::path(command.output) / options.name;
+  TrainRecord record(models / ".checkpoint", command.log);
+  const auto trained = TrainAndRecord(command, series, record);
   if (!trained.ok()) return trained.status();
-  if (stop_asked != 0) std::cout << "Stopped; the best epoch so far is kept.\n";
 
-  const std::filesystem::path folder = NextVersion(std::filesystem::path(command.output) / options.name);
-  absl::Status saved = Save(*trained, folder);
-  if (saved.ok()) PrintResult(trained->spec, folder, command.output);
-  return saved;
+  const std::filesystem::path folder = NextVersion(models);
+  absl::Status saved = Save(*trained, record, folder);
+  if (!saved.ok()) return saved;
+  PrintResult(trained->spec, folder, command.output);
+  if (stop_asked != 0) {
+    return absl::CancelledError(absl::StrCat(
+        "stopped; ", folder.string(), " is the best epoch so far, with --resume the training goes on"));
+  }
+  record.RemoveCheckpoint();
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -270,6 +309,17 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--name", options.name, "Its name");
   train->add_option("--output", command->output, "Folder of models: writes DIR/NAME/VERSION");
   train->add_option("--cell", command->cell, "Recurrent cell")->check(CLI::IsMember(CellNames()));
+  train->add_flag("--peepholes", command->peepholes, "Of an lstm: its gates see its cells");
+  train->add_option("--projection", command->projection, "Of an lstm: width of its output; 0: as its units");
+  train->add_flag(
+      "--bidirectional", command->bidirectional,
+      "A second layer runs backwards; with --window, below a layer of --units that decodes segments");
+  train->add_option("--window", options.window,
+                    "Readings: every forecast is made anew from so many; 0: the state is carried on");
+  train->add_flag("--instance-normalisation", options.instance_normalisation,
+                  "Each window in its own mean and deviation");
+  train->add_flag("--recursive", command->recursive,
+                  "One step ahead, and on with its own forecast; for one column");
   train->add_option("--units", command->units, "Width of a recurrent layer");
   train->add_option("--layers", command->layers, "Recurrent layers");
   train->add_option("--conv-filters", command->filters,
@@ -279,6 +329,11 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--horizon", options.horizon, "Steps of a forecast");
   train->add_option("--quantiles", options.quantiles, "An odd number, rising, within 0 and 1")
       ->delimiter(',');
+  train
+      ->add_option("--scored-steps", options.scored_steps,
+                   "Steps of the horizon that a stream is scored at and its intervals are calibrated at: the "
+                   "first, the last and others between")
+      ->check(CLI::Range(2, 64));
   train->add_option("--reorder-window", options.reorder_window,
                     "Ticks by which a reading may come after later ones when the model is served, 0 to 64");
   train->add_option("--inputs", command->inputs, "What the network sees of the values")
@@ -313,18 +368,38 @@ void AddTrainCommand(CLI::App& app, Run& run) {
       "The median alone shapes the layers; the other quantiles learn from what these tell anyway");
   train->add_flag("--even-steps", options.even_steps,
                   "Errors of all steps count alike, in deviations of the target");
+  train->add_option("--amplitudes", options.amplitudes,
+                    "a: training sequences of one column are multiplied by e^-a to e^a at random");
   train->add_option("--validation", options.validation_fraction, "Share of each stream's readings, its last");
   train->add_option("--patience", options.patience,
                     "Epochs without a better validation loss before it stops");
   train->add_option("--sequence", options.sequence_length, "Readings of a training sequence");
   train->add_option("--batch", options.batch, "Sequences per update");
+  train->add_option("--epoch-sequences", options.epoch_sequences,
+                    "Most sequences of a pass, so that long files take no longer; 0: no limit");
   train->add_option("--weight-decay", options.weight_decay, "AdamW's");
   train->add_option("--averaging", options.averaging,
                     "Share of itself that a running mean of the weights keeps at an update; 0: no mean");
   train->add_option("--epochs", options.epochs, "At most so many passes over the readings");
   train->add_option("--learning-rate", options.learning_rate, "Of the first update");
+  train->add_option("--schedule", options.schedule.kind, "How the learning rate falls")
+      ->transform(CLI::CheckedTransformer(ScheduleNames(), CLI::ignore_case));
+  train->add_option("--schedule-hold", options.schedule.hold,
+                    "Epochs before an exponential decay begins, or from step to step");
+  train->add_option("--schedule-decay", options.schedule.decay,
+                    "Factor of each further epoch (exponential) or of each step");
   train->add_option("--seed", options.seed, "Same seed, machine and threads: same model");
   train->add_option("--threads", command->threads, "0: one per core");
+  train->option_defaults()->group("What it writes")->always_capture_default(false);
+  train->add_flag(
+      "--resume", command->resume,
+      "Go on from the checkpoint that a training that was stopped left in DIR/NAME, with the same\n"
+      "flags: the model is what it would have been without the stop");
+  train->add_option("--log", command->log,
+                    "File that gets a line of JSON after each epoch (training.jsonl and training.svg lie\n"
+                    "beside the model in any case)");
+  train->footer(
+      "Ends with 0; with 130 if Ctrl-C stopped it and the best epoch so far is written; else with 1.");
   train->fallthrough();  // to --config
   train->callback([&run, command] { run = [command] { return RunTrain(*command); }; });
 }

@@ -18,7 +18,7 @@ constexpr std::int64_t kMaxNanos = std::numeric_limits<std::int64_t>::max();
 constexpr std::int64_t kNanosPerSecond = 1'000'000'000;
 
 // Digits with an optional fraction, exactly: a double has no nanoseconds left at today's dates.
-bool ParseSeconds(absl::string_view text, std::int64_t& whole, std::int64_t& nanos) {
+bool ParseDecimal(absl::string_view text, std::int64_t& whole, std::int64_t& nanos) {
   const std::size_t point = text.find('.');
   std::string fraction;
   if (point != absl::string_view::npos) {
@@ -46,17 +46,41 @@ absl::StatusOr<float> ParseValue(absl::string_view cell) {
   return value;
 }
 
-absl::StatusOr<std::int64_t> ParseTimestamp(absl::string_view cell) {
+const char* TimeUnitName(TimeUnit unit) {
+  switch (unit) {
+    case TimeUnit::kSeconds:
+      return "seconds";
+    case TimeUnit::kMilliseconds:
+      return "milliseconds";
+    case TimeUnit::kMicroseconds:
+      return "microseconds";
+    case TimeUnit::kNanoseconds:
+      return "nanoseconds";
+  }
+  return "";
+}
+
+TimeUnit GuessTimeUnit(absl::string_view cell) {
+  std::int64_t whole = 0, nanos = 0;
+  if (!ParseDecimal(cell, whole, nanos)) return TimeUnit::kSeconds;
+  TimeUnit unit = TimeUnit::kSeconds;
+  for (std::int64_t least = 100'000'000'000; whole >= least && unit != TimeUnit::kNanoseconds; least *= 1000)
+    unit = static_cast<TimeUnit>(static_cast<int>(unit) + 1);
+  return unit;
+}
+
+absl::StatusOr<std::int64_t> ParseTimestamp(absl::string_view cell, TimeUnit unit) {
   std::int64_t whole = 0;
   std::int64_t nanos = 0;
-  if (ParseSeconds(cell, whole, nanos)) {
-    if (whole < 0 || whole > kMaxNanos / kNanosPerSecond - 1) {
+  if (ParseDecimal(cell, whole, nanos)) {
+    std::int64_t size = kNanosPerSecond;  // nanoseconds in one of the unit
+    for (int u = 0; u < static_cast<int>(unit); ++u) size /= 1000;
+    if (whole < 0 || whole > kMaxNanos / size - 1) {
       return absl::InvalidArgumentError(
-          absl::StrCat("'", cell,
-                       "' is outside the years 1970 to 2262 if taken as seconds since "
-                       "1970; milliseconds must be divided by 1000"));
+          absl::StrCat("'", cell, "' is outside the years 1970 to 2262 if taken as ", TimeUnitName(unit),
+                       " since 1970; --time-unit says what it is"));
     }
-    return whole * kNanosPerSecond + nanos;
+    return whole * size + nanos / (kNanosPerSecond / size);
   }
   std::string text(cell);
   if (text.size() > 10 && text[10] == ' ') text[10] = 'T';

@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
+#include <optional>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "engine/stream/pinball.h"
+#include "engine/backtest/scoring.h"
 #include "engine/stream/stream.h"
 
 namespace tidegate {
@@ -25,138 +26,143 @@ absl::Status Check(const Model& model, const std::vector<Series>& series, const 
     }
   }
   if (series.empty()) return absl::InvalidArgumentError("no series to replay");
-  for (const Series& one : series) {
+  if (options.season == 0) return absl::InvalidArgumentError("the season is 0, expected at least 1 reading");
+  if (!options.from.empty() && options.from.size() != series.size()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(options.from.size(), " first rows for ", series.size(), " series"));
+  }
+  bool any = false;
+  std::size_t longest = 0;
+  for (std::size_t s = 0; s < series.size(); ++s) {
+    const Series& one = series[s];
     if (one.features != spec.features.size()) {
       return absl::InvalidArgumentError(absl::StrCat("stream '", one.stream, "' has ", one.features,
                                                      " features, model '", spec.name, "' takes ",
                                                      spec.features.size()));
     }
-    const std::size_t least = std::max<std::size_t>(options.from, 1) + *std::ranges::min_element(horizons);
-    if (one.size() < least) {
-      return absl::InvalidArgumentError(absl::StrCat("stream '", one.stream, "' has ", one.size(),
-                                                     " rows; scoring from row ", options.from,
-                                                     " on takes at least ", least));
-    }
+    const std::size_t from = options.from.empty() ? 0 : options.from[s];
+    any = any || one.size() >= std::max<std::size_t>(from, 1) + horizons.back();
+    longest = std::max(longest, one.size() - std::min(from, one.size()));
   }
-  return absl::OkStatus();
+  if (any) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the longest test part has ", longest, " rows, forecasts of ", horizons.back(),
+                   " steps take at least ", horizons.back() + 1, "; begin it earlier or score fewer steps"));
 }
 
-// One series as it is replayed.
+// One stream as it is replayed, piece by piece.
 struct Replayed {
-  Replayed(const Model& model, const Series& s) : series(&s), floats(StreamFloats(model)) {
+  Replayed(const Model& model, TestStream& s) : stream(&s), floats(StreamFloats(model)) {
     StartStream(model, StreamRef(model, header, floats));
   }
-  float Target(const ModelSpec& spec, std::size_t t) const {
-    return series->scored[t] ? series->values[t * series->features + spec.target]
-                             : std::numeric_limits<float>::quiet_NaN();
-  }
-  const Series* series;
+  bool done() const { return piece == stream->series.size(); }
+  const Series& series() const { return *stream->series[piece]; }
+  TestStream* stream;
   StreamHeader header;
   std::vector<float> floats;
-  float last = std::numeric_limits<float>::quiet_NaN();  // known value of the target
+  std::size_t piece = 0, row = 0;
 };
 
-float DeviationOf(const ModelSpec& spec, const Replayed& stream) {
-  if (spec.channel_scales.empty()) return spec.features[spec.target].deviation;
-  return spec.channel_scales[spec.ChannelOf(stream.series->values[stream.series->features - 1])].deviation;
-}
-
-// Adds the forecast made at row t [horizon, Q] to every horizon whose targets are all there.
-void Score(const ModelSpec& spec, const Replayed& stream, std::size_t t, std::span<const float> forecast,
-           std::vector<HorizonScore>& scores) {
-  const std::size_t levels = spec.quantiles.size(), n = stream.series->size();
-  const double deviation = DeviationOf(spec, stream);
-  HorizonScore sum;
-  std::size_t h = 0;
-  for (HorizonScore& score : scores) {  // rising horizons: each goes on where the one before ended
-    if (t + score.horizon >= n) return;
-    for (; h < score.horizon; ++h) {
-      const float target = stream.Target(spec, t + 1 + h);
-      const float* const row = forecast.data() + h * levels;
-      const double error = row[levels / 2] - target, naive = stream.last - target;
-      if (std::isnan(error) || std::isnan(naive)) continue;
-      ++sum.scored;
-      sum.mse += error * error / (deviation * deviation);
-      sum.mae += std::abs(error) / deviation;
-      sum.error += std::abs(error);
-      sum.pinball += Pinball(target, spec.quantiles, row) / (deviation * static_cast<double>(levels));
-      sum.coverage += target >= row[0] && target <= row[levels - 1] ? 1 : 0;
-      sum.width += (row[levels - 1] - row[0]) / deviation;
-      sum.persistence_mse += naive * naive / (deviation * deviation);
-      sum.persistence_mae += std::abs(naive) / deviation;
+// All streams of a model, stepped together.
+class Replay {
+ public:
+  Replay(const Model& model, std::vector<TestStream>& streams) : model_(model) {
+    for (TestStream& stream : streams) {
+      streams_.emplace_back(model, stream);
+      states_.reserve(streams.size());
     }
-    score.scored += sum.scored;
-    for (double HorizonScore::*const field :
-         {&HorizonScore::mse, &HorizonScore::mae, &HorizonScore::error, &HorizonScore::pinball,
-          &HorizonScore::coverage, &HorizonScore::width, &HorizonScore::persistence_mse,
-          &HorizonScore::persistence_mae}) {
-      score.*field += sum.*field;
+    inputs_.resize(streams.size() * model.spec().inputs());
+    outputs_.resize(streams.size() * model.spec().outputs());
+  }
+
+  // One reading of every stream that has one left: from the reading to the forecast. False: there is none.
+  bool Step() {
+    const ModelSpec& spec = model_.spec();
+    active_.clear();
+    states_.clear();
+    for (Replayed& stream : streams_) {
+      if (stream.done()) continue;
+      const StreamRef ref(model_, stream.header, stream.floats);
+      if (stream.row == 0 && stream.piece > 0) Restart(model_, ref, {.restart = true});
+      const Series& series = stream.series();
+      Prepare(model_, ref, TimeOf(stream),
+              std::span(series.values).subspan(stream.row * series.features, series.features),
+              std::span(inputs_).subspan(active_.size() * spec.inputs(), spec.inputs()));
+      active_.push_back(&stream);
+      states_.push_back(stream.floats.data());
+    }
+    if (active_.empty()) return false;
+    model_.Step(std::span(inputs_).first(active_.size() * spec.inputs()), states_,
+                std::span(outputs_).first(active_.size() * spec.outputs()), workspace_);
+    for (std::size_t b = 0; b < active_.size(); ++b) {
+      Finish(model_, StreamRef(model_, active_[b]->header, active_[b]->floats), TimeOf(*active_[b]),
+             Forecast(b));
+    }
+    return true;
+  }
+
+  std::span<Replayed* const> active() const { return active_; }
+  std::span<float> Forecast(std::size_t b) {
+    return std::span(outputs_).subspan(b * model_.spec().outputs(), model_.spec().outputs());
+  }
+  std::int64_t TimeOf(const Replayed& stream) const {
+    return stream.series().begin_ns + static_cast<std::int64_t>(stream.row) * model_.spec().interval_ns;
+  }
+
+  // After the forecasts were looked at.
+  void Advance() {
+    for (Replayed* const stream : active_) {
+      if (++stream->row < stream->series().size()) continue;
+      stream->row = 0;
+      ++stream->piece;
     }
   }
-}
+
+ private:
+  const Model& model_;
+  std::vector<Replayed> streams_;
+  std::vector<Replayed*> active_;
+  std::vector<float*> states_;
+  std::vector<float> inputs_, outputs_;
+  Model::Workspace workspace_;
+};
 
 }  // namespace
 
 absl::StatusOr<Backtest> RunBacktest(const Model& model, const std::vector<Series>& series,
-                                     const BacktestOptions& options,
-                                     const std::function<void(std::size_t, std::size_t)>& progress) {
+                                     const BacktestOptions& options) {
   const ModelSpec& spec = model.spec();
   std::vector<std::size_t> horizons = options.horizons;
   if (horizons.empty()) horizons = {spec.horizon};
   std::ranges::sort(horizons);
   if (absl::Status status = Check(model, series, options, horizons); !status.ok()) return status;
 
-  Backtest result;
-  std::size_t rows = 0;
-  std::vector<Replayed> streams;
-  for (const Series& one : series) {
-    rows = std::max(rows, one.size());
-    streams.emplace_back(model, one);
-  }
-  for (const std::size_t horizon : horizons) {
-    HorizonScore score = {.horizon = horizon};
-    score.origins = rows - std::max<std::size_t>(options.from, 1) - horizon + 1;
-    result.horizons.push_back(score);
-  }
-  std::vector<float> inputs(series.size() * spec.inputs()), outputs(series.size() * spec.outputs());
-  Model::Workspace workspace;
-  std::vector<Replayed*> active;
-  std::vector<float*> states;
-  for (std::size_t t = 0; t < rows; ++t) {
-    active.clear();
-    states.clear();
-    const auto time_of = [&](const Replayed& stream) {
-      return stream.series->begin_ns + static_cast<std::int64_t>(t) * spec.interval_ns;
-    };
-    for (Replayed& stream : streams) {
-      if (t >= stream.series->size()) continue;
-      const std::span<const float> values(&stream.series->values[t * stream.series->features],
-                                          stream.series->features);
-      Prepare(model, StreamRef(model, stream.header, stream.floats), time_of(stream), values,
-              std::span(inputs).subspan(active.size() * spec.inputs(), spec.inputs()));
-      if (!std::isnan(values[spec.target])) stream.last = values[spec.target];
-      active.push_back(&stream);
-      states.push_back(stream.floats.data());
+  std::vector<TestStream> streams = TestStreams(series, spec, options, horizons.back());
+  Scoring scoring(spec, options, std::move(horizons), streams);
+  Replay replay(model, streams);
+  const auto now = [&options] { return options.clock ? options.clock() : 0; };
+  std::size_t rows = 0, steps = 0;
+  double seconds = 0;
+  for (const Series& one : series) rows += one.size();
+  std::vector<Scoring::Made> made;
+  for (;;) {
+    const double begin = now();
+    if (!replay.Step()) break;
+    seconds += now() - begin;
+    made.clear();
+    for (std::size_t b = 0; b < replay.active().size(); ++b) {
+      const Replayed& stream = *replay.active()[b];
+      made.push_back({stream.stream, stream.piece, stream.row, replay.TimeOf(stream), replay.Forecast(b)});
     }
-    model.Step(std::span(inputs).first(active.size() * spec.inputs()), states,
-               std::span(outputs).first(active.size() * spec.outputs()), workspace);
-    result.steps += active.size();
-    for (std::size_t b = 0; b < active.size(); ++b) {
-      const std::span<float> forecast = std::span(outputs).subspan(b * spec.outputs(), spec.outputs());
-      Finish(model, StreamRef(model, active[b]->header, active[b]->floats), time_of(*active[b]), forecast);
-      if (t + 1 >= options.from) Score(spec, *active[b], t, forecast, result.horizons);
-    }
-    if (progress) progress(t + 1, rows);
+    scoring.Score(made);
+    steps += made.size();
+    replay.Advance();
+    if (options.progress) options.progress(steps, rows);
   }
-  for (HorizonScore& score : result.horizons) {
-    const auto n = static_cast<double>(score.scored);
-    for (double HorizonScore::*const field :
-         {&HorizonScore::mse, &HorizonScore::mae, &HorizonScore::error, &HorizonScore::pinball,
-          &HorizonScore::coverage, &HorizonScore::width, &HorizonScore::persistence_mse,
-          &HorizonScore::persistence_mae}) {
-      score.*field /= n;
-    }
-  }
+  auto result = scoring.Result();
+  if (!result.ok()) return result.status();
+  result->steps = steps;
+  result->seconds = seconds;
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "engine/cells/fused_sequence.h"
 #include "engine/cells/gru.h"
 #include "engine/cells/gru_reset_before.h"
 #include "engine/cells/lstm.h"
@@ -73,6 +74,9 @@ std::unique_ptr<SequenceLayer> MakeSequenceLayer(const LayerSpec& spec, std::siz
   if (spec.kind == LayerKind::kConv1d) return std::make_unique<Conv1dSequence>(spec, std::move(zero));
   if (spec.kind == LayerKind::kGruResetBefore)
     return std::make_unique<GruResetBeforeSequence>(std::move(zero));
+  const bool plain = spec.kind == LayerKind::kGru ||
+                     (spec.kind == LayerKind::kLstm && !spec.peepholes && spec.projection == 0);
+  if (plain) return std::make_unique<FusedSequence>(std::move(zero));
   return std::make_unique<RecurrentSequence>(MakeGateRule(spec), std::move(zero));
 }
 

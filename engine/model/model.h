@@ -16,6 +16,9 @@
 
 namespace tidegate {
 
+// Raised whenever a change gives a step of a model other bits.
+inline constexpr int kStepVersion = 1;
+
 class LayerStack;
 class ParallelHead;
 class QuantileHead;

@@ -49,6 +49,7 @@ enum class Reason : std::uint8_t {
   kUnknownHandle = 6,
   kStreamDeleted = 7,
   kPoisonedState = 8,
+  kDiskFull = 9,
 };
 namespace quality {
 inline constexpr std::uint8_t kCold = 1, kBridged = 2, kRestarted = 4, kImputed = 8, kGap = 16;

@@ -1,5 +1,6 @@
 #include "engine/train/adam.h"
 
+#include <cassert>
 #include <cmath>
 #include <utility>
 
@@ -23,6 +24,13 @@ Adam::Adam(Arrays weights, Arrays gradient, double weight_decay)
   for (const auto array : weights_) floats += array.size();
   mean_.resize(floats);
   squares_.resize(floats);
+}
+
+void Adam::SetState(std::vector<float> mean, std::vector<float> squares, std::size_t steps) {
+  assert(mean.size() == mean_.size() && squares.size() == squares_.size());
+  mean_ = std::move(mean);
+  squares_ = std::move(squares);
+  steps_ = steps;
 }
 
 void Adam::Step(double learning_rate) {

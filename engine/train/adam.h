@@ -22,6 +22,12 @@ class Adam {
 
   void Step(double learning_rate);
 
+  // What further steps depend on beside the weights. SetState wants one of as many floats.
+  const std::vector<float>& mean() const { return mean_; }
+  const std::vector<float>& squares() const { return squares_; }
+  std::size_t steps() const { return steps_; }
+  void SetState(std::vector<float> mean, std::vector<float> squares, std::size_t steps);
+
  private:
   Arrays weights_;
   Arrays gradient_;

@@ -207,6 +207,10 @@ void FitChannels(const std::vector<Series>& series, const std::vector<std::size_
   target = {.name = target.name, .resolution = target.resolution};
 }
 
+void Shuffle(std::vector<Sequence>& sequences, Random& random) {
+  for (std::size_t i = sequences.size(); i > 1; --i) std::swap(sequences[i - 1], sequences[random.Below(i)]);
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<std::size_t>> FitScales(const std::vector<Series>& series,
@@ -255,16 +259,42 @@ std::vector<Sequence> DrawSequences(const std::vector<PreparedSeries>& data, std
       sequences.push_back({s, begin, begin + warm_up, begin + rows});
     }
   }
-  for (std::size_t i = sequences.size(); i > 1; --i) std::swap(sequences[i - 1], sequences[random.Below(i)]);
+  Shuffle(sequences, random);
   return sequences;
 }
 
-std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases) {
+std::vector<Sequence> DrawWindows(const std::vector<PreparedSeries>& data, std::size_t window,
+                                  std::size_t spacing, Random& random) {
   std::vector<Sequence> sequences;
   for (std::size_t s = 0; s < data.size(); ++s) {
-    for (std::size_t phase = 0; phase < phases; ++phase) {
-      if (phase < data[s].split) sequences.push_back({s, phase, data[s].split, data[s].size()});
-    }
+    if (data[s].split <= window) continue;
+    for (std::size_t end = window + random.Below(spacing); end < data[s].split; end += spacing)
+      sequences.push_back({s, end - window, end - 1, end});
+  }
+  Shuffle(sequences, random);
+  return sequences;
+}
+
+std::vector<Sequence> ValidationWindows(const std::vector<PreparedSeries>& data, std::size_t window,
+                                        std::size_t most) {
+  std::size_t rows = 0;
+  for (const PreparedSeries& series : data) rows += series.size() - series.split;
+  const std::size_t spacing = (rows + most - 1) / most;
+  std::vector<Sequence> sequences;
+  for (std::size_t s = 0; s < data.size(); ++s) {
+    for (std::size_t row = std::max(data[s].split, window - 1); row < data[s].size(); row += spacing)
+      sequences.push_back({s, row + 1 - window, row, row + 1});
+  }
+  return sequences;
+}
+
+std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases,
+                                          std::size_t before) {
+  std::vector<Sequence> sequences;
+  for (std::size_t s = 0; s < data.size(); ++s) {
+    const std::size_t first = data[s].split - std::min(before, data[s].split);
+    for (std::size_t row = first; row < std::min(first + phases, data[s].split); ++row)
+      sequences.push_back({s, row, data[s].split, data[s].size()});
   }
   return sequences;
 }
@@ -293,6 +323,17 @@ void FillChunk(const std::vector<PreparedSeries>& data, std::span<const Sequence
       target = scored ? data[sequence.series].Ahead(row, h + 1) / step_deviation[h] : kMissing;
       chunk.known += std::isnan(target) ? 0 : 1;
     }
+  }
+}
+
+void Amplify(std::span<const Sequence> sequences, std::size_t columns, Chunk& chunk) {
+  const std::size_t batch = sequences.size();
+  for (std::size_t i = 0; i < chunk.inputs.rows; ++i) {
+    for (std::size_t c = 0; c < columns; ++c) chunk.inputs.row(i)[c] *= sequences[i % batch].scale;
+  }
+  for (std::size_t i = 0; i < chunk.targets.rows; ++i) {
+    for (std::size_t h = 0; h < chunk.targets.cols; ++h)
+      chunk.targets.row(i)[h] *= sequences[i % batch].scale;
   }
 }
 

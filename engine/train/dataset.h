@@ -50,6 +50,7 @@ struct Sequence {
   std::size_t begin = 0;
   std::size_t scored = 0;
   std::size_t end = 0;
+  float scale = 1;  // see Amplify
 };
 
 // The training sequences of one epoch, shuffled: in each series one every `spacing` rows from random rows on,
@@ -57,8 +58,19 @@ struct Sequence {
 std::vector<Sequence> DrawSequences(const std::vector<PreparedSeries>& data, std::size_t length,
                                     std::size_t spacing, std::size_t warm_up, Random& random);
 
-// Each whole series, its validation rows scored; `phases` sequences of each, begun one row after the other.
-std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases = 1);
+// The training windows of one epoch, shuffled: of `window` rows, the last one scored, one every `spacing`
+// rows.
+std::vector<Sequence> DrawWindows(const std::vector<PreparedSeries>& data, std::size_t window,
+                                  std::size_t spacing, Random& random);
+
+// Windows that end at validation rows: at every one, or at `most` of all series together, evenly spread.
+std::vector<Sequence> ValidationWindows(const std::vector<PreparedSeries>& data, std::size_t window,
+                                        std::size_t most);
+
+// The validation rows of each series, scored, after its `before` rows before them (or all it has); `phases`
+// sequences of each, begun one row after the other.
+std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases = 1,
+                                          std::size_t before = std::numeric_limits<std::size_t>::max());
 
 // A few steps of some sequences, time-major (row t * B + b).
 struct Chunk {
@@ -76,5 +88,8 @@ struct Chunk {
 void FillChunk(const std::vector<PreparedSeries>& data, std::span<const Sequence> sequences,
                std::span<const float> step_deviation, std::size_t first, std::size_t steps, std::size_t every,
                Chunk& chunk);
+
+// Multiplies the first `columns` inputs of each sequence of a filled chunk, and its targets, by its scale.
+void Amplify(std::span<const Sequence> sequences, std::size_t columns, Chunk& chunk);
 
 }  // namespace tidegate

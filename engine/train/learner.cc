@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cmath>
 #include <thread>
 
 namespace tidegate {
@@ -11,6 +12,9 @@ Learner::Worker::Worker(const ModelSpec& spec, std::uint64_t seed)
     : random(seed), network(spec, RowsOf(spec)), weights(network.Weights()), gradients(network.Gradients()) {}
 
 namespace {
+
+// Readings from one training window to the next: neighbours differ little, and each costs a whole window.
+constexpr std::size_t kWindowSpacing = 4;
 
 // Seeds of the workers: far apart for neighbouring seeds of the user.
 std::uint64_t SeedOf(std::uint64_t seed, std::size_t worker) {
@@ -56,19 +60,74 @@ Tensors Learner::weights() {
   return kept;
 }
 
-double Learner::Epoch(double learning_rate) {
-  // Of hops a sequence scores few rows, and an epoch scores about every row once.
+std::size_t Learner::Spacing() const {
   const std::size_t every = OutputStride(spec_), length = options_.sequence_length;
-  const std::size_t spacing = every == 1 ? length / 4 : (length - options_.warm_up) / every;
-  const auto sequences =
-      DrawSequences(data_, length, std::max<std::size_t>(spacing, 1), options_.warm_up, random_);
+  // Of hops a sequence scores few rows, and an epoch scores about every row once.
+  std::size_t spacing = every == 1 ? length / 4 : (length - std::min(options_.warm_up, length)) / every;
+  if (spec_.window > 0) spacing = kWindowSpacing;
+  spacing = std::max<std::size_t>(spacing, 1);
+  if (options_.epoch_sequences == 0) return spacing;
+  std::size_t rows = 0;
+  for (const PreparedSeries& series : data_) rows += series.split;
+  return std::max(spacing, rows / options_.epoch_sequences);
+}
+
+std::vector<Sequence> Learner::Draw() {
+  std::vector<Sequence> sequences =
+      spec_.window > 0 ? DrawWindows(data_, spec_.window, Spacing(), random_)
+                       : DrawSequences(data_, options_.sequence_length, Spacing(), options_.warm_up, random_);
+  if (options_.amplitudes > 0) {
+    for (Sequence& sequence : sequences)
+      sequence.scale = std::exp(random_.Uniform(static_cast<float>(options_.amplitudes)));
+  }
+  return sequences;
+}
+
+double Learner::Epoch(double learning_rate, const std::function<bool(double)>& go_on) {
+  const std::vector<Sequence> sequences = Draw();
   loss_sum_ = 0;
   loss_count_ = 0;
   for (std::size_t begin = 0; begin < sequences.size(); begin += options_.batch) {
     Learn(std::span(sequences).subspan(begin, std::min(options_.batch, sequences.size() - begin)),
           learning_rate);
+    const double done = static_cast<double>(std::min(begin + options_.batch, sequences.size()));
+    if (go_on && !go_on(done / static_cast<double>(sequences.size()))) break;
   }
-  return loss_sum_ / static_cast<double>(loss_count_);
+  return loss_sum_ / static_cast<double>(std::max<std::size_t>(loss_count_, 1));
+}
+
+LearnerState Learner::state() const {
+  LearnerState state = {.mean = mean_,
+                        .adam_mean = adam_.mean(),
+                        .adam_squares = adam_.squares(),
+                        .adam_steps = adam_.steps(),
+                        .updates = updates_,
+                        .random = {random_.State()}};
+  for (const auto array : workers_[0]->weights)
+    state.weights.insert(state.weights.end(), array.begin(), array.end());
+  for (const auto& worker : workers_) state.random.push_back(worker->random.State());
+  return state;
+}
+
+absl::Status Learner::SetState(const LearnerState& state) {
+  const std::size_t floats = adam_.mean().size();
+  bool fits = state.weights.size() == floats && state.adam_mean.size() == floats &&
+              state.adam_squares.size() == floats && (state.mean.empty() || state.mean.size() == floats) &&
+              state.random.size() == workers_.size() + 1;
+  fits = fits && random_.SetState(state.random[0]);
+  for (std::size_t w = 0; fits && w < workers_.size(); ++w) {
+    fits = workers_[w]->random.SetState(state.random[w + 1]);
+    std::size_t at = 0;
+    for (const auto array : workers_[w]->weights) {
+      std::copy_n(&state.weights[at], array.size(), array.data());
+      at += array.size();
+    }
+  }
+  if (!fits) return absl::InvalidArgumentError("the checkpoint does not fit the network");
+  adam_.SetState(state.adam_mean, state.adam_squares, state.adam_steps);
+  mean_ = state.mean;
+  updates_ = state.updates;
+  return absl::OkStatus();
 }
 
 template <typename Work>
@@ -97,8 +156,9 @@ void Learner::Learn(std::span<const Sequence> batch, double learning_rate) {
     workers_[w]->sequences = batch.subspan(begin, end - begin);
     workers_[w]->network.Start(end - begin);
   }
-  for (std::size_t first = 0; first < steps; first += options_.truncation) {
-    const std::size_t now = workers_[0]->network.WholeHops(std::min(options_.truncation, steps - first));
+  const std::size_t truncation = spec_.window > 0 ? spec_.window : options_.truncation;
+  for (std::size_t first = 0; first < steps; first += truncation) {
+    const std::size_t now = workers_[0]->network.WholeHops(std::min(truncation, steps - first));
     InParallel([&](Worker& worker) { Forward(worker, first, now); });
     std::size_t known = 0;
     for (const auto& worker : workers_) known += worker->chunk.known;
@@ -113,7 +173,9 @@ void Learner::Learn(std::span<const Sequence> batch, double learning_rate) {
 void Learner::Forward(Worker& worker, std::size_t first, std::size_t steps) {
   worker.chunk.known = 0;
   if (worker.sequences.empty()) return;
-  FillChunk(data_, worker.sequences, spec_.step_deviation, first, steps, OutputStride(spec_), worker.chunk);
+  const auto steps_ahead = std::span(spec_.step_deviation).first(OutputSteps(spec_));
+  FillChunk(data_, worker.sequences, steps_ahead, first, steps, OutputStride(spec_), worker.chunk);
+  if (options_.amplitudes > 0) Amplify(worker.sequences, spec_.layer_inputs(), worker.chunk);
   worker.network.Forward(worker.chunk.inputs, &worker.random);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "engine/model/spec.h"
 #include "engine/tensor/tensors.h"
 #include "engine/train/adam.h"
+#include "engine/train/checkpoint.h"
 #include "engine/train/dataset.h"
 #include "engine/train/loss.h"
 #include "engine/train/network.h"
@@ -32,8 +34,14 @@ class Learner {
   // Those to keep: the running mean, if there is one.
   Tensors weights();
 
-  // One pass over the training rows; returns the mean loss.
-  double Epoch(double learning_rate);
+  // One pass over the training rows; returns the mean loss. go_on: called after each batch with the share of
+  // the pass that is done; false: it ends there. May be null.
+  double Epoch(double learning_rate, const std::function<bool(double)>& go_on = nullptr);
+
+  // After an epoch: with this state another learner of the same training goes on bit for bit.
+  // InvalidArgument: the state of another network or of another number of workers.
+  LearnerState state() const;
+  absl::Status SetState(const LearnerState& state);
 
  private:
   struct Worker {
@@ -47,6 +55,8 @@ class Learner {
     double loss = 0;  // of the last chunk
   };
 
+  std::size_t Spacing() const;   // readings from the begin of one sequence to that of the next
+  std::vector<Sequence> Draw();  // those of an epoch
   // One batch of sequences, from zero states, with an update after every chunk of steps.
   void Learn(std::span<const Sequence> batch, double learning_rate);
   // A worker's part of a chunk: from its sequences to its gradient.

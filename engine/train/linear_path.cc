@@ -14,8 +14,12 @@ constexpr std::size_t kRowsTogether = 1024;
 constexpr std::size_t kStepsCompared = 16;  // of the horizon, when choices are made
 constexpr std::size_t kBlocks = 4;
 constexpr double kWorthMaps = 0.99;  // of the error of one for all
-// The last leaves the last value as it is.
-constexpr double kPenalties[] = {1e-4, 1e-3, 1e-2, 1e-1, 1e6};
+constexpr double kWorthAMap = 0.99;  // of the error of the last value
+constexpr double kWhollyTrusted = 0.1;
+constexpr double kAlike = 1.02;     // of the least error: no worse as far as these rows can tell
+constexpr double kLastValue = 1e6;  // leaves the last value as it is
+constexpr double kPenalties[] = {1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1, kLastValue};
+constexpr double kAge = 168;  // readings; see Dearness
 
 float Level(const PreparedSeries& series, std::size_t t, std::size_t target) {
   return series.inputs.row(t)[target];
@@ -47,6 +51,17 @@ void AddOrigins(const PreparedSeries& series, std::size_t begin, std::size_t end
     }
     sums.Add(x, y);
   }
+}
+
+// What a weight costs by the age of its reading: old readings tell less, so that a long context does not
+// lose to a short one by the noise it adds.
+std::vector<double> Dearness(std::size_t context) {
+  std::vector<double> dearness(context);
+  for (std::size_t i = 0; i < context; ++i) {
+    const double age = static_cast<double>(context - 1 - i) / kAge;
+    dearness[i] = 1 + age * age;
+  }
+  return dearness;
 }
 
 std::vector<std::size_t> StepsToCompare(std::size_t horizon) {
@@ -111,6 +126,7 @@ std::vector<double> LinearSums::Errors(std::size_t context, std::size_t first, s
     for (std::size_t c = first; c < end; ++c) sums.Add(block[c].Part(context, steps));
     blocks.push_back(std::move(sums));
   }
+  const std::vector<double> dearness = Dearness(context);
   std::vector<double> errors(std::size(kPenalties));
   double count = 0;
   for (std::size_t left = 0; left < blocks.size(); ++left) {
@@ -120,7 +136,7 @@ std::vector<double> LinearSums::Errors(std::size_t context, std::size_t first, s
     }
     count += blocks[left].rows() * static_cast<double>(steps.size());
     for (std::size_t p = 0; p < errors.size(); ++p)
-      errors[p] += blocks[left].Error(others.Solve(kPenalties[p]));
+      errors[p] += blocks[left].Error(others.Solve(kPenalties[p], dearness));
   }
   for (double& error : errors) error /= std::max(count, 1.0);
   return errors;
@@ -134,53 +150,92 @@ double LinearSums::Error(std::size_t context, std::size_t left, double penalty) 
   }
   const RidgeSums judge = Together(blocks_[left]).Part(context, steps);
   const double count = judge.rows() * static_cast<double>(steps.size());
-  return judge.Error(others.Solve(penalty)) / std::max(count, 1.0);
+  return judge.Error(others.Solve(penalty, Dearness(context))) / std::max(count, 1.0);
+}
+
+double LinearChoice::trust() const {
+  const double error = std::ranges::min_element(fits, {}, &LinearFit::error)->error;
+  return std::clamp((1 - error / last_value_error) / kWhollyTrusted, 0.0, 1.0);
+}
+
+LinearFit LinearSums::BestPenalty(std::size_t context, bool per_channel) const {
+  const std::size_t channels = blocks_[0].size(), maps = per_channel ? channels : 1;
+  std::vector<double> errors(std::size(kPenalties));
+  for (std::size_t map = 0; map < maps; ++map) {
+    const std::vector<double> own = Errors(context, map * channels / maps, (map + 1) * channels / maps);
+    for (std::size_t p = 0; p < errors.size(); ++p) errors[p] += own[p] / static_cast<double>(maps);
+  }
+  const std::size_t least = std::ranges::min_element(errors) - errors.begin();
+  return {context, per_channel, kPenalties[least], errors[least]};
 }
 
 LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts, bool scopes) const {
-  LinearChoice best;
-  const std::size_t channels = blocks_[0].size();
-  const auto consider = [&](const std::vector<double>& errors, std::size_t context, bool per_channel) {
-    for (std::size_t p = 0; p < errors.size(); ++p) {
-      if (errors[p] >= (per_channel && !best.per_channel ? kWorthMaps : 1) * best.error) continue;
-      best = {.context = context, .per_channel = per_channel, .penalty = kPenalties[p], .error = errors[p]};
+  std::vector<LinearFit> fits;
+  for (const std::size_t context : contexts) fits.push_back(BestPenalty(context, false));
+  const auto better = [](const LinearFit& a, const LinearFit& b) { return a.error < b.error; };
+  LinearFit best = *std::ranges::min_element(fits, better);
+  if (scopes && blocks_[0].size() > 1) {
+    std::vector<LinearFit> own;
+    for (const std::size_t context : contexts) own.push_back(BestPenalty(context, true));
+    if (std::ranges::min_element(own, better)->error < kWorthMaps * best.error) {
+      best = *std::ranges::min_element(own, better);
+      fits.insert(fits.end(), own.begin(), own.end());
     }
-  };
-  for (const std::size_t context : contexts) consider(Errors(context, 0, channels), context, false);
-  if (!scopes || channels < 2) return best;
-  std::vector<double> sum(std::size(kPenalties));
-  for (std::size_t c = 0; c < channels; ++c) {
-    const std::vector<double> errors = Errors(best.context, c, c + 1);
-    for (std::size_t p = 0; p < sum.size(); ++p) sum[p] += errors[p] / static_cast<double>(channels);
   }
-  consider(sum, best.context, true);
-  return best;
+  LinearChoice choice;
+  double rows = 0;
+  for (const std::vector<RidgeSums>& block : blocks_) {
+    const RidgeSums sums = Together(block).Part(1, StepsToCompare(horizon_));
+    choice.last_value_error += sums.Error(Matrix(sums.outputs(), 1));
+    rows += sums.rows() * static_cast<double>(sums.outputs());
+  }
+  choice.last_value_error /= std::max(rows, 1.0);
+  if (best.error > kWorthAMap * choice.last_value_error) {
+    const std::size_t shortest = *std::ranges::min_element(contexts);
+    choice.fits = {{shortest, false, kLastValue, choice.last_value_error}};
+    return choice;
+  }
+  for (const LinearFit& fit : fits) {
+    if (fit.error <= kAlike * best.error) choice.fits.push_back(fit);
+  }
+  return choice;
+}
+
+Matrix LinearSums::SolveOne(const LinearFit& fit, std::size_t channel) const {
+  RidgeSums sums(fit.context, horizon_);
+  for (const std::vector<RidgeSums>& block : blocks_) {
+    for (std::size_t c = 0; c < block.size(); ++c) {
+      if (!fit.per_channel || c == channel) sums.Add(block[c].Part(fit.context, AllSteps(horizon_)));
+    }
+  }
+  return sums.Solve(fit.penalty, Dearness(fit.context));
 }
 
 std::vector<Matrix> LinearSums::Solve(const LinearChoice& choice) const {
-  std::vector<RidgeSums> channels = blocks_[0];
-  for (std::size_t block = 1; block < blocks_.size(); ++block) {
-    for (std::size_t c = 0; c < channels.size(); ++c) channels[c].Add(blocks_[block][c]);
+  std::vector<Matrix> maps(choice.per_channel() ? blocks_[0].size() : 1, Matrix(horizon_, choice.context()));
+  const float share = 1 / static_cast<float>(choice.fits.size());
+  for (const LinearFit& fit : choice.fits) {
+    Matrix solved;
+    for (std::size_t map = 0; map < maps.size(); ++map) {
+      if (map == 0 || fit.per_channel) solved = SolveOne(fit, map);
+      const std::size_t first = choice.context() - fit.context;
+      for (std::size_t h = 0; h < horizon_; ++h) {
+        for (std::size_t i = 0; i < fit.context; ++i) maps[map].row(h)[first + i] += share * solved.row(h)[i];
+      }
+    }
   }
-  const auto solve = [&](const RidgeSums& sums) {
-    return sums.Part(choice.context, AllSteps(horizon_)).Solve(choice.penalty);
-  };
-  if (!choice.per_channel) return {solve(Together(channels))};
-  std::vector<Matrix> maps;
-  maps.reserve(channels.size());
-  for (const RidgeSums& sums : channels) maps.push_back(solve(sums));
   return maps;
 }
 
 LinearPath::LinearPath(const LinearChoice& choice, const std::vector<Matrix>& maps, ModelSpec& spec)
     : target_(spec.target),
-      context_(choice.context),
+      context_(choice.context()),
       horizon_(spec.horizon),
-      channels_(choice.per_channel ? spec.channels : 0) {
-  spec.linear_context = choice.context;
-  spec.linear_per_channel = choice.per_channel;
+      channels_(choice.per_channel() ? spec.channels : 0) {
+  spec.linear_context = context_;
+  spec.linear_per_channel = choice.per_channel();
   Tensor weight = ZeroTensor({horizon_, context_}), bias = ZeroTensor({horizon_});
-  if (choice.per_channel) {
+  if (choice.per_channel()) {
     weight = ZeroTensor({spec.channels, horizon_, context_});
     bias = ZeroTensor({spec.channels, horizon_});
   }

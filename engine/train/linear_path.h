@@ -1,7 +1,7 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
-#include <limits>
 #include <span>
 #include <string>
 #include <vector>
@@ -14,13 +14,27 @@
 
 namespace tidegate {
 
-// How a linear path is made; all of it decided by cross-validation.
+// One ridge regression.
+struct LinearFit {
+  std::size_t context = 0;   // L, readings
+  bool per_channel = false;  // a map for each channel
+  double penalty = 0;        // per row; for the reading a readings ago 1 + (a / 168)^2 times as much
+  double error = 0;          // mean squared, of the rows left out, in deviations
+};
+
+// How a linear path is made, decided by cross-validation: the mean of the maps of these fits, so one map
+// again. Not empty.
 struct LinearChoice {
-  std::size_t context = 0;  // L; 0: none
-  bool per_channel = false;
-  double penalty = std::numeric_limits<double>::infinity();  // of the ridge regression, per row
-  double error =
-      std::numeric_limits<double>::infinity();  // mean squared, of the rows left out, in deviations
+  std::vector<LinearFit> fits;
+  double last_value_error = 0;  // of "the last value stays", on the same rows
+
+  // How far a network may be believed beside it, 0 to 1: not at all where no block of rows tells a linear map
+  // anything about another, as with a random walk, whatever the few validation rows say; wholly where it
+  // takes a tenth off the error of the last value.
+  double trust() const;
+
+  std::size_t context() const { return std::ranges::max_element(fits, {}, &LinearFit::context)->context; }
+  bool per_channel() const { return std::ranges::any_of(fits, &LinearFit::per_channel); }
 };
 
 // The sums of the linear path's regression: the target's last L levels less the last one, against the levels
@@ -36,9 +50,10 @@ class LinearSums {
   LinearSums(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,
              std::size_t rows, Part part);
 
-  // The best of the contexts (up to L), penalties and scopes (a map for each channel only if `scopes`): that
-  // with the least error on blocks which were left out of the fit. One map for all unless
-  // one for each is better by a percent.
+  // For each of the contexts (up to L) the penalty with the least error on blocks which were left out of the
+  // fit; of these fits the best and all that err at most 2 % more. Maps for each channel (only if `scopes`)
+  // are among them if the best of them is better than the best map for all by a percent. If the best is not a
+  // percent better than the last value, that alone.
   LinearChoice Choose(const std::vector<std::size_t>& contexts, bool scopes) const;
 
   // Into how many blocks Part::kBlocks cuts `rows`, each long enough for origins of its own.
@@ -51,8 +66,10 @@ class LinearSums {
 
  private:
   // Of a map for the channels [first, end): the mean squared error of each penalty on blocks left out.
-
   std::vector<double> Errors(std::size_t context, std::size_t first, std::size_t end) const;
+  LinearFit BestPenalty(std::size_t context, bool per_channel) const;
+  // [horizon, fit.context]: the map of a channel, or that for all.
+  Matrix SolveOne(const LinearFit& fit, std::size_t channel) const;
 
   std::size_t horizon_;
   std::vector<std::vector<RidgeSums>> blocks_;  // [blocks][channels]

@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t kBlocks = 8;
 // How much the half weighs beside the data: validation rows are another season than those to come.
 constexpr double kDraw = 0.5;
+constexpr double kCost = 0.005;  // of the least error: what being drawn may cost
 
 }  // namespace
 
@@ -31,18 +32,26 @@ void MixingFit::Add(std::span<const std::size_t> maps, const Matrix& targets, co
       Sums& sums = sums_[maps[r] * blocks() + h / block_];
       sums.together += squared * (target - line) * apart;
       sums.apart += squared * apart * apart;
+      sums.alone += squared * (target - line) * (target - line);
     }
   }
 }
 
-std::vector<float> MixingFit::Weights() const {
+double MixingFit::Weight(const Sums& sums) {
+  if (!(sums.apart > 0)) return 0.5;
+  // The error with weight w is alone - 2 w together + w^2 apart.
+  const double least = std::clamp(sums.together / sums.apart, 0.0, 1.0);
+  const double error = sums.alone + least * (least * sums.apart - 2 * sums.together);
+  const double farthest = std::sqrt(kCost * std::max(error, 0.0) / sums.apart);
+  const double drawn = (least + kDraw * 0.5) / (1 + kDraw);
+  return std::clamp(drawn, least - farthest, least + farthest);
+}
+
+std::vector<float> MixingFit::Weights(double trust) const {
   std::vector<float> weights;
   for (std::size_t map = 0; map < sums_.size() / blocks(); ++map) {
-    for (std::size_t h = 0; h < horizon_; ++h) {
-      const Sums& sums = sums_[map * blocks() + h / block_];
-      const double least = sums.apart > 0 ? std::clamp(sums.together / sums.apart, 0.0, 1.0) : 0.5;
-      weights.push_back(static_cast<float>((least + kDraw * 0.5) / (1 + kDraw)));
-    }
+    for (std::size_t h = 0; h < horizon_; ++h)
+      weights.push_back(static_cast<float>(trust * Weight(sums_[map * blocks() + h / block_])));
   }
   return weights;
 }

@@ -12,7 +12,8 @@ namespace tidegate {
 
 // Fits how much of a forecast is the network's and how much the linear path's, on validation forecasts: for
 // each block of the horizon, and each map of the linear path, the weight with the least squared error, drawn
-// towards a half as both err alike on other data, within 0 and 1.
+// towards a half, as both err alike on other data, as far as that costs half a percent of the error; within 0
+// and 1.
 class MixingFit {
  public:
   explicit MixingFit(const ModelSpec& spec);
@@ -21,14 +22,18 @@ class MixingFit {
   void Add(std::span<const std::size_t> maps, const Matrix& targets, const Matrix& network,
            const Matrix& linear);
 
-  // [maps, horizon]: mixing.network.
-  std::vector<float> Weights() const;
+  // [maps, horizon]: mixing.network. trust, 0 to 1: what all weights are multiplied with, see
+  // LinearChoice::trust.
+  std::vector<float> Weights(double trust) const;
 
  private:
   struct Sums {
     double together = 0;  // (target - linear) (network - linear)
     double apart = 0;     // (network - linear)^2
+    double alone = 0;     // (target - linear)^2
   };
+  static double Weight(const Sums& sums);
+
   std::size_t horizon_, levels_, block_;
   std::vector<float> unit_;  // [horizon]
   std::vector<Sums> sums_;   // [maps, blocks]

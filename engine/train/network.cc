@@ -27,21 +27,8 @@ void AddRows(const float* from, float* to, std::size_t count) {
 
 }  // namespace
 
-absl::Status Network::CheckTrainable(const ModelSpec& spec) {
-  const auto refuse = [&](absl::string_view what) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("model '", spec.name, "': ", what, " cannot be trained here yet; leave it out"));
-  };
-  if (spec.window > 0) return refuse("a window");
-  if (spec.head == HeadKind::kRecursive) return refuse("the recursive head");
-  if (spec.head == HeadKind::kParallel && !ParallelDecoder::CanTrain(spec.layers.back())) {
-    return refuse(absl::StrCat("the parallel head on a layer of ", KindName(spec.layers.back().kind),
-                               spec.layers.back().projection > 0 ? " with a projection" : ""));
-  }
-  return absl::OkStatus();
-}
-
 Network::Network(const ModelSpec& spec, Rows rows) : spec_(spec), rows_(rows) {
+  if (spec.instance_normalisation) scale_.emplace(spec);
   std::size_t inputs = spec.layer_inputs();
   for (const LayerSpec& layer : spec.layers) {
     if (layer.stride > 1) {
@@ -56,7 +43,8 @@ Network::Network(const ModelSpec& spec, Rows rows) : spec_(spec), rows_(rows) {
     parallel_ = std::make_unique<ParallelDecoder>(spec.layers.back(), ParallelSizes(spec));
     return;
   }
-  head_ = {{"weight", ZeroTensor({spec.outputs(), inputs})}, {"bias", ZeroTensor({spec.outputs()})}};
+  const std::size_t outputs = OutputSteps(spec) * spec.quantiles.size();
+  head_ = {{"weight", ZeroTensor({outputs, inputs})}, {"bias", ZeroTensor({outputs})}};
   head_gradient_ = head_;
 }
 
@@ -144,11 +132,16 @@ void Network::Start(std::size_t batch) {
 }
 
 const Matrix& Network::LayerInputs(const Matrix& x) {
-  if (spec_.channels == 0) return x;
+  if (spec_.channels == 0 && !scale_) return x;
+  if (spec_.channels == 0) {
+    scale_->Apply(x, batch_, layer_inputs_);
+    return layer_inputs_;
+  }
   sequences_.resize(batch_);
   for (std::size_t b = 0; b < batch_; ++b) sequences_[b] = spec_.ChannelOf(x.row(b)[x.cols - 1]);
   layer_inputs_.Resize(x.rows, x.cols - 1);
   for (std::size_t r = 0; r < x.rows; ++r) std::copy_n(x.row(r), x.cols - 1, layer_inputs_.row(r));
+  if (scale_) scale_->Apply(Matrix(layer_inputs_), batch_, layer_inputs_);
   return layer_inputs_;
 }
 
@@ -195,8 +188,30 @@ const Matrix& Network::HeadRows() {
   return states_;
 }
 
+void Network::KeepLast(const Matrix& rows) {
+  top_rows_ = rows.rows;
+  top_.Resize(batch_, rows.cols);
+  std::copy_n(rows.row(rows.rows - batch_), top_.size(), top_.data());
+  if (!levels_.back().spec.bidirectional) return;
+  const std::size_t half = rows.cols / 2;  // the backward layer's last output is that of the first reading
+  for (std::size_t b = 0; b < batch_; ++b) std::copy_n(rows.row(b) + half, half, top_.row(b) + half);
+}
+
+Matrix Network::SpreadLast(const Matrix& d_top, std::size_t rows) const {
+  Matrix d_rows(rows, d_top.cols);
+  std::copy_n(d_top.data(), d_top.size(), d_rows.row(rows - batch_));
+  if (!levels_.back().spec.bidirectional) return d_rows;
+  const std::size_t half = d_top.cols / 2;
+  for (std::size_t b = 0; b < batch_; ++b) {
+    std::fill_n(d_rows.row(rows - batch_ + b) + half, half, 0.0f);
+    std::copy_n(d_top.row(b) + half, half, d_rows.row(b) + half);
+  }
+  return d_rows;
+}
+
 void Network::HoldOutputs(std::size_t rows) {
   const Matrix& hops = HeadRows();
+  if (rows_ == Rows::kLast) return KeepLast(hops);
   if (!single() || rows_ == Rows::kHops) {
     top_ = hops;
     return;
@@ -214,6 +229,7 @@ void Network::Decode(Matrix& outputs, Random* dropout) {
     channels_.resize(spec_.channels > 0 ? top_.rows : 0);
     for (std::size_t r = 0; r < channels_.size(); ++r) channels_[r] = sequences_[r % batch_];
     parallel_->Forward(levels_.back().layer->parameters(), top_, channels_, dropout, outputs);
+    if (scale_) scale_->Undo(outputs);
     return;
   }
   const Tensor& bias = head_.at("bias");
@@ -221,7 +237,8 @@ void Network::Decode(Matrix& outputs, Random* dropout) {
   for (std::size_t r = 0; r < outputs.rows; ++r) std::ranges::copy(bias.values, outputs.row(r));
   Gemm(Transpose::kNo, Transpose::kYes, top_.rows, outputs.cols, top_.cols, top_.data(),
        head_.at("weight").values.data(), outputs.data(), true);
-  QuantileHead::Uncross(outputs.data(), outputs.rows * spec_.horizon, spec_.quantiles.size());
+  QuantileHead::Uncross(outputs.data(), outputs.rows * OutputSteps(spec_), spec_.quantiles.size());
+  if (scale_) scale_->Undo(outputs);
 }
 
 // The gradient of every hop's output from those of the steps that held it.
@@ -255,7 +272,7 @@ Matrix Network::BackThroughHead(const Matrix& outputs, Matrix& d_outputs) {
   if (median_first_) {
     median.emplace(outputs, spec_.quantiles.size(), d_outputs);
   } else {
-    QuantileHead::UncrossGradient(outputs.data(), d_outputs.data(), outputs.rows * spec_.horizon,
+    QuantileHead::UncrossGradient(outputs.data(), d_outputs.data(), outputs.rows * OutputSteps(spec_),
                                   spec_.quantiles.size());
   }
   Gemm(Transpose::kYes, Transpose::kNo, outputs.cols, top_.cols, top_.rows, d_outputs.data(), top_.data(),
@@ -269,7 +286,16 @@ Matrix Network::BackThroughHead(const Matrix& outputs, Matrix& d_outputs) {
 }
 
 void Network::Backward(const Matrix& x, const Matrix& outputs, Matrix& d_outputs) {
-  Matrix d_output = BackThroughHead(outputs, d_outputs);
+  Matrix d_output;
+  if (scale_) {
+    Matrix scaled = outputs;
+    scale_->Redo(scaled);
+    scale_->BackThroughUndo(d_outputs);
+    d_output = BackThroughHead(scaled, d_outputs);
+  } else {
+    d_output = BackThroughHead(outputs, d_outputs);
+  }
+  if (rows_ == Rows::kLast) d_output = SpreadLast(d_output, top_rows_);
   if (single() && rows_ == Rows::kAll) d_output = ReleaseOutputs(d_output);
   for (std::size_t i = levels_.size(); i-- > 0;) {
     Level& level = levels_[i];
@@ -286,6 +312,7 @@ void Network::Backward(const Matrix& x, const Matrix& outputs, Matrix& d_outputs
 
 std::size_t OutputStride(const ModelSpec& spec) {
   if (RowsOf(spec) == Network::Rows::kAll) return 1;
+  if (RowsOf(spec) == Network::Rows::kLast) return spec.window;
   for (const LayerSpec& layer : spec.layers) {
     if (layer.stride > 1) return layer.stride;
   }

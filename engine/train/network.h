@@ -2,9 +2,9 @@
 
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <vector>
 
-#include "absl/status/status.h"
 #include "engine/cells/sequence_layer.h"
 #include "engine/model/spec.h"
 #include "engine/tensor/matrix.h"
@@ -12,6 +12,7 @@
 #include "engine/train/adam.h"
 #include "engine/train/parallel_decoder.h"
 #include "engine/train/random.h"
+#include "engine/train/window_scale.h"
 
 namespace tidegate {
 
@@ -26,13 +27,11 @@ class Network {
     // The last one of each hop of the strided layer: a single chain of states whether the spec interleaves
     // chains or not, as each of them has the same weights. T/stride rows for T readings.
     kHops,
+    // The last reading: every Forward is a whole window from zero states. One row for T readings.
+    kLast,
   };
 
-  // InvalidArgument naming what is not trained here: windows, the recursive head, the parallel one on a
-  // topmost layer that it cannot be trained on.
-  static absl::Status CheckTrainable(const ModelSpec& spec);
-
-  // Requires CheckSpec and CheckTrainable. All weights zero.
+  // Requires CheckSpec. All weights zero.
   explicit Network(const ModelSpec& spec, Rows rows = Rows::kAll);
 
   // Evenly in +-1/sqrt(H), H the units of the layer (for a convolution and the head of their inputs), as
@@ -60,12 +59,12 @@ class Network {
   void Start(std::size_t batch);
 
   // Carries the states through x [T*B, spec.inputs()], which must live until Backward; T a multiple of
-  // stride(). A channel's number is the same for all of a sequence. dropout: draws which outputs are left
-  // out; null: none are.
+  // stride(), for kLast at most the window. A channel's number is the same for all of a sequence. dropout:
+  // draws which outputs are left out; null: none are.
   void Forward(const Matrix& x, Random* dropout = nullptr);
 
-  // After Forward: outputs [rows, horizon*Q], the quantiles of each step as Model::Step gives them without
-  // its linear path.
+  // After Forward: outputs [rows, steps*Q], the quantiles of each step as Model::Step gives them without its
+  // linear path; of the recursive head those of the next step alone (OutputSteps).
   void Decode(Matrix& outputs, Random* dropout = nullptr);
 
   // After Decode: adds to the gradients. outputs: as Decode gave them; d_outputs: gradient of the loss with
@@ -81,7 +80,7 @@ class Network {
     Matrix output;            // [rows, O]
     std::vector<float> kept;  // [rows * O]: what dropout multiplied the outputs by; empty: nothing
   };
-  bool single() const { return stride_ > 1 && (!spec_.interleaved || rows_ == Rows::kHops); }
+  bool single() const { return stride_ > 1 && (!spec_.interleaved || rows_ != Rows::kAll); }
   // Whether the strided layer's own outputs are those of the hops only.
   bool hops_below() const { return single() && !levels_[strided_].spec.residual; }
   const Matrix& LayerInputs(const Matrix& x);
@@ -92,6 +91,9 @@ class Network {
   // The gradient of what the head saw, from that of the outputs.
   Matrix BackThroughHead(const Matrix& outputs, Matrix& d_outputs);
   Matrix ReleaseOutputs(const Matrix& d_top) const;
+  // Of windows: what the head sees of each, and its gradient at the rows that it came from.
+  void KeepLast(const Matrix& rows);
+  Matrix SpreadLast(const Matrix& d_top, std::size_t rows) const;
   Matrix SpreadHops(const Matrix& d_hops, std::size_t rows) const;
 
   ModelSpec spec_;
@@ -106,15 +108,23 @@ class Network {
   std::vector<std::size_t> sequences_;  // [B]: the channel of each
   Matrix hops_;    // input of the level above a single chain's stride: the last row of each hop
   Matrix states_;  // of the topmost level, if it has cells
-  Matrix held_;    // [B, O or S]: what the head saw of the last hop
-  Matrix top_;     // [rows, O or S]: what the head sees
-  Tensors head_, head_gradient_;  // "weight" [outputs, O], "bias" [outputs]; empty with parallel_
+  std::optional<WindowScale> scale_;  // of instance normalisation
+  std::size_t top_rows_ = 0;          // of the topmost level's outputs
+  Matrix held_;                       // [B, O or S]: what the head saw of the last hop
+  Matrix top_;                        // [rows, O or S]: what the head sees
+  Tensors head_, head_gradient_;      // "weight" [outputs, O], "bias" [outputs]; empty with parallel_
   std::unique_ptr<ParallelDecoder> parallel_;  // null with another head
 };
 
 // How a spec's network is trained: interleaved chains one by one, so with outputs at hops only.
 inline Network::Rows RowsOf(const ModelSpec& spec) {
+  if (spec.window > 0) return Network::Rows::kLast;
   return spec.interleaved ? Network::Rows::kHops : Network::Rows::kAll;
+}
+// Steps of the horizon that the network itself forecasts: the recursive head's is one, and it learns by the
+// readings that came next (teacher forcing); when it is served it runs on with its own forecast.
+inline std::size_t OutputSteps(const ModelSpec& spec) {
+  return spec.head == HeadKind::kRecursive ? 1 : spec.horizon;
 }
 // Readings from one output of that network to the next.
 std::size_t OutputStride(const ModelSpec& spec);

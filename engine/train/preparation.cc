@@ -80,7 +80,7 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
   if (longest > 0) {
     best.choice = LinearSums(best.data, spec, longest, kRowsToChoose, LinearSums::Part::kBlocks)
                       .Choose(options.linear_contexts, spec.channels > 0);
-    const LinearSums sums(best.data, spec, best.choice.context, kRowsToFit, LinearSums::Part::kTraining);
+    const LinearSums sums(best.data, spec, best.choice.context(), kRowsToFit, LinearSums::Part::kTraining);
     best.linear.emplace(best.choice, sums.Solve(best.choice), spec);
   }
   return best;
@@ -89,7 +89,7 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
 void RefitLinear(Preparation& preparation, ModelSpec& spec) {
   if (!preparation.linear) return;
   const LinearChoice& choice = preparation.choice;
-  const LinearSums sums(preparation.data, spec, choice.context, kRowsToFit, LinearSums::Part::kAll);
+  const LinearSums sums(preparation.data, spec, choice.context(), kRowsToFit, LinearSums::Part::kAll);
   preparation.linear.emplace(choice, sums.Solve(choice), spec);
 }
 

@@ -3,6 +3,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <random>
+#include <sstream>
+#include <string>
 
 namespace tidegate {
 
@@ -19,6 +21,17 @@ class Random {
 
   // In [0, n), n > 0; the bias of the remainder is far below what training could notice.
   std::size_t Below(std::size_t n) { return bits_() % n; }
+
+  // What all further numbers depend on, as text; and back. False: not such a text.
+  std::string State() const {
+    std::ostringstream text;
+    text << bits_;
+    return text.str();
+  }
+  bool SetState(const std::string& state) {
+    std::istringstream text(state);
+    return static_cast<bool>(text >> bits_);
+  }
 
  private:
   std::mt19937_64 bits_;

@@ -78,11 +78,13 @@ RidgeSums RidgeSums::Part(std::size_t inputs, const std::vector<std::size_t>& ou
   return part;
 }
 
-Matrix RidgeSums::Solve(double penalty) const {
+Matrix RidgeSums::Solve(double penalty, std::span<const double> dearness) const {
+  assert(dearness.empty() || dearness.size() == inputs_);
   Matrix w(outputs_, inputs_);
   if (rows_ == 0) return w;
   std::vector<double> l = gram_;
-  for (std::size_t i = 0; i < inputs_; ++i) l[i * inputs_ + i] += penalty * rows_;
+  for (std::size_t i = 0; i < inputs_; ++i)
+    l[i * inputs_ + i] += penalty * rows_ * (dearness.empty() ? 1 : dearness[i]);
   Factorise(l, inputs_);
   std::vector<double> row(inputs_);
   for (std::size_t k = 0; k < outputs_; ++k) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "engine/tensor/matrix.h"
@@ -30,8 +31,9 @@ class RidgeSums {
   // Those of the last `inputs` inputs and of the outputs numbered `outputs`.
   RidgeSums Part(std::size_t inputs, const std::vector<std::size_t>& outputs) const;
 
-  // w [outputs, inputs]: the least of |y - w x|^2 / rows + penalty |w|^2. penalty > 0.
-  Matrix Solve(double penalty) const;
+  // w [outputs, inputs]: for each output the least of |y - w x|^2 / rows + penalty sum_i dearness_i w_i^2.
+  // penalty > 0; dearness [inputs], each > 0, or empty: all 1.
+  Matrix Solve(double penalty, std::span<const double> dearness = {}) const;
 
   // Sum over the rows and outputs of (y - w x)^2.
   double Error(const Matrix& w) const;

@@ -1,11 +1,16 @@
 #include "engine/train/score.h"
 
 #include <algorithm>
+#include <cassert>
 #include <cmath>
+#include <memory>
 #include <span>
+#include <utility>
 
+#include "engine/model/model.h"
 #include "engine/stream/calibration_table.h"
 #include "engine/stream/even_quantiles.h"
+#include "engine/stream/residual_table.h"
 #include "engine/train/mixing.h"
 
 namespace tidegate {
@@ -51,30 +56,75 @@ class Ratios {
   std::vector<std::vector<float>> rows_;
 };
 
+// Windows are judged by so many, and so many run at once.
+constexpr std::size_t kMostWindows = 4'096, kWindowsTogether = 128;
+
+// The model of a network without its other paths, for forecasts on inputs that are prepared.
+std::shared_ptr<const Model> NetworkAlone(ModelSpec spec, Tensors tensors) {
+  spec.linear_context = spec.cycle = 0;
+  tensors["residuals.quantiles"] = ZeroTensor({ResidualTable::kLevels});
+  tensors["residuals.count"] = {{1}, {1}};
+  tensors["golden.values"] = ZeroTensor({1, spec.features.size()});
+  tensors["golden.forecast"] = ZeroTensor({spec.horizon, spec.quantiles.size()});
+  auto model = Model::Create(std::move(spec), tensors);
+  assert(model.ok());
+  return *std::move(model);
+}
+
 }  // namespace
 
 Validator::Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation,
-                     const tidegate::Loss& loss)
+                     std::size_t before, const tidegate::Loss& loss)
     : spec_(spec),
       data_(data),
-      sequences_(ValidationSequences(data, OutputStride(spec))),
-      truncation_(truncation),
+      sequences_(spec.window > 0          ? ValidationWindows(data, spec.window, kMostWindows)
+                 : OutputStride(spec) > 1 ? ValidationSequences(data, OutputStride(spec), before)
+                                          : ValidationSequences(data)),
+      truncation_(spec.window > 0 ? spec.window : truncation),
       loss_(loss),
-      network_(spec, RowsOf(spec)) {
-  for (const Sequence& sequence : sequences_) steps_ = std::max(steps_, sequence.end - sequence.begin);
-}
+      network_(spec, RowsOf(spec)) {}
 
 template <typename Visit>
 void Validator::Run(const Tensors& weights, Visit visit) {
   network_.SetWeights(weights);
-  network_.Start(sequences_.size());
-  for (std::size_t first = 0; first < steps_; first += truncation_) {
-    FillChunk(data_, sequences_, spec_.step_deviation, first,
-              network_.WholeHops(std::min(truncation_, steps_ - first)), OutputStride(spec_), chunk_);
+  const std::size_t together = spec_.window > 0 ? kWindowsTogether : sequences_.size();
+  for (std::size_t begin = 0; begin < sequences_.size(); begin += together)
+    RunTogether(std::span(sequences_).subspan(begin, std::min(together, sequences_.size() - begin)), visit);
+}
+
+template <typename Visit>
+void Validator::RunTogether(std::span<const Sequence> sequences, Visit visit) {
+  const auto ahead = std::span(spec_.step_deviation).first(OutputSteps(spec_));
+  std::size_t steps = 0;
+  for (const Sequence& sequence : sequences) steps = std::max(steps, sequence.end - sequence.begin);
+  network_.Start(sequences.size());
+  for (std::size_t first = 0; first < steps; first += truncation_) {
+    FillChunk(data_, sequences, ahead, first, network_.WholeHops(std::min(truncation_, steps - first)),
+              OutputStride(spec_), chunk_);
     network_.Forward(chunk_.inputs);
     if (chunk_.known == 0) continue;
     network_.Decode(outputs_);
     visit(chunk_, outputs_);
+  }
+}
+
+template <typename Visit>
+void Validator::RunForecasts(const Tensors& weights, Visit visit) {
+  if (spec_.head != HeadKind::kRecursive) return Run(weights, visit);
+  const auto model = NetworkAlone(spec_, weights);
+  Model::Workspace workspace;
+  for (std::size_t s = 0; s < data_.size(); ++s) {
+    std::vector<float> state(model->state_floats());
+    float* const states[] = {state.data()};
+    outputs_.Resize(1, spec_.outputs());
+    for (std::size_t row = 0; row < data_[s].size(); ++row) {
+      model->Step({data_[s].inputs.row(row), spec_.inputs()}, states, {outputs_.data(), outputs_.size()},
+                  workspace);
+      if (row < data_[s].split) continue;
+      const Sequence here[] = {{s, row, row, row + 1}};
+      FillChunk(data_, here, spec_.step_deviation, 0, 1, 1, chunk_);
+      if (chunk_.known > 0) visit(chunk_, outputs_);
+    }
   }
 }
 
@@ -85,14 +135,14 @@ std::vector<std::size_t> Validator::Maps() const {
   return maps;
 }
 
-std::vector<float> Validator::FitMixing(const Tensors& weights, const LinearPath& linear) {
+std::vector<float> Validator::FitMixing(const Tensors& weights, const LinearPath& linear, double trust) {
   MixingFit fit(spec_);
   Matrix lines;
-  Run(weights, [&](const Chunk& chunk, const Matrix& outputs) {
+  RunForecasts(weights, [&](const Chunk& chunk, const Matrix& outputs) {
     linear.Forecast(data_, chunk.origins, lines);
     fit.Add(Maps(), chunk.targets, outputs, lines);
   });
-  return fit.Weights();
+  return fit.Weights(trust);
 }
 
 double Validator::MeanLoss(const Tensors& weights) {
@@ -112,7 +162,7 @@ Validator::Report Validator::Score(const Tensors& weights, const LinearPath* lin
   std::size_t count = 0;
   Ratios ratios(spec_);
   Matrix lines;
-  Run(weights, [&](const Chunk& chunk, Matrix& outputs) {
+  RunForecasts(weights, [&](const Chunk& chunk, Matrix& outputs) {
     if (linear != nullptr) {
       linear->Forecast(data_, chunk.origins, lines);
       MixLinear(Maps(), mixing, lines, spec_.quantiles.size(), outputs);

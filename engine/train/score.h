@@ -13,18 +13,21 @@
 namespace tidegate {
 
 // Runs the network through the validation sequences, `truncation` steps at a time; its buffers are reused. Of
-// interleaved chains each runs as a sequence of its own.
+// interleaved chains each runs as a sequence of its own; of windows some thousands, evenly spread. A
+// recursive head is judged by the next step while it learns, and in the end by the forecasts of the model
+// that runs on with its own.
 class Validator {
  public:
+  // before: rows that a chain of interleaved ones runs through before its first validation row.
   Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation,
-            const Loss& loss);
+            std::size_t before, const Loss& loss);
 
   // weights: as Network::WeightTensors. Mean loss over the validation targets and quantiles, in units of
   // step_deviation.
   double MeanLoss(const Tensors& weights);
 
   // The weights of the network beside the linear path [maps, horizon]; spec has the linear path by now.
-  std::vector<float> FitMixing(const Tensors& weights, const LinearPath& linear);
+  std::vector<float> FitMixing(const Tensors& weights, const LinearPath& linear, double trust);
 
   struct Report {
     ValidationScore score;
@@ -35,16 +38,21 @@ class Validator {
   Report Score(const Tensors& weights, const LinearPath* linear, std::span<const float> mixing);
 
  private:
-  // Calls visit(chunk, outputs) for each chunk that has targets.
+  // Calls visit(chunk, outputs) for each chunk that has targets, with what the network is trained on.
   template <typename Visit>
   void Run(const Tensors& weights, Visit visit);
+  // The same of some sequences at once.
+  template <typename Visit>
+  void RunTogether(std::span<const Sequence> sequences, Visit visit);
+  // The same with the whole forecasts of the model.
+  template <typename Visit>
+  void RunForecasts(const Tensors& weights, Visit visit);
   // The row of the mixing for each origin of the chunk.
   std::vector<std::size_t> Maps() const;
 
   const ModelSpec& spec_;
   const std::vector<PreparedSeries>& data_;
   std::vector<Sequence> sequences_;
-  std::size_t steps_ = 0;  // of the longest sequence
   std::size_t truncation_;
   Loss loss_;
   Network network_;

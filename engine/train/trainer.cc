@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <span>
 #include <string>
 #include <utility>
@@ -27,6 +26,17 @@ namespace {
 
 constexpr std::size_t kGoldenReadings = 64;
 
+// 1, horizon and what lies between, evenly by its logarithm; without those that fall together.
+std::vector<std::size_t> StepsBetween(std::size_t horizon, std::size_t count) {
+  std::vector<std::size_t> steps = {1};
+  for (std::size_t i = 1; i < count; ++i) {
+    const double power = static_cast<double>(i) / static_cast<double>(count - 1);
+    const auto step = static_cast<std::size_t>(std::llround(std::pow(static_cast<double>(horizon), power)));
+    if (step > steps.back()) steps.push_back(step);
+  }
+  return steps;
+}
+
 ModelSpec SpecOf(const TrainOptions& options) {
   ModelSpec spec;
   spec.name = options.name;
@@ -42,6 +52,8 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.per_stream = options.per_stream;
   spec.layers = options.layers;
   spec.interleaved = options.interleaved;
+  spec.window = options.window;
+  spec.instance_normalisation = options.instance_normalisation;
   spec.head = options.head;
   spec.segment = options.segment;
   spec.channels = options.channels.size();
@@ -49,6 +61,7 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.horizon = options.horizon;
   spec.quantiles = options.quantiles;
   spec.step_deviation.assign(options.horizon, 1.0f);
+  if (options.scored_steps > 2) spec.scored_steps = StepsBetween(options.horizon, options.scored_steps);
   spec.warm_up = options.warm_up;
   spec.bridge_limit = options.bridge_limit;
   spec.reorder_window = options.reorder_window;
@@ -57,7 +70,7 @@ ModelSpec SpecOf(const TrainOptions& options) {
 }
 
 // What CheckSpec does not see.
-absl::Status CheckOptions(const TrainOptions& options) {
+absl::Status CheckOptions(const TrainOptions& options, const ModelSpec& spec) {
   const auto positive = [](const char* what, std::size_t value) {
     return value > 0 ? absl::OkStatus()
                      : absl::InvalidArgumentError(absl::StrCat(what, " is 0, expected at least 1"));
@@ -71,13 +84,18 @@ absl::Status CheckOptions(const TrainOptions& options) {
     return absl::InvalidArgumentError(
         absl::StrCat("validation_fraction is ", options.validation_fraction, ", expected between 0 and 1"));
   }
-  if (options.sequence_length <= options.warm_up) {
+  if (options.window == 0 && options.sequence_length <= options.warm_up) {
     return absl::InvalidArgumentError(absl::StrCat("sequence_length is ", options.sequence_length,
                                                    ", expected more than the warm-up, ", options.warm_up));
   }
   if (!(options.learning_rate > 0 && options.learning_rate <= 1)) {
     return absl::InvalidArgumentError(
         absl::StrCat("learning_rate is ", options.learning_rate, ", expected above 0 and at most 1"));
+  }
+  if (options.schedule.hold == 0 || !(options.schedule.decay > 0 && options.schedule.decay <= 1)) {
+    return absl::InvalidArgumentError(absl::StrCat("schedule: hold is ", options.schedule.hold, ", decay ",
+                                                   options.schedule.decay,
+                                                   ", expected at least 1, and above 0 and at most 1"));
   }
   if (!(options.clip > 0)) {
     return absl::InvalidArgumentError(absl::StrCat("clip is ", options.clip, ", expected above 0"));
@@ -100,59 +118,113 @@ absl::Status CheckOptions(const TrainOptions& options) {
   if (options.find_cycle && options.linear_contexts.empty())
     return absl::InvalidArgumentError("find_cycle: cycles are compared by the linear path; give it contexts");
   for (const LayerSpec& layer : options.layers) {
-    if (options.truncation % layer.stride != 0) {
-      return absl::InvalidArgumentError(absl::StrCat("truncation is ", options.truncation,
-                                                     ", expected a multiple of the stride, ", layer.stride));
+    const auto& [what, steps] = options.window > 0 ? std::pair("window", options.window)
+                                                   : std::pair("truncation", options.truncation);
+    if (steps % layer.stride != 0) {
+      return absl::InvalidArgumentError(
+          absl::StrCat(what, " is ", steps, ", expected a multiple of the stride, ", layer.stride));
     }
+  }
+  if (options.amplitudes < 0 || (options.amplitudes > 0 && spec.input_features() != 1)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("amplitudes is ", options.amplitudes,
+                     ", expected 0 or, for one feature beside the channel's number, more"));
   }
   return absl::OkStatus();
 }
 
-// The learning rate of one epoch (from 0): along a cosine from the whole to a tenth.
 double LearningRate(const TrainOptions& options, std::size_t epoch) {
-  const double done = static_cast<double>(epoch) / static_cast<double>(options.epochs);
-  return options.learning_rate * (0.55 + 0.45 * std::cos(std::numbers::pi * done));
+  return options.learning_rate * options.schedule.Factor(epoch, options.epochs);
 }
 
-// The weights with the lowest validation loss.
-absl::StatusOr<Tensors> Learn(const ModelSpec& spec, const TrainOptions& options,
-                              const std::vector<PreparedSeries>& data, const Loss& loss, Validator& validator,
-                              const std::function<bool(const TrainProgress&)>& progress) {
-  Learner learner(spec, options, data, loss, static_cast<std::size_t>(omp_get_max_threads()));
-  Tensors best = learner.weights();
-  double best_loss = std::numeric_limits<double>::infinity();
-  std::size_t best_epoch = 0;
-  for (std::size_t epoch = 1; epoch <= options.epochs && epoch - best_epoch <= options.patience; ++epoch) {
-    TrainProgress now{.epoch = epoch, .epochs = options.epochs};
-    now.training_loss = learner.Epoch(LearningRate(options, epoch - 1));
-    now.validation_loss = validator.MeanLoss(learner.weights());
-    if (now.validation_loss < best_loss) {
-      best = learner.weights();
-      best_loss = now.validation_loss;
-      best_epoch = epoch;
+std::size_t Workers() { return static_cast<std::size_t>(omp_get_max_threads()); }
+
+std::size_t RefitEpochs(const TrainOptions& options) {
+  return options.refit ? std::max<std::size_t>(1, options.epochs / 4) : 0;
+}
+
+// One training from its first epoch, or from a checkpoint, to the best weights.
+class Training {
+ public:
+  Training(const ModelSpec& spec, const TrainOptions& options, const Loss& loss, const TrainHooks& hooks)
+      : spec_(spec), options_(options), loss_(loss), hooks_(hooks) {}
+
+  // identity: for checkpoints. Sets at().best to the weights with the lowest validation loss.
+  absl::Status Learn(const std::vector<PreparedSeries>& data, Validator& validator, std::string identity) {
+    Learner learner(spec_, options_, data, loss_, Workers());
+    at_ = {.made_with = std::move(identity),
+           .best_loss = std::numeric_limits<double>::infinity(),
+           .best = learner.weights()};
+    if (hooks_.resume != nullptr) {
+      if (absl::Status status = learner.SetState(hooks_.resume->learner); !status.ok()) return status;
+      at_ = *hooks_.resume;
     }
-    now.best_loss = best_loss;
-    if (progress && !progress(now)) break;
-  }
-  if (best_epoch == 0) {
+    while (!stopped_ && at_.epoch < options_.epochs && at_.epoch - at_.best_epoch < options_.patience) {
+      if (absl::Status status = OneEpoch(learner, validator); !status.ok()) return status;
+    }
+    if (at_.best_epoch > 0) return absl::OkStatus();
     return absl::InvalidArgumentError(
         absl::StrCat("training diverged: the validation loss was never a number; lower learning_rate, ",
-                     options.learning_rate));
+                     options_.learning_rate));
   }
-  return best;
-}
 
-// Goes on learning with all rows.
-void RefitNetwork(const ModelSpec& spec, const TrainOptions& options, std::vector<PreparedSeries> data,
-                  const Loss& loss, Tensors& weights) {
-  for (PreparedSeries& series : data) series.split = series.size();
-  Learner learner(spec, options, data, loss, static_cast<std::size_t>(omp_get_max_threads()));
-  learner.SetWeights(weights);
-  const std::size_t epochs = std::max<std::size_t>(1, options.epochs / 4);
-  for (std::size_t epoch = options.epochs - epochs; epoch < options.epochs; ++epoch)
-    learner.Epoch(LearningRate(options, epoch));
-  weights = learner.weights();
-}
+  // Goes on learning with all rows.
+  void Refit(std::vector<PreparedSeries> data) {
+    for (PreparedSeries& series : data) series.split = series.size();
+    Learner learner(spec_, options_, data, loss_, Workers());
+    learner.SetWeights(at_.best);
+    const std::size_t epochs = RefitEpochs(options_);
+    for (std::size_t epoch = 1; epoch <= epochs && !stopped_; ++epoch)
+      learner.Epoch(LearningRate(options_, options_.epochs - epochs + epoch - 1),
+                    Within(epoch + options_.epochs));
+    if (!stopped_) at_.best = learner.weights();
+  }
+
+  bool stopped() const { return stopped_; }
+  Tensors& best() { return at_.best; }
+
+ private:
+  std::function<bool(double)> Within(std::size_t epoch) {
+    if (!hooks_.within) return nullptr;
+    return [this, epoch](double share) {
+      stopped_ = !hooks_.within({.epoch = epoch,
+                                 .epochs = options_.epochs + RefitEpochs(options_),
+                                 .share = share,
+                                 .refit = epoch > options_.epochs});
+      return !stopped_;
+    };
+  }
+
+  absl::Status OneEpoch(Learner& learner, Validator& validator) {
+    TrainProgress now{.epoch = at_.epoch + 1,
+                      .epochs = options_.epochs,
+                      .learning_rate = LearningRate(options_, at_.epoch)};
+    now.training_loss = learner.Epoch(now.learning_rate, Within(now.epoch));
+    if (stopped_ && at_.best_epoch > 0) return absl::OkStatus();
+    const Tensors weights = learner.weights();
+    now.validation_loss = validator.MeanLoss(weights);
+    at_.epoch = now.epoch;
+    if (now.validation_loss < at_.best_loss) {
+      at_.best = weights;
+      at_.best_loss = now.validation_loss;
+      at_.best_epoch = now.epoch;
+    }
+    now.best_loss = at_.best_loss;
+    now.best_epoch = at_.best_epoch;
+    const bool whole = !stopped_;
+    if (hooks_.progress && !hooks_.progress(now)) stopped_ = true;
+    if (!hooks_.checkpoint || !whole) return absl::OkStatus();
+    at_.learner = learner.state();
+    return hooks_.checkpoint(at_);
+  }
+
+  const ModelSpec& spec_;
+  const TrainOptions& options_;
+  const Loss& loss_;
+  const TrainHooks& hooks_;
+  Checkpoint at_;
+  bool stopped_ = false;
+};
 
 // The last training readings of a series [T, F]; missing values as serving would see them.
 Tensor GoldenValues(const Series& series, std::size_t split, const ModelSpec& spec) {
@@ -196,12 +268,21 @@ Tensors TensorsOf(const ModelSpec& spec, Tensors tensors, Validator::Report repo
 
 absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const TrainOptions& options,
                                    const std::function<bool(const TrainProgress&)>& progress) {
+  return Train(series, options, TrainHooks{.progress = progress});
+}
+
+absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const TrainOptions& options,
+                                   const TrainHooks& hooks) {
   TrainedModel trained;
   ModelSpec& spec = trained.spec;
   spec = SpecOf(options);
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
-  if (absl::Status status = Network::CheckTrainable(spec); !status.ok()) return status;
-  if (absl::Status status = CheckOptions(options); !status.ok()) return status;
+  if (absl::Status status = CheckOptions(options, spec); !status.ok()) return status;
+  std::string identity;  // of many readings it takes a moment
+  if (hooks.checkpoint || hooks.resume != nullptr) identity = TrainingIdentity(series, options, Workers());
+  if (hooks.resume != nullptr) {
+    if (absl::Status status = CheckIdentity(hooks.resume->made_with, identity); !status.ok()) return status;
+  }
   const auto splits = FitScales(series, options.validation_fraction, spec);
   if (!splits.ok()) return splits.status();
   auto preparation = Prepare(series, *splits, options, spec);
@@ -211,22 +292,25 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   std::vector<float> step_weights;
   if (options.even_steps) step_weights = spec.step_deviation;
   const Loss loss = {.kind = options.loss, .quantiles = spec.quantiles, .weights = step_weights};
-  Validator validator(spec, data, ValidationSteps(spec, options, data.size()), loss);
-  auto weights = Learn(spec, options, data, loss, validator, progress);
-  if (!weights.ok()) return weights.status();
+  // States forget: of a chain twice a training sequence is as good as all its past.
+  Validator validator(spec, data, ValidationSteps(spec, options, data.size()), 2 * options.sequence_length,
+                      loss);
+  Training training(spec, options, loss, hooks);
+  if (absl::Status status = training.Learn(data, validator, std::move(identity)); !status.ok()) return status;
+  Tensors& weights = training.best();
   const LinearPath* const linear = preparation->linear ? &*preparation->linear : nullptr;
   std::vector<float> mixing;
-  if (linear != nullptr) mixing = validator.FitMixing(*weights, *linear);
-  Validator::Report report = validator.Score(*weights, linear, mixing);
+  if (linear != nullptr) mixing = validator.FitMixing(weights, *linear, preparation->choice.trust());
+  Validator::Report report = validator.Score(weights, linear, mixing);
   spec.validation = report.score;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
 
-  if (options.refit) {
-    RefitNetwork(spec, options, data, loss, *weights);
+  if (options.refit && !training.stopped()) {
+    training.Refit(data);
     RefitLinear(*preparation, spec);
   }
-  AddPaths(spec, *preparation, mixing, *weights);
-  trained.tensors = TensorsOf(spec, *std::move(weights), std::move(report),
+  AddPaths(spec, *preparation, mixing, weights);
+  trained.tensors = TensorsOf(spec, std::move(weights), std::move(report),
                               GoldenValues(series.front(), data.front().split, spec));
   const auto model = Model::Create(spec, trained.tensors);  // its golden forecast is still to come
   if (!model.ok()) return model.status();

@@ -37,6 +37,7 @@ constexpr std::array kDescriptions = {
     FaultDescription{absl::StatusCode::kDeadlineExceeded, "DEADLINE_EXCEEDED", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kUnavailable, "IDLE", absl::ZeroDuration()},
     FaultDescription{absl::StatusCode::kUnavailable, "DRAINING", absl::Seconds(1)},
+    FaultDescription{absl::StatusCode::kUnavailable, "RECOVERING", absl::Seconds(1)},
 };
 static_assert(kDescriptions.size() == static_cast<std::size_t>(Fault::kCount));
 

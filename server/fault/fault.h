@@ -38,6 +38,7 @@ enum class Fault : std::uint8_t {
   kDeadline,          // was over before the request was looked at
   kIdle,              // nothing was sent for too long
   kDraining,          // the server is shutting down
+  kRecovering,        // it has started and reads its journal
   kCount
 };
 

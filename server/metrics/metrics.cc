@@ -23,6 +23,7 @@ constexpr std::array kStepBounds = {1e-6,   2.5e-6, 5e-6,   10e-6, 25e-6, 50e-6,
 constexpr std::array kStageBounds = {1e-6,   2.5e-6, 5e-6,   10e-6,  25e-6, 50e-6, 100e-6,
                                      250e-6, 500e-6, 1e-3,   2.5e-3, 5e-3,  10e-3, 25e-3,
                                      50e-3,  100e-3, 250e-3, 500e-3, 1.0};
+constexpr std::array kCheckpointBounds = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0};
 constexpr std::array kBatchBounds = {1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0, 64.0};
 
 struct NumberName {
@@ -67,30 +68,28 @@ MetricFamily Single(const MetricDeclaration& declaration, double value, Labels l
   return family;
 }
 
-// The sum of value(shard) over all shards.
-template <typename Value>
-double SumOf(const std::deque<ShardMetrics>& shards, Value value) {
+// The sum of value(shard) over all shards, or other things.
+template <typename Shards, typename Value>
+double SumOf(const Shards& shards, Value value) {
   double sum = 0;
-  for (const ShardMetrics& shard : shards) sum += static_cast<double>(value(shard));
+  for (const auto& shard : shards) sum += static_cast<double>(value(shard));
   return sum;
 }
 
 // Adds the sum of the histograms histogram(shard) over all shards.
-template <typename Get>
-void AddHistogram(MetricFamily& family, Labels labels, const std::deque<ShardMetrics>& shards,
-                  Get histogram) {
+template <typename Shards, typename Get>
+void AddHistogram(MetricFamily& family, Labels labels, const Shards& shards, Get histogram) {
   ClientMetric& added = family.metric.emplace_back();
   added.label = std::move(labels);
   const std::span<const double> bounds = histogram(shards.front()).bounds();
   std::uint64_t below = 0;
   for (std::size_t bucket = 0; bucket <= bounds.size(); ++bucket) {
-    for (const ShardMetrics& shard : shards) below += histogram(shard).count(bucket);
+    for (const auto& shard : shards) below += histogram(shard).count(bucket);
     const double bound = bucket < bounds.size() ? bounds[bucket] : std::numeric_limits<double>::infinity();
     added.histogram.bucket.push_back({.cumulative_count = below, .upper_bound = bound});
   }
   added.histogram.sample_count = below;
-  added.histogram.sample_sum =
-      SumOf(shards, [&](const ShardMetrics& shard) { return histogram(shard).sum(); });
+  added.histogram.sample_sum = SumOf(shards, [&](const auto& shard) { return histogram(shard).sum(); });
 }
 
 void AddRequestMetrics(std::vector<MetricFamily>& families, const std::deque<ShardMetrics>& shards) {
@@ -138,6 +137,13 @@ void AddShardMetrics(std::vector<MetricFamily>& families, const std::deque<Shard
     AddValue(busy, {{"shard", std::to_string(s)}}, shards[s].busy.seconds());
   }
   families.insert(families.end(), {std::move(stages), std::move(refusals), std::move(busy)});
+  const auto cold = [&](const MetricDeclaration& declaration, auto field) {
+    families.push_back(
+        Single(declaration, SumOf(shards, [&](const auto& shard) { return (shard.cold.*field).value(); })));
+  };
+  cold(metric::kColdStreams, &ColdMetrics::cold);
+  cold(metric::kEvictions, &ColdMetrics::evictions);
+  cold(metric::kLoads, &ColdMetrics::loads);
   families.push_back(Single(metric::kWaitingReadings,
                             SumOf(shards, [](const auto& shard) { return shard.waiting_readings.value(); })));
   families.push_back(
@@ -221,6 +227,21 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<std:
   scores.MoveTo(families);
 }
 
+void AddStoreMetrics(std::vector<MetricFamily>& families, const StoreMetrics& store) {
+  const auto add = [&](const MetricDeclaration& declaration, const Histogram& histogram) {
+    MetricFamily family = Family(declaration);
+    AddHistogram(family, {}, std::span(&histogram, 1), [](const auto& h) -> const Histogram& { return h; });
+    families.push_back(std::move(family));
+  };
+  families.push_back(Single(metric::kJournalBytes, static_cast<double>(store.journal_bytes.value())));
+  families.push_back(Single(metric::kJournalGroups, static_cast<double>(store.journal_groups.value())));
+  add(metric::kCommitDuration, store.commit_seconds);
+  add(metric::kCheckpointDuration, store.checkpoint_seconds);
+  families.push_back(
+      Single(metric::kCheckpointAge, 1e-3 * static_cast<double>(store.checkpoint_age.value())));
+  families.push_back(Single(metric::kReplayLeft, static_cast<double>(store.replay_left.value())));
+}
+
 void AddProcessMetrics(std::vector<MetricFamily>& families) {
   const ProcessMetrics process = ReadProcessMetrics();
   families.push_back(Single(metric::kStartTime, process.start_time_seconds));
@@ -231,6 +252,8 @@ void AddProcessMetrics(std::vector<MetricFamily>& families) {
 }
 
 }  // namespace
+
+StoreMetrics::StoreMetrics() : commit_seconds(kStageBounds), checkpoint_seconds(kCheckpointBounds) {}
 
 ModelMetrics::ModelMetrics(std::size_t scored_steps)
     : step_duration(kStepBounds), batch_size(kBatchBounds), scores(scored_steps) {}
@@ -263,6 +286,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddRequestMetrics(families, shards_);
   AddSubscriptionMetrics(families, shards_);
   AddShardMetrics(families, shards_);
+  AddStoreMetrics(families, store_);
   {
     const std::lock_guard lock(mutex_);
     AddModelMetrics(families, models_, shards_);

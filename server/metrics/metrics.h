@@ -12,6 +12,7 @@
 #include "prometheus/metric_family.h"
 #include "prometheus/metric_type.h"
 #include "server/metrics/instruments.h"
+#include "server/metrics/store_metrics.h"
 
 namespace tidegate {
 
@@ -43,7 +44,7 @@ inline constexpr MetricDeclaration kWaitingReadings{
 inline constexpr MetricDeclaration kRefusals{
     "tidegate_refusals_total",
     "What the server had no room for, by reason: a Push, a new stream, the next message of a Stream call, "
-    "which waits, or answers that nobody takes.",
+    "which waits, answers that nobody takes, or a reading while the disk is nearly full.",
     Counter};
 inline constexpr MetricDeclaration kBusy{
     "tidegate_shard_busy_seconds_total",
@@ -62,7 +63,13 @@ inline constexpr MetricDeclaration kRequests{
     "Requests answered, by method and gRPC status code. On Stream, each message counts; on Subscribe, the "
     "call when it is subscribed.",
     Counter};
-inline constexpr MetricDeclaration kStreams{"tidegate_streams", "Streams the server keeps, by model.", Gauge};
+inline constexpr MetricDeclaration kStreams{"tidegate_streams", "Streams in memory, by model.", Gauge};
+inline constexpr MetricDeclaration kColdStreams{"tidegate_cold_streams",
+                                                "Streams that are on disk alone (--memory-limit).", Gauge};
+inline constexpr MetricDeclaration kEvictions{"tidegate_stream_evictions_total",
+                                              "Streams put out of memory, to the disk.", Counter};
+inline constexpr MetricDeclaration kLoads{"tidegate_stream_loads_total",
+                                          "Streams brought back from the disk into memory.", Counter};
 inline constexpr MetricDeclaration kStreamsCreated{
     "tidegate_streams_created_total", "Streams that began: by a reading, a fork or an import.", Counter};
 inline constexpr MetricDeclaration kStreamsDeleted{"tidegate_streams_deleted_total",
@@ -108,6 +115,23 @@ inline constexpr MetricDeclaration kBuildInfo{
     "tidegate_build_info", "Always 1. Version, instruction set of the kernels, version of oneDNN.", Gauge};
 inline constexpr MetricDeclaration kModelInfo{
     "tidegate_model_info", "Always 1. The models served; sha256 is the start of the weights' checksum.",
+    Gauge};
+inline constexpr MetricDeclaration kJournalBytes{
+    "tidegate_journal_bytes_total", "Bytes of readings and other changes written to the journal.", Counter};
+inline constexpr MetricDeclaration kJournalGroups{"tidegate_journal_groups_total",
+                                                  "Groups of changes written to the journal.", Counter};
+inline constexpr MetricDeclaration kCommitDuration{"tidegate_journal_commit_duration_seconds",
+                                                   "Time that one commit of the journal took: to write the "
+                                                   "groups that waited and, with --durability power, to "
+                                                   "sync them.",
+                                                   Histogram};
+inline constexpr MetricDeclaration kCheckpointDuration{
+    "tidegate_checkpoint_duration_seconds", "Time that one checkpoint took, while readings were served.",
+    Histogram};
+inline constexpr MetricDeclaration kCheckpointAge{"tidegate_checkpoint_age_seconds",
+                                                  "Time since the last checkpoint began.", Gauge};
+inline constexpr MetricDeclaration kReplayLeft{
+    "tidegate_replay_left_bytes", "Bytes of the journal still to be replayed before the server serves.",
     Gauge};
 inline constexpr MetricDeclaration kStartTime{
     "process_start_time_seconds", "When the process started, seconds since 1970-01-01 UTC.", Gauge};
@@ -170,10 +194,11 @@ inline constexpr std::uint64_t kSampled = 8;
 // What the server has no room for. kWaitingReadings: too many readings wait to take a Push, or the next
 // message of a Stream call. kStreams: a stream would be one too many. kCallLimit: a Stream call has reached
 // the limits of what it may have unanswered and is not read from for a while. kClientLimit: the same of all
-// that its client has. kStalled: a Stream call was cancelled whose client took no answers.
-enum class Lack { kWaitingReadings, kStreams, kCallLimit, kClientLimit, kStalled };
-inline constexpr std::array kLackNames = {"waiting_readings", "streams", "call_limit", "client_limit",
-                                          "stalled"};
+// that its client has. kStalled: a Stream call was cancelled whose client took no answers. kDisk: a reading
+// was refused because the disk has less free space than is kept in reserve.
+enum class Lack { kWaitingReadings, kStreams, kCallLimit, kClientLimit, kStalled, kDisk };
+inline constexpr std::array kLackNames = {"waiting_readings", "streams", "call_limit",
+                                          "client_limit",     "stalled", "disk"};
 
 // How forecasts for one step ahead did.
 struct ScoreMetrics {
@@ -201,6 +226,12 @@ struct SubscriptionMetrics {
   Counter lost;
 };
 
+// What one shard counts about streams that are in the store alone.
+struct ColdMetrics {
+  Gauge cold;
+  Counter evictions, loads;
+};
+
 // What one shard counts. Written by the shard's thread only.
 struct ShardMetrics {
   explicit ShardMetrics(std::size_t model_count = 0);
@@ -220,6 +251,7 @@ struct ShardMetrics {
   ThreadTime busy;
   std::array<std::array<Counter, kStatusCodes>, kMethodNames.size()> requests;
   SubscriptionMetrics subscriptions;
+  ColdMetrics cold;
   std::deque<ModelMetrics> models;  // in the order of the models served
 };
 
@@ -249,6 +281,8 @@ class Metrics : public prometheus::Collectable {
   std::size_t shards() const { return shards_.size(); }
   ShardMetrics& shard(std::size_t index) { return shards_[index]; }
 
+  StoreMetrics& store() { return store_; }
+
   // A further model, whose index is the next; and one that is gone from the page. Safe from any thread, but
   // to look up models of a shard (ShardMetrics::models) is not, at that time.
   void AddModel(ModelInfo model);
@@ -261,6 +295,7 @@ class Metrics : public prometheus::Collectable {
   mutable std::mutex mutex_;                      // guards how many models there are
   std::vector<std::optional<ModelInfo>> models_;  // by index; none: removed
   std::deque<ShardMetrics> shards_;
+  StoreMetrics store_;
 };
 
 }  // namespace tidegate

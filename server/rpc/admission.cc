@@ -45,7 +45,8 @@ absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, NamedStreams
     return model.status();
   }
   exchange->model = static_cast<std::uint32_t>(*model);
-  exchange->latest_ns = absl::ToUnixNanos(absl::Now() + max_future_);
+  if (latest_ns_ == 0) latest_ns_ = absl::ToUnixNanos(absl::Now() + max_future_);
+  exchange->latest_ns = latest_ns_;
   PrepareExchange(repository_.models()[*model].model->spec(), *exchange);
   waiting_readings_ += exchange->size();
   metrics_.waiting_readings.Set(static_cast<std::int64_t>(waiting_readings_));

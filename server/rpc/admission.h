@@ -38,6 +38,8 @@ class Admission {
   bool full() const;
   // Enough readings of this shard's clients wait to fill some batches.
   bool busy() const { return waiting_readings_ >= kBusyReadings; }
+  // What comes next is not taken in together with what came before.
+  void TimeHasPassed() { latest_ns_ = 0; }
 
  private:
   // Their messages still lie in the cache when they are answered.
@@ -48,6 +50,7 @@ class Admission {
   ShardPeer& shard_;
   ShardMetrics& metrics_;
   absl::Duration max_future_;
+  std::int64_t latest_ns_ = 0;  // of messages that are taken in together; 0: look at the clock
   std::vector<std::unique_ptr<Exchange>> free_;
   std::vector<Message*> done_;
   std::vector<Exchange*> answered_;

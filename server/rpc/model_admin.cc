@@ -1,5 +1,6 @@
 #include "server/rpc/model_admin.h"
 
+#include <algorithm>
 #include <atomic>
 #include <limits>
 #include <utility>
@@ -10,6 +11,7 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "engine/stream/stream.h"
 #include "server/fault/fault.h"
+#include "server/shard/shard_journal.h"
 #include "spdlog/spdlog.h"
 
 namespace tidegate {
@@ -43,8 +45,8 @@ ModelInfo MetricsOf(const ServedModel& served) {
 }
 
 ModelAdmin::ModelAdmin(std::filesystem::path folder, const Repository& repository, ServingGroup& group,
-                       Metrics& metrics)
-    : folder_(std::move(folder)), repository_(repository), group_(group), metrics_(metrics) {
+                       Metrics& metrics, StreamKeeper* keeper)
+    : folder_(std::move(folder)), repository_(repository), group_(group), metrics_(metrics), keeper_(keeper) {
   thread_ = std::thread([this] { Run(); });
 }
 
@@ -129,8 +131,12 @@ absl::Status ModelAdmin::DoLoad(const std::string& name, std::uint64_t version) 
   if (index >= std::numeric_limits<std::uint16_t>::max()) {
     return Refusal(Fault::kModelsFull, "", "this server has loaded too many models: start it anew");
   }
+  absl::StatusOr<std::uint32_t> number = 0;
+  if (keeper_ != nullptr) number = keeper_->NumberOf(*read);
+  if (!number.ok()) return number.status();
   metrics_.AddModel(MetricsOf(*read));
   OnAll([&](ServingLoop& loop) {
+    if (keeper_ != nullptr) loop.shard().journal()->AddModel(*number);
     loop.shard().AddModel(read->model, metrics_.shard(loop.index()).models[index]);
   });
   spdlog::info("model {} version {} loaded: {} parameters, {} bytes of state per stream", name, read->version,
@@ -150,6 +156,13 @@ absl::Status ModelAdmin::DoUnload(const std::string& name, bool delete_streams, 
   Publish();
   // No loop admits readings of it any more, and what was admitted has reached its shards.
   deleted = CountStreams(model);
+  std::vector<std::string> stored;
+  if (keeper_ != nullptr) {
+    auto there = keeper_->StreamsOf(before.models()[model]);
+    if (!there.ok()) return there.status();
+    stored = *std::move(there);
+    deleted += CountCold(stored);
+  }
   if (deleted > 0 && !delete_streams) {
     repository_ = before;
     Publish();
@@ -158,6 +171,7 @@ absl::Status ModelAdmin::DoUnload(const std::string& name, bool delete_streams, 
                                 " streams: delete them first, or set it"));
   }
   DeleteStreams(model);
+  DeleteCold(stored);
   repository_.Release(model);
   Publish();
   OnAll([&](ServingLoop& loop) { loop.shard().RemoveModel(model); });
@@ -180,6 +194,33 @@ std::size_t ModelAdmin::CountStreams(std::uint32_t model) {
   std::atomic<std::size_t> streams{0};
   OnAll([&](ServingLoop& loop) { streams += loop.shard().table().streams(model); });
   return streams;
+}
+
+// How many of these streams are not in memory.
+std::size_t ModelAdmin::CountCold(const std::vector<std::string>& ids) {
+  std::atomic<std::size_t> cold{0};
+  InSlices(ids, [&](ServingLoop& loop, const std::string& id) {
+    if (!loop.shard().table().Find(id) && !loop.shard().journal()->IsDeleted(id)) ++cold;
+  });
+  return cold;
+}
+
+void ModelAdmin::DeleteCold(const std::vector<std::string>& ids) {
+  InSlices(ids, [](ServingLoop& loop, const std::string& id) {
+    if (const auto key = loop.shard().Find(id)) loop.shard().Delete(*key);
+  });
+}
+
+void ModelAdmin::InSlices(const std::vector<std::string>& ids,
+                          const std::function<void(ServingLoop&, const std::string&)>& work) {
+  constexpr std::size_t kIds = 256;
+  for (std::size_t begin = 0; begin < ids.size(); begin += kIds) {
+    OnAll([&](ServingLoop& loop) {
+      for (std::size_t i = begin; i < std::min(begin + kIds, ids.size()); ++i) {
+        if (ShardOf(ids[i], group_.loops.size()) == loop.index()) work(loop, ids[i]);
+      }
+    });
+  }
 }
 
 // A slice at a time, so that readings of other models do not wait.

@@ -9,12 +9,14 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
 #include "server/rpc/serving_loop.h"
+#include "server/rpc/stream_keeper.h"
 
 namespace tidegate {
 
@@ -28,9 +30,10 @@ class ModelAdmin {
  public:
   using Done = std::function<void(absl::Status)>;
 
-  // folder: of the models; repository: as all loops have it now. All others must outlive this.
+  // folder: of the models; repository: as all loops have it now; keeper: null without a store. All others
+  // must outlive this.
   ModelAdmin(std::filesystem::path folder, const Repository& repository, ServingGroup& group,
-             Metrics& metrics);
+             Metrics& metrics, StreamKeeper* keeper);
   ~ModelAdmin();  // waits for what has been asked for
 
   // What follows is safe from any thread. `done` is called by the admin's thread. Errors: as forecaster.proto
@@ -52,6 +55,11 @@ class ModelAdmin {
   void Publish();
   std::size_t CountStreams(std::uint32_t model);
   void DeleteStreams(std::uint32_t model);
+  std::size_t CountCold(const std::vector<std::string>& ids);
+  void DeleteCold(const std::vector<std::string>& ids);
+  // Calls `work` for each stream with the loop whose it is, a few at a time.
+  void InSlices(const std::vector<std::string>& ids,
+                const std::function<void(ServingLoop&, const std::string&)>& work);
 
   struct Job {
     std::function<absl::Status()> change;
@@ -62,6 +70,7 @@ class ModelAdmin {
   Repository repository_;  // the thread's
   ServingGroup& group_;
   Metrics& metrics_;
+  StreamKeeper* const keeper_;
 
   std::mutex mutex_;  // guards what follows
   std::condition_variable asked_;

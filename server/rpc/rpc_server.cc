@@ -73,7 +73,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
     return absl::InvalidArgumentError(
         absl::StrCat("cannot listen on '", options.listen, "': expected HOST:PORT, such as 127.0.0.1:50051"));
   }
-  std::unique_ptr<RpcServer> server(new RpcServer(options.max_streams));
+  std::unique_ptr<RpcServer> server(new RpcServer(options.max_streams, repository));
   server->host_ = options.listen.substr(0, colon + 1);
   KeepLibrary();
   grpc::reflection::InitProtoReflectionServerBuilderPlugin();  // does nothing after the first time
@@ -90,9 +90,11 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
   for (std::size_t i = 0; i < metrics.shards(); ++i) {
     group.mailboxes.push_back(std::make_unique<Mailbox>([&group, i] { group.loops[i]->WakeUp(); }));
   }
+  ServingOptions serving = options.serving;
+  serving.recovers = options.store != nullptr;
   for (std::size_t i = 0; i < metrics.shards(); ++i) {
     group.loops.push_back(
-        std::make_unique<ServingLoop>(i, group, repository, options.serving, metrics.shard(i), builder));
+        std::make_unique<ServingLoop>(i, group, repository, serving, metrics.shard(i), builder));
   }
   server->server_ = builder.BuildAndStart();
   if (server->server_ == nullptr) {
@@ -101,20 +103,34 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
                      "': is another program using the port, is the address one of this "
                      "machine, and HOST:PORT?"));
   }
-  server->admin_ = std::make_unique<ModelAdmin>(options.models, repository, group, metrics);
+  if (options.store != nullptr) {
+    server->keeper_ = std::make_unique<StreamKeeper>(*options.store, options.keeping, group, metrics);
+  }
+  server->admin_ =
+      std::make_unique<ModelAdmin>(options.models, repository, group, metrics, server->keeper_.get());
   group.models = server->admin_.get();
   for (const auto& loop : group.loops) loop->Start();
   return server;
 }
 
-RpcServer::~RpcServer() { Shutdown(absl::ZeroDuration()); }
+RpcServer::~RpcServer() { EndCalls(absl::ZeroDuration()); }
+
+absl::Status RpcServer::Recover(const std::atomic<bool>& stop) {
+  return keeper_ == nullptr ? absl::OkStatus() : keeper_->Recover(repository_, stop);
+}
 
 void RpcServer::AnnounceShutdown() {
   if (std::exchange(announced_, true)) return;
   for (const auto& loop : group_.loops) loop->AnnounceShutdown();
 }
 
-void RpcServer::Shutdown(absl::Duration grace) {
+absl::Status RpcServer::Shutdown(absl::Duration grace) {
+  if (server_ == nullptr) return absl::OkStatus();
+  EndCalls(grace);
+  return keeper_ == nullptr ? absl::OkStatus() : keeper_->Close();
+}
+
+void RpcServer::EndCalls(absl::Duration grace) {
   if (server_ == nullptr) return;
   AnnounceShutdown();
   for (const auto& loop : group_.loops) loop->Drain();
@@ -123,6 +139,7 @@ void RpcServer::Shutdown(absl::Duration grace) {
   for (const auto& loop : group_.loops) loop->Finish(loops_with_calls);
   loops_with_calls.Wait();
   admin_.reset();
+  if (keeper_ != nullptr) keeper_->Stop();
   for (const auto& loop : group_.loops) loop->End();
   server_.reset();
 }

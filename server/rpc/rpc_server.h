@@ -3,17 +3,20 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server.h>
 
+#include <atomic>
 #include <cstddef>
 #include <filesystem>
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
 #include "server/rpc/model_admin.h"
 #include "server/rpc/serving_loop.h"
+#include "server/rpc/stream_keeper.h"
 
 namespace tidegate {
 
@@ -29,6 +32,8 @@ class RpcServer {
     std::filesystem::path models;         // folder that LoadModel reads from
     std::size_t max_streams = 1'000'000;  // over all models and shards
     Authentication* authentication = nullptr;  // null: everyone may call everything; must outlive the server
+    Store* store = nullptr;                    // null: streams live in memory only; must outlive the server
+    StreamKeeper::Options keeping;             // with a store
     ServingOptions serving;
   };
 
@@ -37,26 +42,36 @@ class RpcServer {
   // server does.
   static absl::StatusOr<std::unique_ptr<RpcServer>> Start(const Options& options,
                                                           const Repository& repository, Metrics& metrics);
-  ~RpcServer();  // Shutdown without grace, if it has not been shut down
+  ~RpcServer();  // if it has not been shut down: ends all calls, and leaves the store as a crash does
 
   int port() const { return port_; }
   std::string address() const { return host_ + std::to_string(port_); }
+
+  // With a store: brings its streams back; until then calls are refused, and health is NOT_SERVING. Once, and
+  // before anything else. Errors as those of StreamKeeper::Recover.
+  absl::Status Recover(const std::atomic<bool>& stop);
 
   // Health answers NOT_SERVING from now on, so that clients go elsewhere; all calls are served as before.
   void AnnounceShutdown();
 
   // Answers what was admitted, ends streams with UNAVAILABLE, and cancels the calls that are still open after
-  // `grace`.
-  void Shutdown(absl::Duration grace);
+  // `grace`; then puts all streams into the store, if there is one and Recover has succeeded. Errors of the
+  // store.
+  absl::Status Shutdown(absl::Duration grace);
 
  private:
-  explicit RpcServer(std::size_t max_streams) : group_(max_streams) {}
+  RpcServer(std::size_t max_streams, const Repository& repository)
+      : repository_(repository), group_(max_streams) {}
 
-  std::string host_;  // with the colon
+  void EndCalls(absl::Duration grace);
+
+  const Repository repository_;  // as of the start
+  std::string host_;             // with the colon
   int port_ = 0;
   bool announced_ = false;
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // outlive the server, as those that reload ask
   ServingGroup group_;
+  std::unique_ptr<StreamKeeper> keeper_;
   std::unique_ptr<ModelAdmin> admin_;
   std::unique_ptr<grpc::Server> server_;
 };

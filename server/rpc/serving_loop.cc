@@ -7,6 +7,7 @@
 #include <chrono>
 #include <utility>
 
+#include "server/fault/fault.h"
 #include "server/rpc/fork_call.h"
 #include "server/rpc/health_call.h"
 #include "server/rpc/model_calls.h"
@@ -52,7 +53,9 @@ ServingLoop::ServingLoop(std::size_t index, ServingGroup& group, const Repositor
       admission_(repository_, peer_, metrics, options.max_future),
       streams_(repository_, shard_, index, group.mailboxes.size()),
       models_(repository_, shard_),
-      subscriptions_(repository_, shard_, group.subscriptions, metrics.subscriptions) {}
+      subscriptions_(repository_, shard_, group.subscriptions, metrics.subscriptions),
+      serving_(!options.recovers),
+      ready_(!options.recovers) {}
 
 void ServingLoop::Start() {
   thread_ = std::thread([this] {
@@ -65,16 +68,30 @@ void ServingLoop::Start() {
 void ServingLoop::Post(std::function<void()> task) { mailbox().Post(Letter{.task = std::move(task)}); }
 
 void ServingLoop::WakeUp() {
-  // One event at a time: the one that is on its way wakes the thread as well.
-  if (!waking_.exchange(true)) wake_.Set(queue_.get(), gpr_now(GPR_CLOCK_MONOTONIC), &wake_);
+  // One event at a time: the one that is on its way wakes the thread as well. A time that has passed for good:
+  // gRPC rounds others up to the next millisecond.
+  if (!waking_.exchange(true)) wake_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &wake_);
+}
+
+void ServingLoop::BeReady(absl::BlockingCounter& not_ready) {
+  Post([this, &not_ready] {
+    ready_ = serving_ = true;
+    TellHealth();
+    not_ready.DecrementCount();
+  });
 }
 
 void ServingLoop::AnnounceShutdown() {
   serving_ = false;
   Post([this] {
-    const std::vector<Call*> open(calls_.begin(), calls_.end());  // a copy: what follows may close calls
-    for (Call* call : open) call->HealthChanged();
+    serving_ = false;  // also if it has become ready meanwhile
+    TellHealth();
   });
+}
+
+void ServingLoop::TellHealth() {
+  const std::vector<Call*> open(calls_.begin(), calls_.end());  // a copy: what follows may close calls
+  for (Call* call : open) call->HealthChanged();
 }
 
 void ServingLoop::Drain() {
@@ -100,12 +117,12 @@ void ServingLoop::End() {
 void ServingLoop::At(std::size_t index, std::function<void(ServingLoop&)> work, std::function<void()> then) {
   if (index == this->index()) {
     work(*this);
-    return then();
+    return shard_.WhenDurable(std::move(then));
   }
   ServingLoop& there = *group_.loops[index];
   there.Post([this, &there, work = std::move(work), then = std::move(then)]() mutable {
     work(there);
-    Post(std::move(then));
+    there.shard_.WhenDurable([this, then = std::move(then)]() mutable { Post(std::move(then)); });
   });
 }
 
@@ -120,6 +137,10 @@ void ServingLoop::Everywhere(const std::function<void(ServingLoop&)>& work) {
 }
 
 absl::Status ServingLoop::Authenticate(Method method, const grpc::ServerContext& context) {
+  if (!ready_) {
+    return Refusal(Fault::kRecovering, "",
+                   "this server has just started and brings its streams back, call again");
+  }
   if (group_.authentication == nullptr) return absl::OkStatus();
   return group_.authentication->Check(method, context.client_metadata(), absl::Now());
 }
@@ -163,7 +184,7 @@ void ServingLoop::Run() {
   bool ok = false;
   while (true) {
     // Sleeps only when nothing waits.
-    if (peer_.idle() && peer_.MaySleep()) {
+    if (idle() && peer_.MaySleep()) {
       if (!queue_->Next(&tag, &ok)) return;
       Handle(tag, ok);
     }
@@ -174,6 +195,7 @@ void ServingLoop::Run() {
     peer_.Receive();
     AnswerSome();
     peer_.Send();
+    admission_.TimeHasPassed();
     if (loops_with_calls_ != nullptr && gathered == Gathered::kDry && calls_.empty()) {
       std::exchange(loops_with_calls_, nullptr)->DecrementCount();
     }
@@ -226,7 +248,7 @@ void ServingLoop::Tick() {
 // Steps some batches and sends the answers that are complete, each call's together, then what subscribers
 // get.
 void ServingLoop::AnswerSome() {
-  if (peer_.idle()) return;
+  if (idle()) return;
   answered_.clear();
   for (const Exchange* exchange : admission_.Run()) {
     if (answered_.empty() || answered_.back() != exchange->call) answered_.push_back(exchange->call);

@@ -60,6 +60,7 @@ struct ServingOptions {
   absl::Duration stalled = absl::Seconds(30);
   absl::Duration idle = absl::Minutes(10);
   absl::Duration tick = absl::Seconds(5);
+  bool recovers = false;  // the shard's streams are to be brought back first, see BeReady
 };
 
 // A shard's thread and its completion queue: all RPCs of the connections that gRPC gives to the queue
@@ -84,6 +85,10 @@ class ServingLoop {
   // Has the loop look into its mailbox. Safe from any thread, until End.
   void WakeUp();
 
+  // Of a loop that recovers: until it is called, health is NOT_SERVING, calls are refused and the loop does
+  // not touch its shard, which belongs to the caller. Counts down when it serves. Safe from any thread; once.
+  void BeReady(absl::BlockingCounter& not_ready);
+
   // Health is NOT_SERVING from now on. Safe from any thread.
   void AnnounceShutdown();
 
@@ -100,7 +105,8 @@ class ServingLoop {
 
   // What follows is for the loop's thread, that is for the calls.
 
-  // Calls `work` with loop `index`, in its thread, and then `then` in this one.
+  // Calls `work` with loop `index`, in its thread, and then, once what its streams are is durable, `then` in
+  // this one.
   void At(std::size_t index, std::function<void(ServingLoop&)> work, std::function<void()> then);
   // Calls `work` with every loop, in their threads.
   void Everywhere(const std::function<void(ServingLoop&)>& work);
@@ -145,6 +151,8 @@ class ServingLoop {
   void AnswerSome();
   void Tick();
   void SetTicks();
+  void TellHealth();
+  bool idle() const { return !ready_ || peer_.idle(); }
   Mailbox& mailbox() { return *group_.mailboxes[index()]; }
 
   ServingGroup& group_;
@@ -160,8 +168,9 @@ class ServingLoop {
   Subscriptions subscriptions_;
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;
-  std::uint64_t sent_ = 0;           // answers
-  std::atomic<bool> serving_{true};  // for Health
+  std::uint64_t sent_ = 0;     // answers
+  std::atomic<bool> serving_;  // for Health
+  bool ready_;
   bool draining_ = false;
   absl::BlockingCounter* loops_with_calls_ = nullptr;  // to be told when there are no calls
   grpc::Alarm wake_;                                   // wakes the thread when there is mail

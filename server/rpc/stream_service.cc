@@ -14,6 +14,7 @@
 #include "server/fault/fault.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/request_check.h"
+#include "server/shard/shard_journal.h"
 
 namespace tidegate {
 namespace {
@@ -27,24 +28,31 @@ std::int64_t CursorOf(const StreamHeader& header) {
   return header.steps == 0 ? kNoTimestamp : header.timestamp_ns;
 }
 
-// Where a page begins.
+// Where a page begins: at a slot, or, of the streams that are on disk alone, at an id.
 struct Place {
   std::uint32_t shard = 0;
-  StreamKey key;
+  StreamKey key = {};
+  bool cold = false;
+  std::string id = {};
 };
 
 // "<shard>:<model>:<slot>".
 std::string Token(std::size_t shard, StreamKey key) {
   return absl::StrCat(shard, ":", key.model, ":", key.slot);
 }
+std::string ColdToken(std::size_t shard, absl::string_view id) { return absl::StrCat(shard, ":cold:", id); }
 
 absl::StatusOr<Place> ParseToken(const std::string& token, std::size_t shards, std::size_t models) {
   if (token.empty()) return Place{};
-  const std::vector<absl::string_view> parts = absl::StrSplit(token, ':');
+  const std::vector<absl::string_view> parts = absl::StrSplit(token, absl::MaxSplits(':', 2));
   std::uint32_t shard = 0, model = 0, slot = 0;
+  if (parts.size() == 3 && parts[1] == "cold" && absl::SimpleAtoi(parts[0], &shard) && shard < shards) {
+    return Place{.shard = shard, .cold = true, .id = std::string(parts[2])};
+  }
   if (parts.size() == 3 && absl::SimpleAtoi(parts[0], &shard) && absl::SimpleAtoi(parts[1], &model) &&
       absl::SimpleAtoi(parts[2], &slot) && shard < shards && model < models) {
-    return Place{shard, {.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = slot}};
+    return Place{.shard = shard,
+                 .key = {.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = slot}};
   }
   return Refusal(
       Fault::kInvalidField, "page_token",
@@ -55,7 +63,7 @@ absl::StatusOr<Place> ParseToken(const std::string& token, std::size_t shards, s
 }  // namespace
 
 absl::StatusOr<StreamKey> StreamService::Find(const std::string& id) const {
-  const auto key = shard_.table().Find(id);
+  const auto key = shard_.Find(id);
   if (key) return *key;
   return Refusal(Fault::kStreamNotFound, "stream_id",
                  absl::StrCat("no stream '", absl::CHexEscape(id.substr(0, 128)),
@@ -63,10 +71,13 @@ absl::StatusOr<StreamKey> StreamService::Find(const std::string& id) const {
 }
 
 void StreamService::Describe(StreamKey key, v1::StreamInfo& info) const {
-  const StreamHeader& header = shard_.header(key);
-  const absl::string_view id = shard_.table().id(key);
+  Describe(shard_.table().id(key), repository_.models()[key.model].name, shard_.header(key), info);
+}
+
+void StreamService::Describe(absl::string_view id, const std::string& model, const StreamHeader& header,
+                             v1::StreamInfo& info) const {
   info.set_stream_id(id.data(), id.size());
-  info.set_model(repository_.models()[key.model].name);
+  info.set_model(model);
   info.set_timestamp(CursorOf(header));
   info.set_steps(header.steps);
   info.set_quality(header.quality);
@@ -125,8 +136,9 @@ absl::Status StreamService::GetCursor(const v1::GetCursorRequest& request, v1::G
   response.mutable_steps()->Resize(request.stream_id_size(), 0);
   response.mutable_sequence()->Resize(request.stream_id_size(), 0);
   for (int i = 0; i < request.stream_id_size(); ++i) {
-    const auto key = shard_.table().Find(request.stream_id(i));
-    if (!key) continue;  // another shard may have it
+    if (ShardOf(request.stream_id(i), shards_) != index_) continue;
+    const auto key = shard_.Find(request.stream_id(i));
+    if (!key) continue;
     const StreamHeader& header = shard_.header(*key);
     response.set_timestamp(i, CursorOf(header));
     response.set_steps(i, header.steps);
@@ -164,6 +176,7 @@ absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
   }
   const std::size_t page = request.page_size() == 0 ? kUsualPage : request.page_size();
   std::size_t scanned = 0;
+  if (begin->cold) return ListCold(request, begin->id, page, response);
   for (; next.model < end; ++next.model, next.slot = 0) {
     for (; next.slot < shard_.table().slots(next.model); ++next.slot, ++scanned) {
       if (static_cast<std::size_t>(response.stream_size()) == page || scanned == kMostScanned) {
@@ -174,7 +187,40 @@ absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
       if (!id.empty() && absl::StartsWith(id, request.prefix())) Describe(next, *response.add_stream());
     }
   }
-  if (index_ + 1 < shards_) response.set_next_page_token(Token(index_ + 1, {}));
+  if (shard_.cold() != nullptr) {
+    response.set_next_page_token(ColdToken(index_, request.prefix()));
+  } else if (index_ + 1 < shards_) {
+    response.set_next_page_token(Token(index_ + 1, {}));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StreamService::ListCold(const v1::ListStreamsRequest& request, const std::string& from,
+                                     std::size_t page, v1::ListStreamsResponse& response) {
+  std::size_t scanned = 0;
+  bool more = false;
+  absl::Status read = shard_.journal()->store().ForEachState(
+      [&](absl::string_view id, const StoredState& state) {
+        if (!absl::StartsWith(id, request.prefix())) return absl::CancelledError();
+        if (static_cast<std::size_t>(response.stream_size()) == page || ++scanned == kMostScanned) {
+          response.set_next_page_token(ColdToken(index_, id));
+          more = true;
+          return absl::CancelledError();
+        }
+        const auto model = shard_.journal()->ModelOf(state.model);
+        if (state.deleted || !model || ShardOf(id, shards_) != index_ || shard_.table().Find(id) ||
+            shard_.journal()->IsDeleted(id)) {
+          return absl::OkStatus();
+        }
+        const std::string& name = repository_.models()[*model].name;
+        if (request.model().empty() || request.model() == name) {
+          Describe(id, name, state.header, *response.add_stream());
+        }
+        return absl::OkStatus();
+      },
+      std::max<absl::string_view>(from, request.prefix()));
+  if (!read.ok() && !absl::IsCancelled(read)) return read;
+  if (!more && index_ + 1 < shards_) response.set_next_page_token(Token(index_ + 1, {}));
   return absl::OkStatus();
 }
 
@@ -201,14 +247,14 @@ absl::Status StreamService::Create(absl::string_view field, const std::string& i
                                    const StreamHeader& header, std::span<const float> floats,
                                    v1::StreamInfo& info) {
   if (auto s = CheckStreamId(field, id); !s.ok()) return s;
-  if (shard_.table().Find(id)) {
+  if (shard_.Find(id)) {
     return Refusal(Fault::kStreamExists, field,
                    absl::StrCat("there is a stream '", id, "' already: delete it first, or name another"));
   }
   if (!shard_.Create(id, model, header, floats)) {
     return Refusal(Fault::kStreamsFull, "", "no room for a further stream on this server");
   }
-  Describe(*shard_.table().Find(id), info);
+  Describe(*shard_.Find(id), info);
   return absl::OkStatus();
 }
 

@@ -52,6 +52,11 @@ class StreamService {
  private:
   absl::StatusOr<StreamKey> Find(const std::string& id) const;
   void Describe(StreamKey key, v1::StreamInfo& info) const;
+  void Describe(absl::string_view id, const std::string& model, const StreamHeader& header,
+                v1::StreamInfo& info) const;
+  // Streams of this shard that are on disk alone, by id from `from` on.
+  absl::Status ListCold(const v1::ListStreamsRequest& request, const std::string& from, std::size_t page,
+                        v1::ListStreamsResponse& response);
   void DescribeAccuracy(StreamKey key, v1::StreamInfo& info) const;
   // A new stream with a state, described in `info`. field: see Paste.
   absl::Status Create(absl::string_view field, const std::string& id, std::uint32_t model,

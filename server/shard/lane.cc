@@ -3,12 +3,17 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/shard/shard_journal.h"
+
 namespace tidegate {
 namespace {
 
 constexpr std::size_t kAhead = 16;       // turns whose streams are fetched together
 constexpr std::size_t kLineFloats = 16;  // of a cache line
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
+
+// Brings a cache line into the cache. A load, not a prefetch: with as many at once most of those are dropped.
+void Load(const float* line) { static_cast<void>(*static_cast<const volatile float*>(line)); }
 
 double Seconds(Work::Clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
 
@@ -19,8 +24,8 @@ Lane::Lane(std::shared_ptr<const Model> model, std::uint32_t model_index, Stream
     : model_(std::move(model)),
       model_index_(model_index),
       table_(table),
-      shard_metrics_(shard_metrics),
-      metrics_(metrics),
+      shard_metrics_(&shard_metrics),
+      metrics_(&metrics),
       rows_(*model_, kBatch),
       inputs_(kBatch * model_->spec().inputs()),
       outputs_(kBatch * model_->spec().outputs()),
@@ -77,16 +82,19 @@ std::size_t Lane::StepBatch(std::vector<Work*>& done, AppliedObserver* observer)
   return steps_.size() + retries_.size();
 }
 
-// Brings what the next kAhead turns read into the cache: first headers, as they say which row of a ring is
-// next.
-void Lane::PrefetchTurns() const {
-  const std::size_t end = std::min(turn_ + kAhead, turns_.size());
-  for (std::size_t t = turn_; t < end; ++t) table_.Touch(key(turns_[t]));
+// Brings what kAhead turns from `first` on read into the cache: first headers, as they say which row of a
+// ring is next.
+void Lane::PrefetchTurns(std::size_t first) const {
+  const std::size_t end = std::min(first + kAhead, turns_.size());
+  for (std::size_t t = first; t < end; ++t) {
+    table_.Touch(key(turns_[t]));
+    if (journal_ != nullptr) table_.TouchId(key(turns_[t]));
+  }
   const StreamLayout& layout = model_->layout();
-  for (std::size_t t = turn_; t < end; ++t) {
+  for (std::size_t t = first; t < end; ++t) {
     const std::uint32_t steps = table_.header(key(turns_[t])).steps;
     const float* const floats = table_.floats(key(turns_[t])).data();
-    for (std::size_t i = 0; i < layout.kept; i += kLineFloats) __builtin_prefetch(floats + i, 1);
+    for (std::size_t i = 0; i < layout.kept; i += kLineFloats) Load(floats + i);
     if (reorders()) __builtin_prefetch(floats + layout.held);
     for (std::size_t k = 0; k < layout.steps.size(); ++k) {
       const std::size_t row = layout.RingRow(k, steps) * model_->spec().quantiles.size();
@@ -103,7 +111,9 @@ bool Lane::TakeTurn(std::uint32_t& slot) {
     std::swap(turns_, next_turns_);
   }
   if (turn_ == turns_.size()) return false;
-  if (turn_ % kAhead == 0) PrefetchTurns();
+  // The turns after the next kAhead: memory has the time that these take.
+  if (turn_ == 0) PrefetchTurns(0);
+  if (turn_ % kAhead == 0) PrefetchTurns(turn_ + kAhead);
   slot = turns_[turn_++];
   return true;
 }
@@ -114,9 +124,17 @@ Decision Lane::DecideFirst(std::uint32_t slot) {
   const Pending& first = pending_[queue(slot).first];
   const StreamHeader& header = table_.header(key(slot));
   if (first.answered != 0) return DecideRelease(model_->spec(), header, HeldOf(slot));
+  if (const auto decided = first.work->Decided(first.i)) return *decided;
   const Reading reading = first.work->reading(first.i);
   if (!reorders()) return Decide(model_->spec(), header, reading, first.work->latest_ns);
   return Decide(model_->spec(), header, reading, first.work->latest_ns, HeldOf(slot));
+}
+
+// The stream has changed by a reading of its client's.
+void Lane::Note(std::uint32_t slot, const Reading& reading, Outcome outcome, Reason reason) {
+  table_.changed(key(slot)) = true;
+  if (journal_ != nullptr)
+    journal_->NoteReading(table_.id(key(slot)), model_index_, reading, outcome, reason);
 }
 
 // Answers the stream's first readings as long as they need no network, then puts the next one into the batch.
@@ -130,7 +148,7 @@ void Lane::Plan(std::uint32_t slot, std::vector<Work*>& done) {
       deferred_.push_back(slot);
       return;
     }
-    if (!work.started) shard_metrics_.stage(Stage::kQueue).Observe(Seconds(batch_start_ - work.received));
+    if (!work.started) shard_metrics_->stage(Stage::kQueue).Observe(Seconds(batch_start_ - work.received));
     work.started = true;
     if (decision.outcome == Outcome::kApplied && !decision.hold) {
       const std::uint32_t row = rows_.Take(slot, decision, header, table_.floats(key(slot)));
@@ -150,6 +168,7 @@ void Lane::Plan(std::uint32_t slot, std::vector<Work*>& done) {
     } else {
       const Reading reading = work.reading(first.i);
       tidegate::Refuse(header, reading, decision);
+      if (decision.refuse_number) Note(slot, reading, decision.outcome, decision.reason);
       Refuse(work, first.i, decision.outcome, decision.reason, header.sequence);
     }
     Pop(slot, done);
@@ -181,15 +200,15 @@ void Lane::RunSteps(std::vector<Work*>& done) {
   model_->Step({inputs_.data(), steps_.size() * model_->spec().inputs()}, states_,
                {outputs_.data(), steps_.size() * width}, workspace_);
   const auto stepped = Work::Clock::now();
-  metrics_.step_duration.Observe(Seconds(stepped - gathered));
-  metrics_.batch_size.Observe(static_cast<double>(steps_.size()));
+  metrics_->step_duration.Observe(Seconds(stepped - gathered));
+  metrics_->batch_size.Observe(static_cast<double>(steps_.size()));
   for (std::size_t b = 0; b < steps_.size(); ++b)
     FinishStep(steps_[b], {outputs_.data() + b * width, width}, done);
   states_.clear();
   CountScores();
-  shard_metrics_.stage(Stage::kGather).Observe(Seconds(gathered - batch_start_));
-  shard_metrics_.stage(Stage::kStep).Observe(Seconds(stepped - gathered));
-  shard_metrics_.stage(Stage::kScatter).Observe(Seconds(Work::Clock::now() - stepped));
+  shard_metrics_->stage(Stage::kGather).Observe(Seconds(gathered - batch_start_));
+  shard_metrics_->stage(Stage::kStep).Observe(Seconds(stepped - gathered));
+  shard_metrics_->stage(Stage::kScatter).Observe(Seconds(Work::Clock::now() - stepped));
 }
 
 void Lane::FinishStep(std::uint32_t r, std::span<float> forecast, std::vector<Work*>& done) {
@@ -205,7 +224,11 @@ void Lane::FinishStep(std::uint32_t r, std::span<float> forecast, std::vector<Wo
   }
   tidegate::Commit(model_->spec(), row.header, reading, row.decision, row.imputed);
   rows_.Commit(r, table_.header(key(slot)), table_.floats(key(slot)));
-  if (!row.decision.release) return AnswerFirst(slot, Outcome::kApplied, forecast, done);
+  if (!row.decision.release) {
+    Note(slot, reading, Outcome::kApplied, Reason::kNone);
+    return AnswerFirst(slot, Outcome::kApplied, forecast, done);
+  }
+  table_.changed(key(slot)) = true;  // as the reading that released it would have it again
   RemoveOldestHeld(model_->spec(), held(slot));
   next_turns_.push_back(slot);
 }
@@ -218,6 +241,7 @@ void Lane::DropStep(std::uint32_t r, const Reading& reading, std::vector<Work*>&
       .outcome = Outcome::kInvalid, .reason = Reason::kPoisonedState, .refuse_number = reading.sequence != 0};
   rows_.Free(r);
   if (release) {  // it was accepted before: there is nobody to tell
+    table_.changed(key(row.slot)) = true;
     RemoveOldestHeld(model_->spec(), held(row.slot));
     next_turns_.push_back(row.slot);
     return;
@@ -225,6 +249,7 @@ void Lane::DropStep(std::uint32_t r, const Reading& reading, std::vector<Work*>&
   const Pending& first = pending_[queue(row.slot).first];
   StreamHeader& header = table_.header(key(row.slot));
   tidegate::Refuse(header, reading, row.decision);
+  if (row.decision.refuse_number) Note(row.slot, reading, Outcome::kInvalid, Reason::kPoisonedState);
   Refuse(*first.work, first.i, Outcome::kInvalid, Reason::kPoisonedState, header.sequence);
   Pop(row.slot, done);
   if (queue(row.slot).first != kNone) next_turns_.push_back(row.slot);
@@ -261,7 +286,7 @@ void Lane::RunRetries(std::vector<Work*>& done) {
 
 void Lane::CountScores() {
   for (std::size_t k = 0; k < scores_.size(); ++k) {
-    ScoreMetrics& sum = metrics_.scores[k];
+    ScoreMetrics& sum = metrics_->scores[k];
     sum.scored.Add(static_cast<std::uint64_t>(scores_[k].scored));
     sum.covered.Add(static_cast<std::uint64_t>(scores_[k].covered));
     sum.absolute_error.Add(scores_[k].absolute_error);
@@ -307,6 +332,7 @@ void Lane::Abandon(std::uint32_t slot, std::vector<Work*>& done) {
 
 void Lane::Reset(std::uint32_t slot) {
   table_.header(key(slot)) = {};
+  table_.changed(key(slot)) = true;
   if (DropBridging(slot)) next_turns_.push_back(slot);
 }
 
@@ -338,7 +364,7 @@ void Lane::EndFirst(std::uint32_t slot, std::vector<Work*>& done) {
   Work& work = *first.work;
   --work.left;
   Count(static_cast<Outcome>(work.outcome[first.i]));
-  if ((work.quality[first.i] & quality::kCold) != 0) metrics_.cold_answers.Add(1);
+  if ((work.quality[first.i] & quality::kCold) != 0) metrics_->cold_answers.Add(1);
   Pop(slot, done);
   if (queue(slot).first != kNone) next_turns_.push_back(slot);
 }
@@ -348,7 +374,10 @@ void Lane::HoldFirst(std::uint32_t slot, const Decision& decision) {
   const Pending& first = pending_[queue(slot).first];
   Work& work = *first.work;
   StreamHeader& header = table_.header(key(slot));
-  if (decision.outcome == Outcome::kApplied) Hold(model_->spec(), header, held(slot), work.reading(first.i));
+  if (decision.outcome == Outcome::kApplied) {
+    Hold(model_->spec(), header, held(slot), work.reading(first.i));
+    Note(slot, work.reading(first.i), Outcome::kApplied, Reason::kNone);
+  }
   Refuse(work, first.i, decision.outcome, Reason::kNone, header.sequence);
   work.steps[first.i] = header.steps;
   work.quality[first.i] = HeldQuality(decision);

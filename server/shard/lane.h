@@ -17,6 +17,8 @@
 
 namespace tidegate {
 
+class ShardJournal;
+
 // The readings of one model that wait in a shard, and their way through the network.
 // Streams with waiting readings take turns, first come, first served; a batch is the next kBatch of them, one
 // step of each: the stream's next reading, or a step over a missing one before it. So readings of one stream
@@ -57,8 +59,16 @@ class Lane {
   // A stream's next reading will be its first, also if it waits already.
   void Reset(std::uint32_t slot);
 
+  // From now on changes of streams are noted in `journal`; null: nowhere.
+  void WriteTo(ShardJournal* journal) { journal_ = journal; }
+
   const Model& model() const { return *model_; }
-  ModelMetrics& metrics() { return metrics_; }
+  ModelMetrics& metrics() { return *metrics_; }
+  // From now on counts are added to these.
+  void CountIn(ShardMetrics& shard_metrics, ModelMetrics& metrics) {
+    shard_metrics_ = &shard_metrics;
+    metrics_ = &metrics;
+  }
 
  private:
   static constexpr std::uint32_t kNone = StreamQueue::kNone;
@@ -70,7 +80,7 @@ class Lane {
     std::uint32_t next;          // of the same stream, or kNone; of a free entry: the next free one
   };
 
-  void PrefetchTurns() const;
+  void PrefetchTurns(std::size_t first) const;
   bool TakeTurn(std::uint32_t& slot);
   void Plan(std::uint32_t slot, std::vector<Work*>& done);
   void AddStep(std::uint32_t row);
@@ -86,8 +96,9 @@ class Lane {
   void EndFirst(std::uint32_t slot, std::vector<Work*>& done);
   void HoldFirst(std::uint32_t slot, const Decision& decision);
   void Pop(std::uint32_t slot, std::vector<Work*>& done);
-  void Count(Outcome outcome) { metrics_.readings[static_cast<std::size_t>(outcome)].Add(1); }
+  void Count(Outcome outcome) { metrics_->readings[static_cast<std::size_t>(outcome)].Add(1); }
   Decision DecideFirst(std::uint32_t slot);
+  void Note(std::uint32_t slot, const Reading& reading, Outcome outcome, Reason reason);
   Reading ReadingOf(const BatchRows::Row& row);
   float* held(std::uint32_t slot) { return table_.floats(key(slot)).data() + model_->layout().held; }
   HeldReadings HeldOf(std::uint32_t slot) { return {model_->spec(), held(slot)}; }
@@ -100,8 +111,9 @@ class Lane {
   std::shared_ptr<const Model> model_;
   std::uint32_t model_index_;
   StreamTable& table_;
-  ShardMetrics& shard_metrics_;
-  ModelMetrics& metrics_;
+  ShardMetrics* shard_metrics_;
+  ModelMetrics* metrics_;
+  ShardJournal* journal_ = nullptr;
 
   std::vector<Pending> pending_;
   std::uint32_t free_ = kNone;

@@ -4,6 +4,9 @@
 #include <limits>
 #include <utility>
 
+#include "server/shard/cold_streams.h"
+#include "server/shard/shard_journal.h"
+
 namespace tidegate {
 namespace {
 
@@ -16,14 +19,17 @@ constexpr std::uint32_t kAhead = 16;  // readings whose streams are fetched toge
 
 Shard::Shard(std::span<const std::shared_ptr<const Model>> models, StreamBudget& budget,
              ShardMetrics& metrics)
-    : table_(budget), metrics_(metrics) {
+    : table_(budget), metrics_(&metrics) {
   for (std::size_t m = 0; m < models.size(); ++m) AddModel(models[m], metrics.models[m]);
 }
+
+Shard::~Shard() = default;
 
 void Shard::AddModel(std::shared_ptr<const Model> model, ModelMetrics& metrics) {
   table_.AddModel(*model);
   const auto index = static_cast<std::uint32_t>(lanes_.size());
-  lanes_.push_back(std::make_unique<Lane>(std::move(model), index, table_, metrics_, metrics));
+  lanes_.push_back(std::make_unique<Lane>(std::move(model), index, table_, *metrics_, metrics));
+  lanes_.back()->WriteTo(journal_);
 }
 
 bool Shard::DeleteSlots(std::uint32_t model, std::uint32_t begin, std::uint32_t end) {
@@ -49,7 +55,8 @@ void Shard::Admit(Work& work) {
   work.started = false;
   work.any_reason = false;
   const std::size_t first_handle = work.handles->size();
-  for (const std::string* id : work.ids) work.handles->Add(*id, table_);
+  for (const std::string* id : work.ids) work.handles->Add(*id, table_, cold_ != nullptr);
+  if (cold_ != nullptr) LoadCold(work, first_handle);
   for (std::size_t k = 0; k < work.served(); ++k) {
     if (k % kAhead == 0 && !work.handle.empty()) Touch(work, k);
     AdmitReading(work, work.row(k),
@@ -68,14 +75,42 @@ void Shard::Touch(const Work& work, std::size_t first) const {
   }
 }
 
+// Brings the streams of a message back that are not in memory, all at once.
+void Shard::LoadCold(const Work& work, std::size_t first_handle) {
+  wanted_.clear();
+  const StreamHandles& handles = *work.handles;
+  for (std::size_t k = 0; k < work.served(); ++k) {
+    const auto handle = work.handle.empty() ? static_cast<std::uint32_t>(first_handle + k) : work.handle[k];
+    if (handle >= handles.size() || !handles.keeps(handle)) continue;
+    const bool bound = handles.state(handle) == StreamHandles::State::kBound;
+    if (!bound || !table_.Holds(handles.key(handle))) wanted_.push_back(handles.id(handle));
+  }
+  cold_->Load(wanted_);
+}
+
+std::optional<StreamKey> Shard::Find(absl::string_view id, std::uint64_t* position) {
+  return cold_ == nullptr ? table_.Find(id) : cold_->Load(id, position);
+}
+
+void Shard::KeepWithin(std::size_t memory, std::size_t cold, ShardJournal& journal) {
+  cold_ = std::make_unique<ColdStreams>(table_, journal, metrics_->cold, memory, cold);
+}
+
 void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {
   Lane& lane = *lanes_[work.model];
   StreamHandles& handles = *work.handles;
+  if (refuses_) {
+    metrics_->lack(Lack::kDisk).Add(1);
+    return lane.Refuse(work, i, Outcome::kOverloaded, Reason::kDiskFull);
+  }
   if (handle >= handles.size()) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kUnknownHandle);
   const StreamHandles::State state = handles.state(handle);
   if (state == StreamHandles::State::kBadId)
     return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamId);
   if (state == StreamHandles::State::kNamed && !BindStream(work, i, handle)) return;
+  if (cold_ != nullptr && !table_.Holds(handles.key(handle))) {  // it has left the table and come back
+    if (const auto now = table_.Find(handles.id(handle))) handles.Bind(handle, *now, true);
+  }
   const StreamKey key = handles.key(handle);
   if (!table_.Holds(key)) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamDeleted);
   if (key.model != work.model) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kOtherModel);
@@ -94,17 +129,26 @@ bool Shard::BindStream(Work& work, std::uint32_t i, std::uint32_t handle) {
     }
     key = table_.Create(work.handles->id(handle), work.model);
     if (!key) {
-      metrics_.lack(Lack::kStreams).Add(1);
+      metrics_->lack(Lack::kStreams).Add(1);
       lane.Refuse(work, i, Outcome::kOverloaded, Reason::kNone);
       return false;
     }
     CountCreated(work.model);
   }
-  work.handles->Bind(handle, *key);
+  work.handles->Bind(handle, *key, cold_ != nullptr);
   return true;
 }
 
+void Shard::Replay(Work& work, std::span<const StreamKey> keys) {
+  work.left = work.size();
+  work.features = work.value.size() / work.size();
+  work.width = 0;
+  work.started = true;  // nobody waits for it
+  for (std::uint32_t i = 0; i < work.size(); ++i) lanes_[work.model]->Enqueue(keys[i].slot, work, i);
+}
+
 void Shard::Run(std::vector<Work*>& done) {
+  const std::size_t first = done.size();
   done.insert(done.end(), empty_.begin(), empty_.end());
   empty_.clear();
   std::size_t readings = 0;
@@ -113,6 +157,52 @@ void Shard::Run(std::vector<Work*>& done) {
       if (lane != nullptr && !lane->idle()) readings += lane->StepBatch(done, observer_);
     }
   }
+  if (journal_ != nullptr) Submit(done, first);
+  done.insert(done.end(), durable_.begin(), durable_.end());
+  durable_.clear();
+  if (cold_ != nullptr && !stays_) cold_->Evict();
+}
+
+void Shard::Submit(std::vector<Work*>& done, std::size_t first) {
+  journal_->Submit();
+  if (journal_->all_durable()) return;
+  for (std::size_t i = first; i < done.size(); ++i) waiting_.push_back({journal_->position(), done[i], {}});
+  done.resize(first);
+}
+
+void Shard::Durable(std::uint64_t position) {
+  journal_->Durable(position);
+  while (!waiting_.empty() && waiting_.front().position <= position) {
+    const Waiting through = std::move(waiting_.front());
+    waiting_.pop_front();
+    through.work != nullptr ? durable_.push_back(through.work) : through.call();
+  }
+}
+
+void Shard::WhenDurable(std::function<void()> then) {
+  if (journal_ != nullptr) journal_->Submit();
+  if (journal_ == nullptr || journal_->all_durable()) return then();
+  waiting_.push_back({journal_->position(), nullptr, std::move(then)});
+}
+
+void Shard::WriteTo(ShardJournal* journal) {
+  journal_ = journal;
+  for (const auto& lane : lanes_) {
+    if (lane != nullptr) lane->WriteTo(journal);
+  }
+}
+
+bool Shard::PutChanged(StreamKey& next, std::uint32_t slots, StateBatch& batch) {
+  journal_->Submit();
+  for (; next.model < lanes_.size(); ++next.model, next.slot = 0) {
+    for (; lanes_[next.model] != nullptr && next.slot < table_.slots(next.model); ++next.slot) {
+      if (slots-- == 0) return true;
+      const absl::string_view id = table_.id(next);
+      if (id.empty() || !std::exchange(table_.changed(next), false)) continue;
+      batch.Put(id, journal_->position(), journal_->model(next.model), header(next), floats(next));
+    }
+  }
+  return false;
 }
 
 void Shard::CountStreams(std::uint32_t model) {
@@ -126,7 +216,13 @@ void Shard::CountCreated(std::uint32_t model) {
   CountStreams(model);
 }
 
+void Shard::Reset(StreamKey key) {
+  lanes_[key.model]->Reset(key.slot);
+  if (journal_ != nullptr) journal_->NoteReset(table_.id(key));
+}
+
 void Shard::Delete(StreamKey key) {
+  if (journal_ != nullptr) journal_->NoteDelete(table_.id(key));
   lanes_[key.model]->Abandon(key.slot, empty_);
   table_.Remove(key);
   lanes_[key.model]->metrics().streams_deleted.Add(1);
@@ -137,13 +233,39 @@ bool Shard::Create(absl::string_view id, std::uint32_t model, const StreamHeader
                    std::span<const float> floats) {
   const auto key = table_.Create(id, model);
   if (!key) {
-    metrics_.lack(Lack::kStreams).Add(1);
+    metrics_->lack(Lack::kStreams).Add(1);
     return false;
   }
   table_.header(*key) = header;
   std::ranges::copy(floats, table_.floats(*key).begin());
+  if (journal_ != nullptr) journal_->NoteState(id, model, header, floats);
   CountCreated(model);
   return true;
+}
+
+std::optional<StreamKey> Shard::Restore(absl::string_view id, std::uint32_t model, const StreamHeader& header,
+                                        std::span<const float> floats) {
+  const auto key = table_.Create(id, model);
+  if (!key) return std::nullopt;
+  table_.header(*key) = header;
+  if (!floats.empty()) std::ranges::copy(floats, table_.floats(*key).begin());
+  table_.changed(*key) = floats.empty();
+  return key;
+}
+
+void Shard::Replace(StreamKey key, const StreamHeader& header, std::span<const float> floats) {
+  table_.header(key) = header;
+  std::ranges::copy(floats, table_.floats(key).begin());
+  table_.changed(key) = true;
+}
+
+void Shard::CountIn(ShardMetrics& metrics) {
+  metrics_ = &metrics;
+  for (std::uint32_t m = 0; m < lanes_.size(); ++m) {
+    if (lanes_[m] == nullptr) continue;
+    lanes_[m]->CountIn(metrics, metrics.models[m]);
+    CountStreams(m);
+  }
 }
 
 void Shard::Forecast(StreamKey key, std::span<float> forecast) {
@@ -152,7 +274,7 @@ void Shard::Forecast(StreamKey key, std::span<float> forecast) {
 }
 
 bool Shard::idle() const {
-  return empty_.empty() &&
+  return empty_.empty() && durable_.empty() &&
          std::ranges::all_of(lanes_, [](const auto& lane) { return lane == nullptr || lane->idle(); });
 }
 

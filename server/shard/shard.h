@@ -2,7 +2,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -15,6 +18,10 @@
 
 namespace tidegate {
 
+class ColdStreams;
+class ShardJournal;
+class StateBatch;
+
 // A set of streams with one owner: it takes requests in, decides what becomes of each reading, advances the
 // streams in batches across all requests, and hands the requests back answered. What a reading's answer is
 // depends on its stream alone, never on what else was waiting. Knows nothing of gRPC. Owned by one thread;
@@ -24,6 +31,7 @@ class Shard {
   // budget: of streams; a reading that would begin one more than it has is OVERLOADED. metrics: has those of
   // the models. Both must outlive the shard.
   Shard(std::span<const std::shared_ptr<const Model>> models, StreamBudget& budget, ShardMetrics& metrics);
+  ~Shard();
 
   // A further model, whose index is the next: 0, 1, 2, ... metrics must outlive the shard.
   void AddModel(std::shared_ptr<const Model> model, ModelMetrics& metrics);
@@ -49,11 +57,14 @@ class Shard {
   // What follows sees and changes streams as they are between two batches: readings that wait have not been
   // taken yet.
   const StreamTable& table() const { return table_; }
+  // The stream `id`, brought back into memory if need be. position: see ColdStreams::Load.
+  std::optional<StreamKey> Find(absl::string_view id, std::uint64_t* position = nullptr);
+  std::size_t models() const { return lanes_.size(); }  // those removed included
   const StreamHeader& header(StreamKey key) { return table_.header(key); }
   const Model& model(StreamKey key) const { return lanes_[key.model]->model(); }
   // [horizon, Q], from the stream's present state; NaN if it has taken no step.
   void Forecast(StreamKey key, std::span<float> forecast);
-  void Reset(StreamKey key) { lanes_[key.model]->Reset(key.slot); }
+  void Reset(StreamKey key);
   // Forgets a stream; readings of it that wait are refused, as are those of handles that were opened before.
   void Delete(StreamKey key);
   // A new stream `id` with this header and these floats [StreamFloats], which may be another stream's. False:
@@ -62,25 +73,78 @@ class Shard {
               std::span<const float> floats);
   std::span<const float> floats(StreamKey key) { return table_.floats(key); }
 
-  ShardMetrics& metrics() { return metrics_; }
+  // Has `then` called when all that was done so far is durable; at once, if it is.
+  void WhenDurable(std::function<void()> then);
 
-  // Nothing waits: Run has nothing to do.
+  // From now on changes are noted in `journal`, and a request is handed back only when what it changed is
+  // durable; null: no journal. Journal groups up to `position` have become durable.
+  void WriteTo(ShardJournal* journal);
+  ShardJournal* journal() { return journal_; }
+  void Durable(std::uint64_t position);
+
+  // From now on the streams in memory take at most so many bytes, and `cold` others are in the store of
+  // `journal`. Run puts out those that do not fit, unless they are to stay for now.
+  void KeepWithin(std::size_t memory, std::size_t cold, ShardJournal& journal);
+  void StayInMemory(bool stay) { stays_ = stay; }
+  const ColdStreams* cold() const { return cold_.get(); }
+
+  // New streams are refused, and readings too, as there is no room on the disk to keep them.
+  void RefuseReadings(bool refuse) { refuses_ = refuse; }
+
+  // A stream as the store has it, or, without floats, one before its first reading. Nothing: the table is
+  // full. Requires that there is no stream `id`.
+  std::optional<StreamKey> Restore(absl::string_view id, std::uint32_t model, const StreamHeader& header,
+                                   std::span<const float> floats);
+  // Puts a stream's state in place of the one it has.
+  void Replace(StreamKey key, const StreamHeader& header, std::span<const float> floats);
+
+  // Readings that were journalled before, one stream's in their order; `keys` [N] are their streams, of the
+  // work's model.
+  void Replay(Work& work, std::span<const StreamKey> keys);
+
+  // Puts the streams that have changed since they were last put, of `slots` slots from `next` on, and moves
+  // `next` on. False: there are no more. What is put is of journal position `position`, after Submit.
+  bool PutChanged(StreamKey& next, std::uint32_t slots, StateBatch& batch);
+
+  ShardMetrics& metrics() { return *metrics_; }
+  // From now on counts are added to `metrics`, which has those of all models.
+  void CountIn(ShardMetrics& metrics);
+
+  // Nothing waits that Run could do something about.
   bool idle() const;
 
  private:
   // Puts reading i of the message into its stream's queue or refuses it.
   void AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle);
   void Touch(const Work& work, std::size_t first) const;
+  void LoadCold(const Work& work, std::size_t first_handle);
+  // Ends the journal's group, and hands the answered requests from `first` on back or keeps them until it is
+  // durable.
+  void Submit(std::vector<Work*>& done, std::size_t first);
   void CountStreams(std::uint32_t model);
   void CountCreated(std::uint32_t model);
   // The stream of a handle that had none when it was named, created if need be. False: reading i was refused.
   bool BindStream(Work& work, std::uint32_t i, std::uint32_t handle);
 
   StreamTable table_;
-  ShardMetrics& metrics_;
+  ShardMetrics* metrics_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // by model; null: removed
   std::vector<Work*> empty_;                  // requests that were answered when they were admitted
   AppliedObserver* observer_ = nullptr;
+  bool refuses_ = false;
+
+  // What waits for journal groups up to a position to be durable: an answered request, or a call.
+  struct Waiting {
+    std::uint64_t position;
+    Work* work;
+    std::function<void()> call;
+  };
+  ShardJournal* journal_ = nullptr;
+  std::unique_ptr<ColdStreams> cold_;  // null: all streams are in memory
+  bool stays_ = false;
+  std::vector<absl::string_view> wanted_;
+  std::deque<Waiting> waiting_;  // positions rise
+  std::vector<Work*> durable_;   // requests to be handed back by the next Run
 };
 
 }  // namespace tidegate

@@ -30,10 +30,11 @@ void StreamHandles::Clear() {
   ids_.clear();
 }
 
-void StreamHandles::Add(absl::string_view id, const StreamTable& table) {
+void StreamHandles::Add(absl::string_view id, const StreamTable& table, bool keep) {
   if (!IsStreamId(id)) {
     keys_.push_back(kBadIdKey);
   } else if (const auto key = table.Find(id)) {
+    if (keep) ids_.emplace(keys_.size(), id);
     keys_.push_back(*key);
   } else {
     ids_.emplace(keys_.size(), id);
@@ -46,9 +47,9 @@ StreamHandles::State StreamHandles::state(std::uint32_t handle) const {
   return keys_[handle] == kNamedKey ? State::kNamed : State::kBound;
 }
 
-void StreamHandles::Bind(std::uint32_t handle, StreamKey key) {
+void StreamHandles::Bind(std::uint32_t handle, StreamKey key, bool keep) {
   keys_[handle] = key;
-  ids_.erase(handle);
+  if (!keep) ids_.erase(handle);
 }
 
 }  // namespace tidegate

@@ -19,12 +19,19 @@ std::optional<StreamKey> StreamTable::Find(absl::string_view id) const {
 
 std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t model) {
   if (!budget_.Take()) return std::nullopt;
+  return Place(id, model);
+}
+
+StreamKey StreamTable::Return(absl::string_view id, std::uint32_t model) { return Place(id, model); }
+
+StreamKey StreamTable::Place(absl::string_view id, std::uint32_t model) {
   PerModel& owner = models_[model];
   StreamKey key{.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = slots(model)};
   if (!owner.free.empty()) {
     key.slot = owner.free.back();
     owner.free.pop_back();
     key.generation = record(key).generation;
+    changed(key) = used(key) = true;
   } else {
     if (key.slot % kBlockStreams == 0)
       owner.blocks.push_back(MakeLargeMemory(kBlockStreams * owner.row_bytes));
@@ -37,13 +44,21 @@ std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t
   const bool added = keys_.insert(key).second;
   assert(added);
   static_cast<void>(added);
+  memory_ += MemoryOf(key);
   return key;
 }
 
 void StreamTable::Remove(StreamKey key) {
-  PerModel& owner = models_[key.model];
-  keys_.erase(key);
+  Displace(key);
   budget_.GiveBack();
+}
+
+void StreamTable::Evict(StreamKey key) { Displace(key); }
+
+void StreamTable::Displace(StreamKey key) {
+  PerModel& owner = models_[key.model];
+  memory_ -= MemoryOf(key);
+  keys_.erase(key);
   header(key) = {};
   owner.ids[key.slot / kIdStreams]->Set(key.slot % kIdStreams, {});
   --owner.streams;

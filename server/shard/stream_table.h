@@ -41,11 +41,11 @@ class StreamBudget {
  public:
   explicit StreamBudget(std::size_t streams) : left_(streams) {}
 
-  // Takes one; false: none is left.
-  bool Take() {
+  // Takes so many; false: fewer are left.
+  bool Take(std::size_t streams = 1) {
     std::size_t left = left_.load(std::memory_order_relaxed);
-    while (left > 0) {
-      if (left_.compare_exchange_weak(left, left - 1, std::memory_order_relaxed)) return true;
+    while (left >= streams) {
+      if (left_.compare_exchange_weak(left, left - streams, std::memory_order_relaxed)) return true;
     }
     return false;
   }
@@ -81,6 +81,11 @@ class StreamTable {
   // Forgets the stream; its slot is for another one.
   void Remove(StreamKey key);
 
+  // The same of a stream that is kept elsewhere, and counts in the budget as before; and room for it when it
+  // comes back, as Create makes it.
+  void Evict(StreamKey key);
+  StreamKey Return(absl::string_view id, std::uint32_t model);
+
   // Whether the stream that the key was given for is there. What follows asks for the slot alone.
   bool Holds(StreamKey key) const {
     return key.slot < slots(key.model) && record(key).generation == key.generation;
@@ -88,14 +93,24 @@ class StreamTable {
 
   StreamHeader& header(StreamKey key) { return record(key).header; }
   StreamQueue& queue(StreamKey key) { return record(key).queue; }
+  // Whether the stream has changed since this was last set to false; a new stream has.
+  bool& changed(StreamKey key) { return record(key).changed; }
   std::span<float> floats(StreamKey key) {
     return {reinterpret_cast<float*>(row(key) + sizeof(Record)), models_[key.model].stream_floats};
   }
+
+  // Whether the stream was used since this was last set to false.
+  bool& used(StreamKey key) { return record(key).used; }
 
   // Brings all but the floats into the cache. A load, not a prefetch: that is dropped where the address has
   // to be looked up in the page table, as that of most of a million streams. Called for several streams one
   // after the other, their loads overlap.
   void Touch(StreamKey key) const { static_cast<void>(*static_cast<const volatile std::byte*>(row(key))); }
+
+  // The same of the id.
+  void TouchId(StreamKey key) const {
+    static_cast<void>(*static_cast<const volatile char*>(id(key).data()));
+  }
 
   // Empty: the slot is free. Holds until a stream is created or removed.
   absl::string_view id(StreamKey key) const {
@@ -106,6 +121,23 @@ class StreamTable {
   std::uint32_t slots(std::uint32_t model) const {  // free ones included
     return models_[model].slots;
   }
+  std::uint32_t models() const { return static_cast<std::uint32_t>(models_.size()); }
+  std::size_t all_slots() const {
+    std::size_t all = 0;
+    for (const PerModel& model : models_) all += model.slots;
+    return all;
+  }
+  std::size_t stream_floats(std::uint32_t model) const { return models_[model].stream_floats; }
+  // The key of the stream that has a slot, with its generation.
+  StreamKey KeyOf(StreamKey slot) const {
+    slot.generation = record(slot).generation;
+    return slot;
+  }
+  // Bytes that a stream takes, and all of them, with their ids and the table's own bookkeeping, about.
+  std::size_t MemoryOf(StreamKey key) const {
+    return models_[key.model].row_bytes + id(key).size() + kBesideRow;
+  }
+  std::size_t memory() const { return memory_; }
   std::size_t state_bytes(std::uint32_t model) const {  // of its streams' headers and floats
     return streams(model) * (sizeof(StreamHeader) + models_[model].stream_floats * sizeof(float));
   }
@@ -119,6 +151,8 @@ class StreamTable {
     StreamHeader header;
     StreamQueue queue;
     std::uint16_t generation = 0;
+    bool changed = true;
+    bool used = true;
   };
   struct PerModel {
     std::size_t stream_floats = 0;
@@ -130,6 +164,11 @@ class StreamTable {
     std::vector<std::uint32_t> free;           // slots
   };
 
+  static constexpr std::size_t kBesideRow =
+      24;  // bytes of a stream in the set of keys and its page, its id not
+
+  StreamKey Place(absl::string_view id, std::uint32_t model);
+  void Displace(StreamKey key);
   std::byte* row(StreamKey key) const {
     const PerModel& owner = models_[key.model];
     return owner.blocks[key.slot / kBlockStreams].get() + key.slot % kBlockStreams * owner.row_bytes;
@@ -152,6 +191,7 @@ class StreamTable {
   };
 
   StreamBudget& budget_;
+  std::size_t memory_ = 0;
   std::vector<PerModel> models_;
   absl::flat_hash_set<StreamKey, IdHash, IdEqual> keys_{0, IdHash{this}, IdEqual{this}};
 };

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <span>
 #include <string>
 
@@ -48,6 +49,7 @@ struct Work {
   std::int64_t latest_ns = 0;                  // see Decide
   std::span<const std::uint8_t> levels;        // [Q] which of the model's quantiles are wanted, rising
   Clock::time_point received;
+  std::span<const Decision> decided;  // [N] of readings that are read back from the journal; else empty
 
   // The answer, one entry or row per reading; all of it is written by the shard.
   std::span<int> outcome;            // [N] numbers of Outcome
@@ -75,6 +77,11 @@ struct Work {
             .values = value.subspan(i * features, features),
             .sequence = sequence.empty() ? 0 : sequence[i],
             .accept_gap = accept_gap};
+  }
+  // What was decided of a reading that was not applied, when it came; nothing: it is to be decided upon now.
+  std::optional<Decision> Decided(std::size_t i) const {
+    if (decided.empty() || decided[i].outcome == Outcome::kApplied) return std::nullopt;
+    return decided[i];
   }
   std::span<float> forecast_row(std::size_t i) const { return forecast.subspan(i * width, width); }
   // What is wanted of a model's forecast `whole` [horizon, quantiles].

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,7 +13,6 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
 #include "server/store/group_writer.h"
 #include "server/store/journal_end.h"
 #include "server/store/rocks.h"
@@ -58,7 +59,7 @@ class Journal {
   // A submitter as the journal sees it; lives as long as either end of it does.
   struct Way {
     explicit Way(Store::Through t) : through(std::move(t)) {}
-    absl::Mutex calling;                              // held while `through` is called
+    std::mutex calling;                               // held while `through` is called
     Store::Through through ABSL_GUARDED_BY(calling);  // empty: the submitter is gone, or was told an error
     std::uint64_t told ABSL_GUARDED_BY(calling) = 0;  // last position that it was called with
     std::size_t waiting = 0;                          // groups; guarded by the journal's mutex_
@@ -89,8 +90,8 @@ class Journal {
   SegmentWriter segments_;
 
   // Held while a group gets its position; in kProcess also while it is written.
-  mutable absl::Mutex mutex_;
-  absl::CondVar changed_;  // any of what follows
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;  // any of what follows
   std::uint64_t next_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t last_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t committed_ ABSL_GUARDED_BY(mutex_);
@@ -101,7 +102,7 @@ class Journal {
   std::vector<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
   std::vector<GroupWriter> spare_ ABSL_GUARDED_BY(mutex_);  // empty ones with grown buffers
 
-  absl::Mutex end_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
+  std::mutex end_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
   JournalEnd& end_ ABSL_GUARDED_BY(end_mutex_);
   JournalEnd::Mark mark_ ABSL_GUARDED_BY(end_mutex_);
 

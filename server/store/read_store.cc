@@ -46,10 +46,11 @@ absl::Status ReadStatesOf(const Database& database, std::span<const absl::string
 }
 
 absl::Status ReadAllStates(const Database& database,
-                           const std::function<absl::Status(absl::string_view, const StoredState&)>& each) {
+                           const std::function<absl::Status(absl::string_view, const StoredState&)>& each,
+                           absl::string_view from) {
   std::unique_ptr<rocksdb::Iterator> at(database.db->NewIterator(Sequential(), database.state()));
   StoredState state;
-  for (at->SeekToFirst(); at->Valid(); at->Next()) {
+  for (at->Seek({from.data(), from.size()}); at->Valid(); at->Next()) {
     if (absl::Status s = ReadStateRecord(View(at->key()), View(at->value()), state); !s.ok()) {
       return WithAdvice(s);
     }

@@ -18,7 +18,8 @@ absl::Status ReadStatesOf(const Database& database, std::span<const absl::string
                           std::span<bool> found, std::span<StoredState> states);
 
 absl::Status ReadAllStates(const Database& database,
-                           const std::function<absl::Status(absl::string_view, const StoredState&)>& each);
+                           const std::function<absl::Status(absl::string_view, const StoredState&)>& each,
+                           absl::string_view from = {});
 
 // The groups behind `position`, up to the one at `end`; each must follow the one before it, and the first one
 // `position` or what is before it.

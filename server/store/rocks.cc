@@ -114,7 +114,10 @@ StoreFiles::StoreFiles(const StoreOptions& options)
       env(rocksdb::NewCompositeEnv(system)),
       folder(options.folder),
       database(absl::StrCat(folder, "/", store_format::kDatabase)),
-      new_database(absl::StrCat(folder, "/", store_format::kNewDatabase)) {}
+      new_database(absl::StrCat(folder, "/", store_format::kNewDatabase)) {
+  // To rewrite files is never urgent, to answer is.
+  env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
+}
 
 void Database::CloseQuietly() {
   if (db == nullptr) return;

@@ -25,26 +25,26 @@ absl::Status SegmentWriter::Begin(std::uint64_t position) {
   if (!made.ok()) return StatusOf(made, absl::StrCat("making ", path));
   current_ = std::move(file);
   current_bytes_ = 0;
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   unsynced_.push_back(current_);
   new_names_ = true;
   return absl::OkStatus();
 }
 
 absl::Status SegmentWriter::Sync() {
-  const absl::MutexLock one(&sync_mutex_);
+  const std::lock_guard one(sync_mutex_);
   if (!failed_.ok()) return failed_;
   std::vector<File> open;
   bool sync_folder = false;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     open = unsynced_;
     sync_folder = std::exchange(new_names_, false);
   }
   failed_ = SyncFiles(open, sync_folder);
   if (!failed_.ok() || open.empty()) return failed_;
   // Those that were through when it began are done with.
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   unsynced_.erase(unsynced_.begin(), unsynced_.begin() + static_cast<std::ptrdiff_t>(open.size()) - 1);
   return failed_;
 }

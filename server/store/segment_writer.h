@@ -3,13 +3,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/synchronization/mutex.h"
 #include "rocksdb/file_system.h"
 
 namespace tidegate {
@@ -40,10 +40,10 @@ class SegmentWriter {
   File current_;  // of Append
   std::size_t current_bytes_ = 0;
 
-  absl::Mutex sync_mutex_;  // one sync at a time
+  std::mutex sync_mutex_;  // one sync at a time
   absl::Status failed_ ABSL_GUARDED_BY(sync_mutex_);
 
-  absl::Mutex mutex_ ABSL_ACQUIRED_AFTER(sync_mutex_);
+  std::mutex mutex_ ABSL_ACQUIRED_AFTER(sync_mutex_);
   std::vector<File> unsynced_ ABSL_GUARDED_BY(mutex_);  // the last one is current_
   bool new_names_ ABSL_GUARDED_BY(mutex_) = false;      // in the folder, not yet synced
 };

@@ -20,19 +20,22 @@ StateWriter::StateWriter(const StoreOptions& options, const Database& database, 
 
 StateWriter::~StateWriter() {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  changed_.notify_all();
   thread_.join();
 }
 
 absl::Status StateWriter::Write(rocksdb::WriteBatch& batch) {
   {
     const auto room = [this] { return bytes_ < 2 * buffer_bytes_ || over_; };
-    const absl::MutexLock lock(&mutex_, absl::Condition(&room));
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, room);
     bytes_ += batch.GetDataSize();
+    if (bytes_ >= buffer_bytes_) changed_.notify_all();
   }
-  const absl::ReaderMutexLock lock(&states_mutex_);
+  const std::shared_lock lock(states_mutex_);
   if (absl::Status s = journal_.status(); !s.ok()) return s;
   rocksdb::WriteOptions write;
   write.disableWAL = true;
@@ -40,7 +43,7 @@ absl::Status StateWriter::Write(rocksdb::WriteBatch& batch) {
 }
 
 absl::Status StateWriter::Flush() {
-  const absl::MutexLock one(&flush_mutex_);
+  const std::lock_guard one(flush_mutex_);
   std::uint64_t sequence = 0;
   // Most of the journal is synced before anyone is kept waiting.
   if (absl::Status s = journal_.Sync(); !s.ok()) return s;
@@ -51,7 +54,7 @@ absl::Status StateWriter::Flush() {
 
 // States that are written from here on are not in this flush, so all of it is of groups that are synced.
 absl::Status StateWriter::BeginFlush(std::uint64_t& sequence) {
-  const absl::WriterMutexLock states(&states_mutex_);
+  const std::lock_guard states(states_mutex_);
   if (!Broken(Break::kStateBeforeJournal)) {
     if (absl::Status s = journal_.Sync(); !s.ok()) return s;
   }
@@ -60,8 +63,9 @@ absl::Status StateWriter::BeginFlush(std::uint64_t& sequence) {
   options.wait = false;
   options.allow_write_stall = true;
   const rocksdb::Status begun = database_.db->Flush(options, {database_.state(), database_.meta()});
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   bytes_ = 0;
+  changed_.notify_all();
   return StatusOf(begun, "flushing the store");
 }
 
@@ -84,8 +88,8 @@ void StateWriter::Run() {
   for (;;) {
     bool flush = false;
     {
-      const absl::MutexLock lock(&mutex_);
-      flush = mutex_.AwaitWithTimeout(absl::Condition(&due), kSyncInterval);
+      std::unique_lock lock(mutex_);
+      flush = changed_.wait_for(lock, absl::ToChronoNanoseconds(kSyncInterval), due);
       if (stopping_) return;
     }
     absl::Status status;
@@ -93,8 +97,9 @@ void StateWriter::Run() {
     if (!flush && sync_often_) status = journal_.Sync();
     if (status.ok()) continue;
     journal_.Fail(status);
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     over_ = true;
+    changed_.notify_all();
     return;
   }
 }

@@ -1,12 +1,14 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
+#include <shared_mutex>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "rocksdb/write_batch.h"
 #include "server/store/journal.h"
 #include "server/store/rocks.h"
@@ -39,9 +41,10 @@ class StateWriter {
   const Database& database_;
   Journal& journal_;
 
-  absl::Mutex flush_mutex_;   // one flush at a time
-  absl::Mutex states_mutex_;  // shared: states are being written; not while a flush takes them
-  absl::Mutex mutex_;
+  std::mutex flush_mutex_;          // one flush at a time
+  std::shared_mutex states_mutex_;  // shared: states are being written; not while a flush takes them
+  std::mutex mutex_;
+  std::condition_variable changed_;                // what follows
   std::size_t bytes_ ABSL_GUARDED_BY(mutex_) = 0;  // written since a flush began
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool over_ ABSL_GUARDED_BY(mutex_) = false;  // an error: nothing is flushed any more

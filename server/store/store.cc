@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <atomic>
+#include <mutex>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "server/store/backup.h"
 #include "server/store/broken.h"
 #include "server/store/error_watch.h"
@@ -58,8 +58,8 @@ struct Store::Parts {
   std::unique_ptr<StateWriter> states;
   std::unique_ptr<FreeSpace> space;
 
-  absl::Mutex checkpoint_mutex;  // held while a checkpoint is finished or a backup made
-  mutable absl::Mutex mutex ABSL_ACQUIRED_AFTER(checkpoint_mutex);
+  std::mutex checkpoint_mutex;  // held while a checkpoint is finished or a backup made
+  mutable std::mutex mutex ABSL_ACQUIRED_AFTER(checkpoint_mutex);
   std::vector<StoredModel> models ABSL_GUARDED_BY(mutex);
   std::uint64_t begun_bytes ABSL_GUARDED_BY(mutex) = 0;  // of the journal when the last checkpoint began
   std::uint64_t done_bytes ABSL_GUARDED_BY(mutex) = 0;   // the same of the last that was finished
@@ -95,7 +95,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
   parts->space =
       std::make_unique<FreeSpace>(parts->files.system, parts->options.folder, parts->options.reserve_bytes);
   {
-    const absl::MutexLock lock(&parts->mutex);
+    const std::lock_guard lock(parts->mutex);
     parts->models = store.meta.models;
   }
   rocksdb::WriteBatch batch;
@@ -107,13 +107,13 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
 }
 
 std::vector<StoredModel> Store::models() const {
-  const absl::MutexLock lock(&parts_->mutex);
+  const std::lock_guard lock(parts_->mutex);
   return parts_->models;
 }
 
 absl::StatusOr<std::uint32_t> Store::AddModel(const std::string& name, std::uint64_t version,
                                               const std::string& checksum, const std::string& build) {
-  const absl::MutexLock lock(&parts_->mutex);
+  const std::lock_guard lock(parts_->mutex);
   StoredModel model{.number = 0, .name = name, .version = version, .checksum = checksum, .build = build};
   for (; model.number < parts_->models.size(); ++model.number) {
     if (parts_->models[model.number] == model) return model.number;
@@ -165,20 +165,27 @@ absl::Status Store::ReadStates(std::span<const absl::string_view> ids, std::span
 }
 
 absl::Status Store::ForEachState(
-    const std::function<absl::Status(absl::string_view, const StoredState&)>& each) {
-  return ReadAllStates(*parts_->opened.database, each);
+    const std::function<absl::Status(absl::string_view, const StoredState&)>& each, absl::string_view from) {
+  return ReadAllStates(*parts_->opened.database, each, from);
+}
+
+std::uint64_t Store::EstimateStates() {
+  const Database& database = *parts_->opened.database;
+  std::uint64_t keys = 0;
+  database.db->GetIntProperty(database.state(), rocksdb::DB::Properties::kEstimateNumKeys, &keys);
+  return keys;
 }
 
 std::uint64_t Store::BeginCheckpoint() {
   const StoreCounts now = counts();
-  const absl::MutexLock lock(&parts_->mutex);
+  const std::lock_guard lock(parts_->mutex);
   parts_->begun_bytes = now.journal_bytes;
   return parts_->journal->last();
 }
 
 // The new position and the states become durable in one step, the flush.
 absl::Status Store::FinishCheckpoint(std::uint64_t position) {
-  const absl::MutexLock one(&parts_->checkpoint_mutex);
+  const std::lock_guard one(parts_->checkpoint_mutex);
   if (absl::Status s = parts_->journal->WaitFor(position); !s.ok()) return s;
   rocksdb::WriteBatch batch;
   PutCheckpoint(*parts_->opened.database, position, batch);
@@ -186,7 +193,7 @@ absl::Status Store::FinishCheckpoint(std::uint64_t position) {
   if (absl::Status s = parts_->Fatal(parts_->states->Flush()); !s.ok()) return s;
   parts_->opened.database->checkpoint->store(position);
   {
-    const absl::MutexLock lock(&parts_->mutex);
+    const std::lock_guard lock(parts_->mutex);
     parts_->done_bytes = parts_->begun_bytes;
   }
   if (parts_->options.keep_journal) return absl::OkStatus();
@@ -205,13 +212,13 @@ StoreCounts Store::counts() const {
   parts_->journal->Count(counts);
   counts.states_written = parts_->states_written.load(std::memory_order_relaxed);
   counts.states_read = parts_->states_read.load(std::memory_order_relaxed);
-  const absl::MutexLock lock(&parts_->mutex);
+  const std::lock_guard lock(parts_->mutex);
   counts.journal_pending = counts.journal_bytes - parts_->done_bytes;
   return counts;
 }
 
 absl::Status Store::Backup(const std::string& folder) {
-  const absl::MutexLock one(&parts_->checkpoint_mutex);  // so that no journal file goes meanwhile
+  const std::lock_guard one(parts_->checkpoint_mutex);  // so that no journal file goes meanwhile
   const std::uint64_t last = parts_->journal->last();
   if (absl::Status s = parts_->journal->WaitFor(last); !s.ok()) return s;
   if (absl::Status s = parts_->Fatal(parts_->states->Flush()); !s.ok()) return s;

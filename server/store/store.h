@@ -103,10 +103,13 @@ class Store {
   // deleted it, or 0, and the rest does not count; so its entries in the journal can be told as of others.
   absl::Status ReadStates(std::span<const absl::string_view> ids, std::span<bool> found,
                           std::span<StoredState> states);
-  // All states as of now, in order of ids, also those marked deleted; until `each` fails. The arguments hold
-  // during the call.
+  // All states as of now, in order of ids from `from` on, also those marked deleted; until `each` fails. The
+  // arguments hold during the call.
   absl::Status ForEachState(
-      const std::function<absl::Status(absl::string_view id, const StoredState& state)>& each);
+      const std::function<absl::Status(absl::string_view id, const StoredState& state)>& each,
+      absl::string_view from = {});
+  // About how many states there are.
+  std::uint64_t EstimateStates();
 
   // ---- Checkpoints; one at a time
   // The position of the checkpoint that begins: the highest submitted.

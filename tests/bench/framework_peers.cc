@@ -19,7 +19,8 @@ std::string ReadLine(FILE* from) {
 
 }  // namespace
 
-FrameworkPeers::FrameworkPeers() {
+FrameworkPeers::FrameworkPeers(const std::string& script) {
+  const std::string path = std::string(TIDEGATE_BENCH_DIR "/") + script;
   const char* const named = std::getenv("TIDEGATE_BENCH_PYTHON");
   std::istringstream pythons(named == nullptr ? "python3" : named);
   for (std::string python; std::getline(pythons, python, ':');) {
@@ -30,7 +31,7 @@ FrameworkPeers::FrameworkPeers() {
     if (interpreter.process == 0) {
       dup2(requests[0], 0);
       dup2(answers[1], 1);
-      execlp(python.c_str(), python.c_str(), TIDEGATE_BENCH_DIR "/framework_peers.py", nullptr);
+      execlp(python.c_str(), python.c_str(), path.c_str(), nullptr);
       _exit(127);
     }
     close(requests[0]);
@@ -52,11 +53,17 @@ FrameworkPeers::~FrameworkPeers() {
 }
 
 std::vector<std::pair<std::string, double>> FrameworkPeers::Measure(const StepShape& shape) {
+  std::ostringstream line;
+  line << (shape.lstm ? "lstm " : "gru ") << shape.inputs << ' ' << shape.units << ' ' << shape.layers << ' '
+       << shape.batch << ' ' << shape.filters;
+  return Ask(line.str());
+}
+
+std::vector<std::pair<std::string, double>> FrameworkPeers::Ask(const std::string& line) {
   std::vector<std::pair<std::string, double>> measured;
   for (const Interpreter& interpreter : interpreters_) {
     if (interpreter.frameworks.empty()) continue;
-    std::fprintf(interpreter.to, "%s %zu %zu %zu %zu %zu\n", shape.lstm ? "lstm" : "gru", shape.inputs,
-                 shape.units, shape.layers, shape.batch, shape.filters);
+    std::fprintf(interpreter.to, "%s\n", line.c_str());
     std::fflush(interpreter.to);
     std::istringstream numbers(ReadLine(interpreter.from));
     for (const std::string& name : interpreter.frameworks) {

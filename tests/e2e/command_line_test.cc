@@ -51,13 +51,39 @@ TEST_F(CommandLineTest, AFaultyFileIsNamedWithLineAndColumn) {
   };
   EXPECT_THAT(error("time,v\n1,2\n2,x\n"), HasSubstr("readings.csv:3: column 'v': 'x' is not a number"));
   EXPECT_THAT(error("time,v\n1,2\n2\n"), HasSubstr("readings.csv:3: 1 cell, the header has 2 columns"));
-  EXPECT_THAT(error("time,v\n1,2\n1,3\n"),
-              HasSubstr("readings.csv:3: column 'time': '1' is the same as the time"));
   EXPECT_THAT(error("time,v\n"), HasSubstr("no rows of readings"));
-  EXPECT_THAT(error("time,v\n1,2\n2,3\n"), HasSubstr("too few"));
+  EXPECT_THAT(error("time,v\n1,2\n2,3\n3,4\n"),
+              HasSubstr("readings.csv: stream 'readings': 3 readings are too few"));
+  EXPECT_THAT(error(""), HasSubstr("readings.csv: is empty"));
+  std::string constant = "time,v\n";
+  for (int t = 0; t < 200; ++t) constant += std::to_string(t) + ",5\n";
+  EXPECT_THAT(error(constant), HasSubstr("readings.csv: feature 'v' never varies"));
+  EXPECT_THAT(RunTidegate({"train", Write("time,v\n1,2\n1,3\n"), "--strict"}).err,
+              HasSubstr("readings.csv:3: column 'time': '1' is the same as the time"));
+  EXPECT_THAT(RunTidegate({"train", Write("time,v\n1,2\n"), "--values", "temp"}).err,
+              HasSubstr("readings.csv:1: no column 'temp'; the columns are time, v"));
   EXPECT_THAT(RunTidegate({"train", "/no/such.csv"}).err, HasSubstr("/no/such.csv: No such file"));
   EXPECT_THAT(RunTidegate({"train", Write("time,v\n1,2\n"), "--target", "w", "--values", "v"}).err,
               HasSubstr("'w'"));
+}
+
+TEST_F(CommandLineTest, WhatIsRepairedIsSaidOnce) {
+  std::string text = "time,v,constant\n";
+  for (int t = 0; t < 200; ++t) {
+    const int row = t == 50 ? 51 : t == 51 ? 50 : t == 90 ? 89 : t;  // 50 and 51 in the wrong order, 89 twice
+    text += std::to_string(1'700'000'000'000 + 60'000LL * row) + "," + std::to_string(t % 7) + ",1\n";
+  }
+  const Process::Result train = RunTidegate({"train", Write(text), "--output", folder_.path().string(),
+                                             "--epochs", "1", "--horizon", "3", "--units", "2"});
+  ASSERT_EQ(train.exit_code, 0) << train.err;
+  EXPECT_THAT(train.out,
+              HasSubstr("readings.csv: the times are milliseconds since 1970, told by their size.\n"));
+  EXPECT_THAT(
+      train.out,
+      HasSubstr("readings.csv: repaired: 1 duplicate time (kept the first; line 92), 1 reading out of "
+                "order (sorted; line 53).\n"));
+  EXPECT_THAT(train.out, HasSubstr("readings.csv: column 'constant' never varies, it is always 1.\n"));
+  EXPECT_THAT(train.out, HasSubstr("Read 199 readings of 1 stream"));
 }
 
 TEST_F(CommandLineTest, AServerThatDoesNotAnswerIsSaidSoon) {

@@ -29,9 +29,10 @@ std::vector<std::string> Command(const char* executable, std::vector<std::string
 }
 
 std::vector<std::string> ServerArguments(const std::filesystem::path& models,
-                                         const std::vector<std::string>& more, int file_limit) {
+                                         const std::vector<std::string>& more, int file_limit,
+                                         const std::string& listen) {
   std::vector<std::string> arguments = {TIDEGATE_SERVER, "--models",         models.string(), "--listen",
-                                        "127.0.0.1:0",   "--metrics-listen", "127.0.0.1:0"};
+                                        listen,          "--metrics-listen", "127.0.0.1:0"};
   arguments.insert(arguments.end(), more.begin(), more.end());
   if (file_limit != 0) {
     const std::string script = absl::StrCat("ulimit -n ", file_limit, " && exec \"$0\" \"$@\"");
@@ -60,8 +61,12 @@ TemporaryFolder::~TemporaryFolder() {
   std::filesystem::remove_all(path_, ignored);
 }
 
+std::vector<std::string> TidegateCommand(std::vector<std::string> arguments) {
+  return Command(TIDEGATE_CLI, std::move(arguments));
+}
+
 Process::Result RunTidegate(std::vector<std::string> arguments) {
-  return RunProcess(Command(TIDEGATE_CLI, std::move(arguments)));
+  return RunProcess(TidegateCommand(std::move(arguments)));
 }
 
 Process::Result RunServer(std::vector<std::string> arguments) {
@@ -69,8 +74,8 @@ Process::Result RunServer(std::vector<std::string> arguments) {
 }
 
 RunningServer::RunningServer(const std::filesystem::path& models, const std::vector<std::string>& more,
-                             int file_limit)
-    : process_(ServerArguments(models, more, file_limit)) {
+                             int file_limit, const std::string& listen)
+    : process_(ServerArguments(models, more, file_limit, listen)) {
   const std::string line = process_.WaitForLine("tidegate-server ready: ", kLimit);
   grpc_ = Word(line, "grpc=");
   metrics_ = Word(line, "metrics=");

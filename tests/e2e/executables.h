@@ -1,5 +1,7 @@
 #pragma once
 
+#include <signal.h>
+
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -24,6 +26,9 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
+// The command line tool with these arguments, for a Process.
+std::vector<std::string> TidegateCommand(std::vector<std::string> arguments);
+
 // Runs the command line tool to its end.
 Process::Result RunTidegate(std::vector<std::string> arguments);
 
@@ -33,9 +38,10 @@ Process::Result RunServer(std::vector<std::string> arguments);
 // A server on free ports of the loopback, ready to answer. Killed by the destructor if not stopped before.
 class RunningServer {
  public:
-  // more: further arguments. file_limit: how many files it may have open; 0: as many as this program.
+  // more: further arguments. file_limit: how many files it may have open; 0: as many as this program. listen:
+  // for gRPC.
   explicit RunningServer(const std::filesystem::path& models, const std::vector<std::string>& more = {},
-                         int file_limit = 0);
+                         int file_limit = 0, const std::string& listen = "127.0.0.1:0");
 
   const std::string& grpc() const { return grpc_; }        // HOST:PORT
   const std::string& metrics() const { return metrics_; }  // http://HOST:PORT/metrics
@@ -47,6 +53,9 @@ class RunningServer {
 
   // SIGTERM, then waits for the end.
   Process::Result Stop();
+
+  // SIGKILL.
+  void Kill() { process_.Signal(SIGKILL); }
 
   // Waits for the end, which must come by itself.
   Process::Result Wait(absl::Duration limit) { return process_.Wait(limit); }

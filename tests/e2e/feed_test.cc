@@ -105,15 +105,22 @@ TEST_F(FeedTest, UnaryAndStreamedFeedsGiveTheSameForecasts) {
   EXPECT_EQ(unary["unusual"][0]["stream"], "again-" + streamed["unusual"][0]["stream"].get<std::string>());
 }
 
-TEST_F(FeedTest, PushedTwiceOnlyTheLastReadingsAreKnownAndNoneIsApplied) {
+TEST_F(FeedTest, PushedTwiceOnlyTheLastReadingsAreSentAgain) {
   RunningServer server(Models());
   Push(server, {});
   const Process::Result again =
       RunTidegate(Arguments("push", {"--rows", "900:1200", "--server", server.grpc()}));
-  EXPECT_EQ(again.exit_code, 1);
-  EXPECT_THAT(again.out, HasSubstr("Outcomes: DUPLICATE 2, LATE 598."));
-  EXPECT_THAT(again.out, HasSubstr("readings.csv:902: stream '1': LATE"));
-  EXPECT_THAT(again.err, HasSubstr("--stream-prefix"));
+  EXPECT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_THAT(again.out, HasSubstr("Outcomes: DUPLICATE 2.\n  598 readings were not sent"));
+  EXPECT_THAT(again.out, HasSubstr("The server has all of these readings already"));
+  EXPECT_THAT(again.out, HasSubstr("--stream-prefix"));
+  // One call per message knows nothing of what is there.
+  const Process::Result unary =
+      RunTidegate(Arguments("push", {"--rows", "900:1200", "--server", server.grpc(), "--unary"}));
+  EXPECT_EQ(unary.exit_code, 1);
+  EXPECT_THAT(unary.out, HasSubstr("Outcomes: DUPLICATE 2, LATE 598."));
+  EXPECT_THAT(unary.out, HasSubstr("readings.csv:902: stream '1': LATE"));
+  EXPECT_THAT(unary.err, HasSubstr("--stream-prefix"));
 }
 
 TEST_F(FeedTest, AFeedOfAnotherIntervalOrModelIsRefused) {

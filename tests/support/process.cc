@@ -101,6 +101,14 @@ std::string Process::WaitForLine(const std::string& prefix, absl::Duration limit
   return "";
 }
 
+bool Process::WaitForError(const std::string& text, absl::Duration limit) {
+  const absl::Time deadline = absl::Now() + limit;
+  do {
+    if (result_.err.find(text) != std::string::npos) return true;
+  } while (Read(deadline));
+  return false;
+}
+
 Process::Result Process::Wait(absl::Duration limit) {
   const absl::Time deadline = absl::Now() + limit;
   while (Read(deadline)) {

@@ -29,6 +29,9 @@ class Process {
   // The first line of standard output that begins with `prefix`; empty: the child ended, or the limit passed.
   std::string WaitForLine(const std::string& prefix, absl::Duration limit);
 
+  // Whether `text` comes on standard error within the limit.
+  bool WaitForError(const std::string& text, absl::Duration limit);
+
   void Signal(int signal);
 
   // Waits for the child's end.

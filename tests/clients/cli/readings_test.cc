@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <utility>
 
 namespace tidegate {
 namespace {
@@ -113,12 +114,68 @@ TEST(RowRangeTest, RefusesWhatIsNoRange) {
   }
 }
 
+// The rows sorted by time, of each time the first in the file: what a stable sort and a look at neighbours
+// give.
+TEST_F(ReadingsTest, TimesThatDoNotRiseAreRepairedAndCounted) {
+  const auto readings =
+      Read("time,s,v,label\n10,a,1,\n30,a,3,x\n20,a,2,\n20,a,9,y\n40,a,4,\n40,a,8,\n5,b,7,\n15,b,6,\n", [] {
+        ReadingOptions options;
+        options.stream_column = "s";
+        options.label_column = "label";
+        return options;
+      }());
+  ASSERT_TRUE(readings.ok()) << readings.status();
+  const StreamReadings& a = readings->streams[0];
+  EXPECT_THAT(a.timestamp_ns, ElementsAre(10 * kSecond, 20 * kSecond, 30 * kSecond, 40 * kSecond));
+  EXPECT_THAT(a.values, ElementsAre(1, 2, 3, 4));
+  EXPECT_THAT(a.label, ElementsAre("", "", "x", ""));
+  EXPECT_THAT(a.line, ElementsAre(2, 4, 3, 6));
+  EXPECT_THAT(readings->streams[1].values, ElementsAre(7, 6));
+  EXPECT_THAT(readings->notes,
+              ElementsAre("repaired: 2 duplicate times (kept the first; line 5 and on), 2 readings out "
+                          "of order (sorted; line 4 and on)."));
+}
+
+TEST_F(ReadingsTest, AGoodFileHasNoNotes) {
+  EXPECT_THAT(Read("time,v\n1,5\n2,6\n3,5\n")->notes, testing::IsEmpty());
+}
+
+TEST_F(ReadingsTest, WhatLooksOddIsNoted) {
+  EXPECT_THAT(
+      Read("time,v,w,u\n0,1,5,\n60,2,5,\n120,3,5,\n180,4,5,\n1800,5,5,\n")->notes,
+      ElementsAre(
+          "mixed intervals: 25 % of the readings are not about 1m after the one before, but 1m to 27m.",
+          "column 'w' never varies, it is always 5.", "column 'u' has no values."));
+}
+
+TEST_F(ReadingsTest, NumbersOfTimeAreToldApartAndSaid) {
+  for (const auto& [zeros, name] : {std::pair("000", "milliseconds"), std::pair("000000", "microseconds"),
+                                    std::pair("000000000", "nanoseconds")}) {
+    const std::string z = zeros;
+    const auto readings =
+        Read("time,v\n1717156800" + z + ",1\n1717156860" + z + ",2\n1717156920" + z + ",3\n");
+    ASSERT_TRUE(readings.ok()) << readings.status();
+    EXPECT_EQ(readings->interval_ns, 60 * kSecond);
+    EXPECT_EQ(readings->streams[0].timestamp_ns[0], 1'717'156'800 * kSecond);
+    EXPECT_THAT(readings->notes,
+                ElementsAre("the times are " + std::string(name) + " since 1970, told by their size."));
+  }
+  ReadingOptions options;
+  options.time_unit = TimeUnit::kMilliseconds;
+  EXPECT_EQ(Read("time,v\n15,1\n31,2\n47,3\n", options)->interval_ns, 16'000'000);
+  EXPECT_THAT(Error("time,v\n1717156800,1\n1717156860000,2\n"),
+              HasSubstr(":3: column 'time': '1717156860000' is outside"));
+}
+
 TEST_F(ReadingsTest, ErrorsNameFileLineAndColumn) {
   const std::string file = file_.string();
   EXPECT_EQ(Error("time,v\n1,2\n2,x\n"), file + ":3: column 'v': 'x' is not a number");
-  EXPECT_EQ(Error("time,v\n1,2\n1,3\n"), file + ":3: column 'time': '1' is the same as the time of stream '" +
-                                             name_ + "' in line 2; the times of a stream must rise");
-  EXPECT_THAT(Error("time,v\n2,2\n1,3\n"), HasSubstr(":3: column 'time': '1' is before the time"));
+  ReadingOptions strict;
+  strict.strict = true;
+  EXPECT_EQ(Error("time,v\n1,2\n1,3\n", strict),
+            file + ":3: column 'time': '1' is the same as the time of stream '" + name_ +
+                "' in line 2; the times of a stream must rise");
+  EXPECT_THAT(Error("time,v\n2,2\n1,3\n", strict), HasSubstr(":3: column 'time': '1' is before the time"));
   EXPECT_THAT(Error("time,v\nyesterday,2\n"), HasSubstr(":2: column 'time': 'yesterday' is not a time"));
   EXPECT_EQ(Error("time,v\n1,2\n2\n"), file + ":3: 1 cell, the header has 2 columns");
   EXPECT_THAT(Error("reading,mote,v,label\n1,,2,\n", Motes()),
@@ -137,6 +194,8 @@ TEST_F(ReadingsTest, ErrorsOfTheWholeFileSayWhatThereIs) {
   EXPECT_EQ(Error("time,v\n"), file + ": no rows of readings");
   EXPECT_EQ(Error(""), file + ": is empty");
   EXPECT_THAT(Error("time\n1\n"), HasSubstr("no column of values"));
+  EXPECT_THAT(Error("time;v\n1;2\n"),
+              HasSubstr(":1: no column of values beside time;v; columns are separated by commas"));
   EXPECT_THAT(Error("time,v\n1,2\n"), HasSubstr("no stream has two readings"));
   options = Motes();
   options.streams = {"c"};

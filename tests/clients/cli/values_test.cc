@@ -5,10 +5,12 @@
 
 #include <cmath>
 #include <string>
+#include <utility>
 
 namespace tidegate {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr std::int64_t kSecond = 1'000'000'000;
@@ -35,11 +37,29 @@ TEST(ValuesTest, TimesOfSeveralFormats) {
   EXPECT_EQ(*ParseTimestamp("0.5"), kSecond / 2);
 }
 
+TEST(ValuesTest, NumbersCountInTheUnitOfTheirSize) {
+  const std::int64_t time = 1'717'156'800 * kSecond;
+  for (const auto& [cell, unit] :
+       {std::pair("1717156800", TimeUnit::kSeconds), std::pair("1717156800000", TimeUnit::kMilliseconds),
+        std::pair("1717156800000000", TimeUnit::kMicroseconds),
+        std::pair("1717156800000000000", TimeUnit::kNanoseconds)}) {
+    EXPECT_EQ(GuessTimeUnit(cell), unit) << cell;
+    EXPECT_EQ(*ParseTimestamp(cell, unit), time) << cell;
+  }
+  EXPECT_EQ(*ParseTimestamp("1717156800000.25", TimeUnit::kMilliseconds), time + 250'000);
+  EXPECT_EQ(*ParseTimestamp("1717156800000000.125", TimeUnit::kMicroseconds), time + 125);
+  EXPECT_EQ(*ParseTimestamp("15", TimeUnit::kMilliseconds), 15'000'000);
+  EXPECT_EQ(GuessTimeUnit("2024-05-31"), TimeUnit::kSeconds);
+  EXPECT_EQ(GuessTimeUnit("99999999999"), TimeUnit::kSeconds);
+  EXPECT_FALSE(ParseTimestamp("9223372036854775807", TimeUnit::kMilliseconds).ok());
+}
+
 TEST(ValuesTest, WhatIsNoTimeSaysWhatIs) {
   EXPECT_THAT(std::string(ParseTimestamp("31.05.2024").status().message()),
               HasSubstr("2024-05-31T12:00:00Z"));
   EXPECT_THAT(std::string(ParseTimestamp("1969-12-31").status().message()), HasSubstr("from 1970 on"));
-  EXPECT_THAT(std::string(ParseTimestamp("1717156800000").status().message()), HasSubstr("divided by 1000"));
+  EXPECT_THAT(std::string(ParseTimestamp("1717156800000").status().message()),
+              AllOf(HasSubstr("as seconds since 1970"), HasSubstr("--time-unit")));
   EXPECT_FALSE(ParseTimestamp("-1").ok());
   EXPECT_FALSE(ParseTimestamp("1.5e3").ok());
   EXPECT_FALSE(ParseTimestamp("").ok());

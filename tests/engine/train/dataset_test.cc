@@ -192,6 +192,38 @@ TEST(FillChunkTest, OfHopsHasTargetsAtTheirLastReadings) {
   EXPECT_EQ(chunk.targets.row(2)[0], data[0].Ahead(14, 1));
 }
 
+TEST(FillChunkTest, OfAWindowHasTheTargetsOfItsLastReading) {
+  const auto data = Data({60});
+  const std::size_t split = data[0].split;
+  const std::vector<Sequence> windows = ValidationWindows(data, 12, 1'000);
+  ASSERT_EQ(windows.size(), 60 - split);
+  EXPECT_EQ(ValidationWindows(data, 12, 3).size(), 3u);
+  Chunk chunk;
+  FillChunk(data, windows, std::vector<float>{1}, 0, 12, 12, chunk);
+  ASSERT_EQ(chunk.targets.rows, windows.size());
+  EXPECT_EQ(chunk.origins[2].row, split + 2);
+  EXPECT_EQ(chunk.inputs.row(0)[0], data[0].inputs.row(split - 11)[0]);
+  EXPECT_EQ(chunk.targets.row(2)[0], data[0].Ahead(split + 2, 1));
+  Random random(1);
+  for (const Sequence& window : DrawWindows(data, 12, 4, random)) {
+    EXPECT_EQ(window.begin + 12, window.end);
+    EXPECT_LE(window.end, split);
+  }
+}
+
+TEST(FillChunkTest, AmplifiesLevelsAndTargets) {
+  const auto data = Data({60});
+  const std::vector<Sequence> sequences = {{.series = 0, .begin = 3, .scored = 3, .end = 40, .scale = 2}};
+  Chunk plain, chunk;
+  FillChunk(data, sequences, std::vector<float>{1}, 0, 4, 1, plain);
+  FillChunk(data, sequences, std::vector<float>{1}, 0, 4, 1, chunk);
+  Amplify(sequences, 1, chunk);
+  EXPECT_EQ(chunk.inputs.row(2)[0], 2 * plain.inputs.row(2)[0]);
+  EXPECT_EQ(chunk.targets.row(2)[0], 2 * plain.targets.row(2)[0]);
+  for (std::size_t i = 1; i < plain.inputs.cols; ++i)
+    EXPECT_EQ(chunk.inputs.row(2)[i], plain.inputs.row(2)[i]);
+}
+
 TEST(FitScalesTest, OfChannelsAreTheirOwn) {
   ModelSpec spec = Spec(1, 2);
   spec.head = HeadKind::kParallel;

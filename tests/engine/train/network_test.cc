@@ -396,6 +396,10 @@ INSTANTIATE_TEST_SUITE_P(
                   Parallel({kSegments, {.kind = LayerKind::kGruLayerNorm, .units = 6}}, 3, 2, true)),
         std::pair("parallel_chains_glu",
                   Parallel({kSegments, {.kind = LayerKind::kGluGru, .units = 4}}, 1, 0, true)),
+        std::pair("parallel_chains_reset_before",
+                  Parallel({kSegments, {.kind = LayerKind::kGruResetBefore, .units = 4}}, 1, 2, true)),
+        std::pair("parallel_chains_projected",
+                  Parallel({kSegments, {.kind = LayerKind::kLstm, .units = 6, .projection = 3}}, 3, 2, true)),
         std::pair("layer_norm", WithLayers({{.kind = LayerKind::kGruLayerNorm, .units = 6},
                                             {.kind = LayerKind::kLstmLayerNorm, .units = 5}}))),
     [](const auto& network) { return network.param.first; });

@@ -113,10 +113,11 @@ TEST(MixingTest, FollowsTheBetterPathBlockByBlock) {
     }
   }
   fit.Add(std::vector<std::size_t>(400), targets, network, linear);
-  const std::vector<float> weights = fit.Weights();
+  const std::vector<float> weights = fit.Weights(1);
   ASSERT_EQ(weights.size(), 16u);
   EXPECT_GT(weights[0], 0.8);
   EXPECT_LT(weights[15], 0.2);
+  EXPECT_EQ(fit.Weights(0)[0], 0);
 }
 
 // Mean absolute error of each series over its last rows, in its own deviations, forecast as serving does it.
@@ -192,7 +193,7 @@ TEST(TrainPathsTest, ARandomWalkIsLeftToItsLastValue) {
   const auto trained = Train({walk}, options, nullptr);
   ASSERT_TRUE(trained.ok()) << trained.status();
   EXPECT_EQ(trained->spec.cycle, 0u);
-  EXPECT_LT(trained->spec.validation.mae, 1.03 * trained->spec.validation.persistence_mae);
+  EXPECT_LT(trained->spec.validation.mae, 1.005 * trained->spec.validation.persistence_mae);
 }
 
 }  // namespace

@@ -64,6 +64,16 @@ TEST(RidgeTest, ALargePenaltyLeavesNothing) {
   EXPECT_THAT(sums.Solve(1e9).values, testing::Each(testing::FloatNear(0, 1e-6f)));
 }
 
+TEST(RidgeTest, DearInputsAreLeftOut) {
+  const Rows data = Make(200, 5);
+  RidgeSums sums(4, 2);
+  sums.Add(data.x, data.y);
+  const std::vector<double> dearness = {1, 1e12, 1, 1};
+  const Matrix w = sums.Solve(1e-6, dearness);
+  EXPECT_NEAR(w.row(0)[0], 2, 0.3);
+  EXPECT_NEAR(w.row(0)[1], 0, 1e-4);
+}
+
 TEST(RidgeTest, APartIsWhatTheLastInputsAloneWouldGive) {
   const Rows data = Make(100, 4);
   RidgeSums sums(4, 2), last(3, 1);

@@ -46,7 +46,7 @@ TEST_F(HealthCallTest, ServingEndsWhenTheShutdownIsAnnouncedAndCallsAreStillServ
   EXPECT_THAT(CheckHealth(address, absl::Seconds(10)).message(), HasSubstr("is not serving"));
   v1::PushResponse response;
   EXPECT_TRUE(Push(Readings({"a"}, 1), response).ok());
-  server_->Shutdown(absl::Seconds(10));
+  EXPECT_TRUE(server_->Shutdown(absl::Seconds(10)).ok());
   EXPECT_THAT(CheckHealth(address, absl::Seconds(10)).message(), HasSubstr("no health from"));
 }
 
@@ -63,7 +63,7 @@ TEST_F(HealthCallTest, WatchTellsTheStatusAndEachChange) {
   server_->AnnounceShutdown();
   ASSERT_TRUE(watch->Read(&response));
   EXPECT_EQ(response.status(), HealthCheckResponse::NOT_SERVING);
-  server_->Shutdown(absl::Seconds(10));
+  EXPECT_TRUE(server_->Shutdown(absl::Seconds(10)).ok());
   EXPECT_FALSE(watch->Read(&response));
   EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_FALSE(unknown->Read(&response));
@@ -79,7 +79,7 @@ TEST_F(HealthCallTest, AWatcherThatLeavesIsForgotten) {
     context.TryCancel();
     EXPECT_EQ(watch->Finish().error_code(), grpc::StatusCode::CANCELLED);
   }
-  server_->Shutdown(absl::InfiniteDuration());  // would wait for a call that is still open
+  EXPECT_TRUE(server_->Shutdown(absl::InfiniteDuration()).ok());  // would wait for a call that is still open
 }
 
 }  // namespace

@@ -249,7 +249,7 @@ TEST_F(MultiShardTest, AShutdownUnderLoadAnswersOrRefusesEveryMessage) {
     });
   }
   while (going < 4) std::this_thread::yield();
-  server_->Shutdown(absl::Seconds(10));
+  EXPECT_TRUE(server_->Shutdown(absl::Seconds(10)).ok());
   for (std::thread& client : clients) client.join();
   for (std::size_t s = 0; s < kShards; ++s) EXPECT_EQ(page_.shard(s).open_calls.value(), 0);
 }

@@ -42,7 +42,7 @@ TEST_F(ReflectionTest, TheServicesAreListedAndDescribed) {
 TEST_F(ReflectionTest, TheServerServesAndEndsAsWithoutIt) {
   v1::PushResponse response;
   EXPECT_TRUE(Push(Readings({"a"}, 1), response).ok());
-  server_->Shutdown(absl::InfiniteDuration());  // would wait for what is still open
+  EXPECT_TRUE(server_->Shutdown(absl::InfiniteDuration()).ok());  // would wait for what is still open
 }
 
 using NoReflectionTest = RpcFixture;

@@ -219,7 +219,7 @@ TEST_F(StreamCallTest, ShutdownAnswersWhatWasSentAndEndsOpenCalls) {
   for (int t = 1; t <= 50; ++t) ASSERT_TRUE(busy->stream->Write(Readings({"busy"}, t)));
   ASSERT_TRUE(busy->stream->Read(&response));
 
-  server_->Shutdown(absl::Seconds(10));
+  EXPECT_TRUE(server_->Shutdown(absl::Seconds(10)).ok());
   EXPECT_FALSE(idle->stream->Read(&response));
   const grpc::Status status = idle->stream->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
@@ -242,7 +242,7 @@ TEST_F(StreamCallTest, ShutdownCancelsACallWhoseClientDoesNotRead) {
   for (int t = 1; metrics_.models[1].readings[2].value() < limits::kCallReadings; ++t) {  // duplicates
     ASSERT_TRUE(Push(Readings({"b"}, t), response).ok());
   }
-  server_->Shutdown(absl::Milliseconds(50));
+  EXPECT_TRUE(server_->Shutdown(absl::Milliseconds(50)).ok());
   writer.join();
   while (call->stream->Read(&response)) {  // what had been sent before
   }

@@ -222,14 +222,14 @@ TEST_F(SubscribeCallTest, ThoseWhoLeaveAreForgotten) {
     }
     EXPECT_EQ(subscriber->reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
   }
-  server_->Shutdown(absl::InfiniteDuration());  // would wait for a call that is still open
+  EXPECT_TRUE(server_->Shutdown(absl::InfiniteDuration()).ok());  // would wait for a call that is still open
   EXPECT_EQ(metrics_.subscriptions.open.value(), 0);
 }
 
 TEST_F(SubscribeCallTest, ShutdownSendsWhatWaitsAndEndsSubscriptions) {
   const auto subscriber = Open({});
   for (int t = 1; t <= 50; ++t) Pushed(Readings({"a"}, t));
-  server_->Shutdown(absl::Seconds(10));
+  EXPECT_TRUE(server_->Shutdown(absl::Seconds(10)).ok());
   EXPECT_EQ(NextIds(*subscriber, 1000).size(), 50u) << "the call ends after them";
   const grpc::Status status = subscriber->reader->Finish();
   EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);

@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <span>
+
+namespace tidegate {
+
+// How one forecaster did over some targets: sums while they are added, means after Divide.
+struct Errors {
+  std::size_t targets = 0;
+  double mse = 0, mae = 0;  // of the point forecast, in deviations of the training readings
+  double mase = 0;   // absolute error by the mean absolute error of "as a season ago" on the rows before the
+                     // test part; NaN without such rows
+  double smape = 0;  // 200 |error| / (|target| + |forecast|), percent (as M4: Makridakis et al. 2020)
+  double pinball = 0;  // mean over the levels, in deviations; NaN without quantiles, as the next two
+  // Share of targets from the lowest to the highest level, or up to `reach` beyond: what a sensor reads
+  // stands for all that rounds to it, as in calibration and in the server's metrics.
+  double coverage = 0;
+  double width = 0;  // from the lowest to the highest level, in deviations
+
+  void Add(const Errors& other);
+  void Divide();
+};
+
+// One forecast of one target. quantiles [Q], empty: a point only; both levels and quantiles rise. scale: what
+// MASE divides by. reach: half the sensor's resolution.
+Errors ErrorsOf(float target, float point, std::span<const float> quantiles, std::span<const float> levels,
+                double deviation, double scale, float reach = 0);
+
+}  // namespace tidegate

@@ -1,0 +1,33 @@
+#include "engine/backtest/target.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace tidegate {
+
+Target TargetOf(const Series& series, const ModelSpec& spec, std::size_t from) {
+  const std::size_t n = series.size();
+  Target target;
+  target.values.resize(n);
+  target.known.resize(n);
+  target.scored.resize(n);
+  target.from = std::min(from, n);
+  const Feature* scale = &spec.features[spec.target];
+  if (!spec.channel_scales.empty() && n > 0) {
+    scale = &spec.channel_scales[spec.ChannelOf(series.values[series.features - 1])];
+  }
+  target.deviation = scale->deviation;
+  target.reach = scale->resolution / 2;
+  float last = std::numeric_limits<float>::quiet_NaN();
+  for (std::size_t t = 0; t < n; ++t) {
+    const float value = series.values[t * series.features + spec.target];
+    if (!std::isnan(value)) last = value;
+    target.values[t] = value;
+    target.known[t] = last;
+    target.scored[t] = series.scored[t] && !std::isnan(value);
+  }
+  return target;
+}
+
+}  // namespace tidegate

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstddef>
+#include <vector>
+
+#include "engine/model/spec.h"
+#include "engine/train/series.h"
+
+namespace tidegate {
+
+// The target of one series, as scores and baselines see it. Plain value.
+struct Target {
+  std::vector<float> values;  // [n] its unit; NaN: missing
+  std::vector<float> known;   // [n] the last value that is not missing; NaN: none yet
+  std::vector<bool> scored;   // [n] whether the value counts as a target
+  double deviation = 1;       // of the training readings: what errors are divided by
+  float reach = 0;            // half the sensor's resolution: a value stands for all that rounds to it
+  std::size_t from = 0;  // first row of the test part; the rows before it are the baselines' to learn from
+
+  std::size_t size() const { return values.size(); }
+};
+
+// Of a series; `from` of more rows than there are is their number.
+Target TargetOf(const Series& series, const ModelSpec& spec, std::size_t from);
+
+}  // namespace tidegate

@@ -1,0 +1,132 @@
+#include "server/rpc/checkpoints.h"
+
+#include <utility>
+
+#include "absl/synchronization/notification.h"
+#include "absl/time/clock.h"
+#include "server/shard/shard_journal.h"
+#include "spdlog/spdlog.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::uint32_t kSlice = 512;                      // slots that a loop looks at between two batches
+constexpr std::uint32_t kShortSlice = 64;                  // where the loop also writes them
+constexpr std::size_t kBatchBytes = std::size_t{8} << 20;  // written together
+// What the busiest shard has worked since the last checkpoint; a replay takes less.
+constexpr double kMostReplaySeconds = 15;
+constexpr absl::Duration kLook = absl::Milliseconds(200);
+
+}  // namespace
+
+Checkpoints::Checkpoints(Store& store, ServingGroup& group, Metrics& metrics, absl::Duration interval,
+                         std::function<void(const absl::Status&)> failed)
+    : store_(store), group_(group), metrics_(metrics), interval_(interval), failed_(std::move(failed)) {}
+
+Checkpoints::~Checkpoints() { Stop(); }
+
+void Checkpoints::Start() {
+  busy_before_ = BusySeconds();
+  thread_ = std::thread([this] { Run(); });
+}
+
+void Checkpoints::Stop() {
+  if (!thread_.joinable()) return;
+  {
+    const absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
+  thread_.join();
+}
+
+absl::Status Checkpoints::MakeLast() {
+  loops_ended_ = true;
+  return Make();
+}
+
+void Checkpoints::OnLoop(std::size_t index, const std::function<void(ServingLoop&)>& work) {
+  ServingLoop& loop = *group_.loops[index];
+  if (loops_ended_) return work(loop);
+  absl::Notification done;
+  loop.Post([&] {
+    work(loop);
+    done.Notify();
+  });
+  done.WaitForNotification();
+}
+
+void Checkpoints::Run() {
+  absl::Time begun = absl::Now();
+  while (true) {
+    {
+      absl::MutexLock lock(&mutex_);
+      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kLook)) return;
+    }
+    LookAtDisk();
+    metrics_.store().checkpoint_age.Set(absl::ToInt64Milliseconds(absl::Now() - begun));
+    if (!IsDue(begun)) continue;
+    begun = absl::Now();
+    if (auto s = Make(); !s.ok()) return failed_(s);
+    metrics_.store().checkpoint_seconds.Observe(absl::ToDoubleSeconds(absl::Now() - begun));
+    spdlog::debug("checkpoint in {}", absl::FormatDuration(absl::Now() - begun));
+  }
+}
+
+bool Checkpoints::IsDue(absl::Time begun) {
+  if (absl::Now() - begun >= interval_) return true;
+  return BusySeconds() - busy_before_ >= kMostReplaySeconds;
+}
+
+double Checkpoints::BusySeconds() {
+  double most = 0;
+  for (std::size_t i = 0; i < metrics_.shards(); ++i) most = std::max(most, metrics_.shard(i).busy.seconds());
+  return most;
+}
+
+void Checkpoints::LookAtDisk() {
+  const bool low = store_.SpaceIsLow(absl::Now());
+  if (std::exchange(space_is_low_, low) == low) return;
+  if (low) {
+    spdlog::error("the disk of the store has less free space than is kept in reserve: readings are refused");
+  } else {
+    spdlog::info("the disk of the store has room again: readings are taken");
+  }
+  for (std::size_t i = 0; i < group_.loops.size(); ++i) {
+    OnLoop(i, [low](ServingLoop& loop) { loop.shard().RefuseReadings(low); });
+  }
+}
+
+absl::Status Checkpoints::Make() {
+  busy_before_ = BusySeconds();
+  const std::uint64_t position = store_.BeginCheckpoint();
+  for (std::size_t i = 0; i < group_.loops.size(); ++i) {
+    if (auto s = PutStreams(i); !s.ok()) return s;
+  }
+  return store_.FinishCheckpoint(position);
+}
+
+absl::Status Checkpoints::PutStreams(std::size_t loop) {
+  absl::Status written;
+  OnLoop(loop, [&](ServingLoop& there) {
+    ShardJournal& journal = *there.shard().journal();
+    journal.Submit();
+    for (const std::string& id : journal.TakeDeleted()) batch_.Delete(id, journal.position());
+    if (there.shard().cold() != nullptr && !batch_.empty()) written = store_.WriteStates(batch_);
+  });
+  if (!written.ok()) return written;
+  StreamKey next;
+  for (bool more = true; more;) {
+    OnLoop(loop, [&](ServingLoop& there) {
+      // What a shard puts out of memory, it writes itself: so must it write what could be older.
+      const bool at_once = there.shard().cold() != nullptr;
+      more = there.shard().PutChanged(next, at_once ? kShortSlice : kSlice, batch_);
+      if (at_once && !batch_.empty()) written = store_.WriteStates(batch_);
+    });
+    if (!written.ok()) return written;
+    if (batch_.empty() || (batch_.bytes() < kBatchBytes && more)) continue;
+    if (auto s = store_.WriteStates(batch_); !s.ok()) return s;
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace tidegate

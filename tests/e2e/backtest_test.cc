@@ -1,0 +1,84 @@
+// `tidegate backtest` from the outside: what it prints and writes, and what it refuses.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/e2e/executables.h"
+
+namespace tidegate {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class BacktestTest : public testing::Test {
+ protected:
+  BacktestTest() { WriteTinyModel(folder_.path()); }
+
+  // Readings so many seconds apart.
+  std::string Readings(int rows, int interval = 1) {
+    std::ofstream file(folder_.path() / "readings.csv");
+    file << "time,temperature,humidity\n";
+    for (int t = 0; t < rows; ++t)
+      file << t * interval << ',' << 20 + 3 * std::sin(0.4 * t) << ',' << 50 + t % 3 << '\n';
+    return (folder_.path() / "readings.csv").string();
+  }
+
+  std::string Path(const char* name) const { return (folder_.path() / name).string(); }
+  std::string Read(const char* name) const {
+    std::ifstream file(folder_.path() / name);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(BacktestTest, PrintsTheTableAndWritesJsonAndAPage) {
+  const Process::Result run =
+      RunTidegate({"backtest", Path("tiny/1"), Readings(400), "--from", "250", "--season", "16", "--json",
+                   Path("r.json"), "--report", Path("r.html")});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.out,
+              AllOf(HasSubstr("from row 250"), HasSubstr("16 readings (as asked)"), HasSubstr("model"),
+                    HasSubstr("last value"), HasSubstr("season ago"), HasSubstr("linear"),
+                    HasSubstr("Coverage of the 80 % interval"), HasSubstr("us each")));
+  const auto json = nlohmann::json::parse(Read("r.json"));
+  ASSERT_EQ(json["horizons"].size(), 2u);  // 1 and 3; a quarter and a half of 3 are 1 or less
+  EXPECT_EQ(json["horizons"][1]["steps"], 3);
+  EXPECT_EQ(json["horizons"][1]["origins"], 400 - 250 - 3 + 1);
+  EXPECT_EQ(json["horizons"][1]["errors"]["linear"]["targets"], 3 * 148);
+  EXPECT_LT(json["horizons"][1]["errors"]["linear"]["mae"],
+            json["horizons"][1]["errors"]["last_value"]["mae"]);
+  EXPECT_TRUE(json["horizons"][1]["errors"]["last_value"]["pinball"].is_null());
+  EXPECT_EQ(json["steps_ahead"].size(), 3u);
+  EXPECT_EQ(json["calibration"].size(), 3u);
+  const std::string page = Read("r.html");
+  EXPECT_THAT(page, AllOf(HasSubstr("<svg"), HasSubstr("prefers-color-scheme:dark"), Not(HasSubstr("http")),
+                          Not(HasSubstr("nan")), Not(HasSubstr("<script"))));
+}
+
+TEST_F(BacktestTest, RefusesWhatDoesNotFitTheModel) {
+  const auto error = [&](std::vector<std::string> more, const std::string& file) {
+    std::vector<std::string> arguments = {"backtest", Path("tiny/1"), file};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Process::Result run = RunTidegate(arguments);
+    EXPECT_NE(run.exit_code, 0);
+    return run.err;
+  };
+  EXPECT_THAT(error({}, Readings(400, 60)),
+              HasSubstr("readings are 1m apart, model 'tiny' takes one every 1s"));
+  EXPECT_THAT(error({"--values", "temperature"}, Readings(400)), HasSubstr("has 1 features"));
+  EXPECT_THAT(error({"--horizons", "9"}, Readings(400)), HasSubstr("horizon 9"));
+  EXPECT_THAT(error({"--from", "399"}, Readings(400)), HasSubstr("longest test part has 1 rows"));
+  EXPECT_THAT(error({"--from", "many"}, Readings(400)), HasSubstr("neither a row number nor a percentage"));
+}
+
+}  // namespace
+}  // namespace tidegate

@@ -1,0 +1,187 @@
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <set>
+
+#include "server/store/store.h"
+#include "tests/server/rpc/rpc_fixture.h"
+
+namespace tidegate {
+namespace {
+
+using testing::HasSubstr;
+
+// A server whose streams are kept in a store; with little memory for them, if asked.
+class KeptStreamsTest : public RpcFixture, public testing::WithParamInterface<std::size_t> {
+ protected:
+  KeptStreamsTest() : RpcFixture(2) {}
+
+  void SetUp() override {
+    const std::filesystem::path folder = std::filesystem::path(testing::TempDir()) / "kept_streams";
+    std::filesystem::remove_all(folder);
+    OpenStore();
+    RpcFixture::SetUp();
+    ASSERT_TRUE(server_->Recover(stop_).ok());
+  }
+  void TearDown() override {
+    RpcFixture::TearDown();
+    store_.reset();
+  }
+
+  RpcServer::Options ServerOptions() const override {
+    RpcServer::Options options = RpcFixture::ServerOptions();
+    options.store = store_.get();
+    options.keeping.memory_limit = GetParam();
+    options.keeping.failed = [](const absl::Status& status) { ADD_FAILURE() << status; };
+    return options;
+  }
+
+  // The server, and another one on the same store; `orderly` or as after a crash.
+  void Restart(bool orderly) {
+    if (orderly) {
+      EXPECT_TRUE(server_->Shutdown(absl::Seconds(10)).ok());
+    }
+    stub_.reset();
+    server_.reset();
+    store_.reset();
+    OpenStore();
+    EXPECT_EQ(store_->opening().clean, orderly);
+    auto server = RpcServer::Start(ServerOptions(), repository_, page_);
+    ASSERT_TRUE(server.ok()) << server.status();
+    server_ = *std::move(server);
+    stub_ = v1::Forecaster::NewStub(NewChannel());
+  }
+  void Recover() { ASSERT_TRUE(server_->Recover(stop_).ok()); }
+
+  std::set<std::string> Listed(const std::string& prefix = "") {
+    std::set<std::string> ids;
+    v1::ListStreamsRequest request;
+    request.set_prefix(prefix);
+    request.set_page_size(7);
+    while (true) {
+      v1::ListStreamsResponse response;
+      EXPECT_TRUE(Call(&v1::Forecaster::Stub::ListStreams, request, response).ok());
+      for (const v1::StreamInfo& stream : response.stream()) {
+        EXPECT_TRUE(ids.insert(stream.stream_id()).second) << stream.stream_id() << " twice";
+      }
+      if (response.next_page_token().empty()) return ids;
+      request.set_page_token(response.next_page_token());
+    }
+  }
+
+  static std::vector<std::string> Ids(int count) {
+    std::vector<std::string> ids;
+    ids.reserve(static_cast<std::size_t>(count));
+    for (int i = 0; i < count; ++i) ids.push_back("s:" + std::to_string(i));
+    return ids;
+  }
+
+  const std::atomic<bool> stop_{false};
+  std::unique_ptr<Store> store_;
+
+ private:
+  void OpenStore() {
+    auto store = Store::Open({.folder = std::filesystem::path(testing::TempDir()) / "kept_streams"});
+    ASSERT_TRUE(store.ok()) << store.status();
+    store_ = *std::move(store);
+  }
+};
+
+TEST_P(KeptStreamsTest, AnOrderlyEndAndOneThatIsNotAreNotSeenInTheForecasts) {
+  const std::vector<std::string> ids = Ids(40);
+  for (int t = 1; t < 20; ++t) {
+    const v1::PushResponse answer = Pushed(Readings(ids, t));
+    v1::PushRequest fresh = Readings({"fresh " + std::to_string(t)}, t);
+    EXPECT_EQ(Pushed(fresh).outcome(0), v1::OUTCOME_APPLIED);
+    if (t % 5 != 0) continue;
+    Restart(t % 2 == 0);
+    Recover();
+    // The last reading once more: the same bits.
+    const v1::PushResponse again = Pushed(Readings(ids, t));
+    for (int i = 0; i < again.outcome_size(); ++i) EXPECT_EQ(again.outcome(i), v1::OUTCOME_DUPLICATE);
+    EXPECT_THAT(again.forecast(), testing::ElementsAreArray(answer.forecast()));
+    EXPECT_EQ(again.steps(0), static_cast<unsigned>(t));
+  }
+  EXPECT_EQ(Listed("s:").size(), ids.size());
+  EXPECT_EQ(Listed().size(), ids.size() + 19);
+}
+
+TEST_P(KeptStreamsTest, AnOpenCallGoesOnWithStreamsThatWereOutOfMemory) {
+  grpc::ClientContext context;
+  const auto call = stub_->Stream(&context);
+  const std::vector<std::string> ids = Ids(60);
+  for (int t = 1; t < 12; ++t) {
+    v1::PushRequest request;
+    if (t == 1) {
+      for (const std::string& id : ids) request.add_stream_id(id);
+    } else {
+      for (std::size_t i = 0; i < ids.size(); ++i) request.add_handle(static_cast<unsigned>(i));
+    }
+    for (std::size_t i = 0; i < ids.size(); ++i) AddReading(request, t);
+    ASSERT_TRUE(call->Write(request));
+    v1::PushResponse response;
+    ASSERT_TRUE(call->Read(&response));
+    for (int i = 0; i < response.outcome_size(); ++i) {
+      ASSERT_EQ(response.outcome(i), v1::OUTCOME_APPLIED) << i;
+      ASSERT_EQ(response.steps(i), static_cast<unsigned>(t)) << i;
+    }
+  }
+  if (GetParam() > 0) {
+    EXPECT_GT(page_.shard(0).cold.loads.value(), 100);
+  }
+}
+
+TEST_P(KeptStreamsTest, QuestionsFindStreamsWhereverTheyAre) {
+  const std::vector<std::string> ids = Ids(50);
+  Pushed(Readings(ids, 1));
+  v1::GetCursorRequest cursors;
+  for (const std::string& id : ids) cursors.add_stream_id(id);
+  cursors.add_stream_id("nobody");
+  v1::GetCursorResponse cursor;
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::GetCursor, cursors, cursor).ok());
+  for (int i = 0; i < 50; ++i) EXPECT_EQ(cursor.timestamp(i), kSecond);
+  EXPECT_EQ(cursor.timestamp(50), -1);
+
+  v1::DeleteStreamRequest forget;
+  forget.set_stream_id("s:3");
+  v1::DeleteStreamResponse forgotten;
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::DeleteStream, forget, forgotten).ok());
+  EXPECT_EQ(Call(&v1::Forecaster::Stub::DeleteStream, forget, forgotten).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  Restart(false);
+  Recover();
+  EXPECT_EQ(Call(&v1::Forecaster::Stub::DeleteStream, forget, forgotten).error_code(),
+            grpc::StatusCode::NOT_FOUND);
+  EXPECT_EQ(Listed().size(), 49);
+}
+
+TEST_P(KeptStreamsTest, AModelIsUnloadedWithTheStreamsThatItHasOnDisk) {
+  Pushed(Readings(Ids(50), 1));
+  v1::UnloadModelRequest unload;
+  unload.set_model("tiny");
+  v1::UnloadModelResponse unloaded;
+  const grpc::Status refused = Call(&v1::Forecaster::Stub::UnloadModel, unload, unloaded);
+  EXPECT_THAT(refused.error_message(), HasSubstr("has 50 streams"));
+  unload.set_delete_streams(true);
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::UnloadModel, unload, unloaded).ok());
+  EXPECT_EQ(unloaded.deleted_streams(), 50);
+  EXPECT_EQ(Listed().size(), 0);
+}
+
+TEST_P(KeptStreamsTest, NothingIsServedBeforeTheStreamsAreBack) {
+  Pushed(Readings({"a"}, 1));
+  Restart(false);
+  v1::PushResponse response;
+  const grpc::Status refused = Push(Readings({"a"}, 2), response);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_THAT(refused.error_message(), HasSubstr("brings its streams back"));
+  Recover();
+  EXPECT_EQ(Pushed(Readings({"a"}, 2)).outcome(0), v1::OUTCOME_APPLIED);
+}
+
+// All in memory, or a few.
+INSTANTIATE_TEST_SUITE_P(Memory, KeptStreamsTest, testing::Values(0, 6000),
+                         [](const auto& memory) { return memory.param == 0 ? "Enough" : "Little"; });
+
+}  // namespace
+}  // namespace tidegate

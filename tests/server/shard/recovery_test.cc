@@ -1,0 +1,281 @@
+#include "server/shard/recovery.h"
+
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <optional>
+#include <random>
+
+#include "server/shard/shard_journal.h"
+#include "tests/server/shard/shard_fixture.h"
+
+namespace tidegate {
+namespace {
+
+// A shard whose streams are kept in a folder, and that can crash.
+class KeptShard {
+ public:
+  // memory: bytes for streams, 0: all stay in memory.
+  KeptShard(std::span<const std::shared_ptr<const Model>> models, std::string folder, Durability durability,
+            std::size_t memory)
+      : models_(models), folder_(std::move(folder)), durability_(durability), memory_(memory) {
+    std::filesystem::remove_all(folder_);
+    Open();
+  }
+  ~KeptShard() {
+    shard_.reset();
+    journal_.reset();
+    store_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+
+  // What was answered is on the disk; nothing else of it is left.
+  void Crash() {
+    shard_.reset();
+    journal_.reset();
+    store_.reset();
+    Open();
+  }
+  void Close() {
+    Checkpoint();
+    shard_.reset();
+    journal_.reset();
+    ASSERT_TRUE(store_->Close().ok());
+    store_.reset();
+    Open();
+    EXPECT_TRUE(store_->opening().clean);
+  }
+
+  void Admit(Request& request) {
+    shard_->Admit(request.work);
+    RunAll();
+  }
+  void RunAll() {
+    shard_->WhenDurable([] {});  // as after a call that changes a stream
+    do {
+      while (!shard_->idle()) shard_->Run(done_);
+      // What the store's thread says is done here, as a loop would in its thread.
+      const std::uint64_t through = through_.load();
+      if (through > journal_->durable()) shard_->Durable(through);
+    } while (!journal_->all_durable() || !shard_->idle());
+  }
+
+  // A checkpoint as a server makes it; cut: one that the process does not live to finish.
+  void Checkpoint(bool cut = false) {
+    StateBatch batch;
+    const std::uint64_t position = store_->BeginCheckpoint();
+    for (const std::string& id : journal_->TakeDeleted()) batch.Delete(id, journal_->position());
+    StreamKey next;
+    int slices = 0;
+    while (shard_->PutChanged(next, 2, batch) && !(cut && ++slices == 3)) {
+    }
+    ASSERT_TRUE(store_->WriteStates(batch).ok());
+    if (cut) return;
+    ASSERT_TRUE(store_->FinishCheckpoint(position).ok());
+  }
+
+  Shard& shard() { return *shard_; }
+  std::uint64_t loads() const { return metrics_.cold.loads.value(); }
+  std::uint64_t replayed() const { return replayed_; }
+
+ private:
+  void Open() {
+    through_ = 0;
+    auto opened = Store::Open({.folder = folder_, .durability = durability_});
+    ASSERT_TRUE(opened.ok()) << opened.status();
+    store_ = *std::move(opened);
+    shard_.emplace(models_, budget_.emplace(500), metrics_);
+    std::vector<std::uint32_t> numbers;
+    for (std::size_t m = 0; m < models_.size(); ++m) {
+      const auto number = store_->AddModel(models_[m]->spec().name, 1, "sum", "build");
+      ASSERT_TRUE(number.ok()) << number.status();
+      numbers.resize(std::max<std::size_t>(numbers.size(), *number + 1), Recovery::kNoModel);
+      numbers[*number] = static_cast<std::uint32_t>(m);
+    }
+    journal_ = std::make_unique<ShardJournal>(
+        *store_, [this](std::uint64_t position) { through_ = position; },
+        [](const absl::Status& status) { ADD_FAILURE() << status; });
+    for (std::size_t m = 0; m < models_.size(); ++m) {
+      journal_->AddModel(*store_->AddModel(models_[m]->spec().name, 1, "sum", "build"));
+    }
+    if (memory_ > 0) {
+      const std::size_t cold = store_->EstimateStates();
+      ASSERT_TRUE(budget_->Take(cold));
+      shard_->KeepWithin(memory_, cold, *journal_);
+    }
+    Recovery recovery(*shard_, *journal_, numbers, 0, 1);
+    const absl::Status recovered = recovery.Run(stop_);
+    ASSERT_TRUE(recovered.ok()) << recovered;
+    replayed_ = recovery.readings();
+    shard_->WriteTo(journal_.get());
+  }
+
+  const std::span<const std::shared_ptr<const Model>> models_;
+  const std::string folder_;
+  const Durability durability_;
+  const std::size_t memory_;
+  const std::atomic<bool> stop_{false};
+  std::atomic<std::uint64_t> through_{0};
+  std::unique_ptr<Store> store_;
+  std::optional<StreamBudget> budget_;
+  ShardMetrics metrics_{3};
+  std::unique_ptr<ShardJournal> journal_;
+  std::optional<Shard> shard_;
+  std::vector<Work*> done_;
+  std::uint64_t replayed_ = 0;
+};
+
+// The shard of the fixture never crashes; what is done to it is done to a kept one that does.
+class RecoveryTest : public ShardTest,
+                     public testing::WithParamInterface<std::pair<Durability, std::size_t>> {
+ protected:
+  std::string Name(int stream) { return std::to_string(stream); }
+
+  // A message of readings that are mostly next, of some streams of one model.
+  std::vector<Sent> Message(std::uint32_t model) {
+    std::vector<Sent> sent;
+    const int readings = Pick(1, 12);
+    for (int i = 0; i < readings; ++i) {
+      const int stream = 3 * Pick(0, 3) + static_cast<int>(model);  // of this model
+      At& at = at_[stream];
+      const int kind = Pick(0, 19);
+      at.second += kind == 0 ? 0 : kind == 1 ? -1 : kind == 2 ? Pick(2, 30) : 1;
+      const bool future = kind == 3;
+      const bool numbered = stream % 2 == 0;
+      if (numbered) at.number += kind == 4 ? 2 : 1;
+      sent.push_back({Name(stream),
+                      future ? kLatest + 1 : at.second * kSecond,
+                      {Value(), kind == 5 ? std::nanf("") : Value()},
+                      numbered ? at.number : 0});
+    }
+    return sent;
+  }
+
+  void Both(std::vector<Sent> sent, std::uint32_t model) {
+    Request kept(model, models_[model]->spec(), sent);
+    kept_->Admit(kept);
+    const Request& other = Push(std::move(sent), model);
+    for (std::size_t i = 0; i < other.sent().size(); ++i) {
+      ASSERT_EQ(kept.answer(i), other.answer(i)) << "stream " << other.sent()[i].stream;
+    }
+  }
+
+  void DoOther(int kind) {
+    const std::string id = Name(Pick(0, 11));
+    const auto here = shard_.table().Find(id), there = kept_->shard().Find(id);
+    ASSERT_EQ(here.has_value(), there.has_value()) << id;
+    if (!here) return;
+    if (kind == 0) {
+      shard_.Delete(*here);
+      kept_->shard().Delete(*there);
+    } else if (kind == 1) {
+      shard_.Reset(*here);
+      kept_->shard().Reset(*there);
+    } else if (shard_.header(*here).steps > 0) {
+      const std::string copy = id + "+" + std::to_string(copies_++ % 3);
+      if (const auto old = shard_.table().Find(copy)) {
+        shard_.Delete(*old);
+        kept_->shard().Delete(*kept_->shard().Find(copy));
+      }
+      for (Shard* shard : {&shard_, &kept_->shard()}) {
+        ASSERT_FALSE(shard->Find(copy));
+        const StreamKey key = *shard->Find(id);
+        ASSERT_TRUE(shard->Create(copy, key.model, shard->header(key), shard->floats(key)));
+      }
+    }
+    RunAll();
+    kept_->RunAll();
+    if (kind < 2) at_.erase(std::stoi(id));
+  }
+
+  // Every stream, bit by bit.
+  void Compare() {
+    for (std::uint32_t m = 0; m < models_.size(); ++m) {
+      if (GetParam().second == 0) {
+        EXPECT_EQ(shard_.table().streams(m), kept_->shard().table().streams(m));
+      }
+      StreamKey key{.model = static_cast<std::uint16_t>(m)};
+      for (; key.slot < shard_.table().slots(m); ++key.slot) {
+        const absl::string_view id = shard_.table().id(key);
+        if (id.empty()) continue;
+        const auto there = kept_->shard().Find(id);
+        ASSERT_TRUE(there) << id;
+        const StreamHeader &a = shard_.header(key), &b = kept_->shard().header(*there);
+        ASSERT_EQ(std::tie(a.timestamp_ns, a.digest, a.sequence, a.steps, a.refused_digest, a.refused,
+                           a.refused_reason, a.quality),
+                  std::tie(b.timestamp_ns, b.digest, b.sequence, b.steps, b.refused_digest, b.refused,
+                           b.refused_reason, b.quality))
+            << id;
+        ASSERT_EQ(Bits(a.anomaly_score), Bits(b.anomaly_score)) << id;
+        if (a.steps == 0) continue;
+        ASSERT_EQ(Bits(shard_.floats(key)), Bits(kept_->shard().floats(*there))) << id;
+      }
+    }
+  }
+
+  int Pick(int least, int most) { return std::uniform_int_distribution<int>(least, most)(random_); }
+  float Value() { return std::uniform_real_distribution<float>(10, 60)(random_); }
+
+  struct At {
+    std::int64_t second = 100;
+    std::uint64_t number = 0;
+  };
+  std::map<int, At> at_;
+  std::mt19937 random_{20261126};
+  int copies_ = 0;
+  std::optional<KeptShard> kept_;
+};
+
+TEST_P(RecoveryTest, GoesOnAsIfItHadNeverCrashed) {
+  const auto [durability, memory] = GetParam();
+  const std::string folder = testing::TempDir() + "recovery_" + std::to_string(static_cast<int>(durability)) +
+                             "_" + std::to_string(memory);
+  kept_.emplace(models_, folder, durability, memory);
+  std::uint64_t replayed = 0;
+  for (int round = 0; round < 600 && !HasFatalFailure(); ++round) {
+    const int kind = Pick(0, 29);
+    const auto model = static_cast<std::uint32_t>(Pick(0, 2));
+    if (kind < 3) {
+      DoOther(kind);
+    } else if (kind == 3) {
+      kept_->Checkpoint();
+    } else if (kind == 4) {
+      kept_->Checkpoint(true);
+      kept_->Crash();
+      replayed += kept_->replayed();
+      Compare();
+    } else if (kind == 5) {
+      kept_->Crash();
+      replayed += kept_->replayed();
+      Compare();
+    } else if (kind == 6) {
+      kept_->Close();
+      EXPECT_EQ(kept_->replayed(), 0);
+      Compare();
+    } else {
+      const std::vector<Sent> sent = Message(model);
+      Both(sent, model);
+      if (kind == 7) {  // the answer was lost with the server
+        kept_->Crash();
+        Both(sent, model);
+      }
+    }
+  }
+  EXPECT_GT(replayed, 100);
+  if (memory > 0) {
+    EXPECT_GT(kept_->loads(), 100);
+  }
+}
+
+// Room for a few streams alone, so that most of them come and go.
+INSTANTIATE_TEST_SUITE_P(Modes, RecoveryTest,
+                         testing::Values(std::pair(Durability::kProcess, 0), std::pair(Durability::kPower, 0),
+                                         std::pair(Durability::kProcess, 3000)),
+                         [](const auto& mode) {
+                           return mode.index == 0   ? "Process"
+                                  : mode.index == 1 ? "Power"
+                                                    : "ProcessWithLittleMemory";
+                         });
+
+}  // namespace
+}  // namespace tidegate
