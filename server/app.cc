@@ -242,7 +242,7 @@ absl::Status RunServer(const Options& options) {
   if (!server.ok()) return server.status();
 
   const std::string metrics_host = options.metrics_listen.substr(0, options.metrics_listen.rfind(':') + 1);
-  const absl::Status served = Serve(**server, signals, [&] {
+  absl::Status served = Serve(**server, signals, [&] {
     std::printf("tidegate-server ready: grpc=%s metrics=http://%s%d/metrics\n", (*server)->address().c_str(),
                 metrics_host.c_str(), (*exposer)->GetListeningPorts().front());
     std::fflush(stdout);

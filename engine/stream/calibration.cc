@@ -104,7 +104,7 @@ void ScoreReading(const Model& model, std::uint32_t step, float target, float* k
     const float weight = 1 / mean.scored;
     mean.mae += weight * (error - mean.mae);
     mean.pinball += weight * (pinball - mean.pinball);
-    mean.coverage += weight * (covered - mean.coverage);
+    mean.coverage += (covered - mean.coverage) / std::min(mean.scored, kTrimReadings);
     mean.width += weight * (width - mean.width);
     std::memcpy(tracked, &mean, sizeof mean);
     for (std::size_t q = 0; q < levels; ++q) {

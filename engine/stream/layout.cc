@@ -1,5 +1,6 @@
 #include "engine/stream/layout.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "engine/stream/held.h"
@@ -11,6 +12,9 @@ namespace {
 // far with every one of them would swing between no width and far too much.
 constexpr float kRate = 0.04f;
 constexpr float kRateFall = 0.4f;
+// Of far steps at most so much by a whole run of h hits or misses: beyond the ratios that validation saw the
+// width doubles with every fifth.
+constexpr float kMostByARun = 0.4f;
 
 }  // namespace
 
@@ -26,7 +30,8 @@ StreamLayout::StreamLayout(const ModelSpec& spec, std::size_t state_floats) : st
   kept = tracked + steps.size() * tracked_width;
   std::size_t ring = 0;
   for (const std::size_t step : steps) {
-    rates.push_back(kRate / std::pow(static_cast<float>(step), kRateFall));
+    const auto ahead = static_cast<float>(step);
+    rates.push_back(std::min(kRate / std::pow(ahead, kRateFall), kMostByARun / ahead));
     rings.push_back(ring);
     ring += step * levels;
   }

@@ -49,7 +49,8 @@ struct StreamLayout {
   std::size_t floats = 0;          // in all
 };
 
-// How the forecasts made for one step ahead have done, as running means over about the last 10,000.
+// How the forecasts made for one step ahead have done, as running means over about the last 10,000; the
+// coverage over 2,000, as intervals are to make up for what they owe now and not for a season long past.
 struct TrackedStep {
   float scored;    // forecasts, up to 10,000
   float mae;       // |reading - median|

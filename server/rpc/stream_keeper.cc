@@ -181,7 +181,7 @@ absl::Status StreamKeeper::LeaveCold() {
   StateBatch batch;
   std::size_t others = 0;
   if (std::ranges::count(models_, Recovery::kNoModel) > 0) {
-    const absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
+    absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
       if (state.deleted || models_[state.model] != Recovery::kNoModel) return absl::OkStatus();
       ++others;
       if (options_.drop_other_models) batch.Delete(id, store_.opening().journal_end);
@@ -210,7 +210,7 @@ absl::StatusOr<std::vector<std::string>> StreamKeeper::StreamsOf(const ServedMod
   if (options_.memory_limit == 0) return ids;
   const auto number = NumberOf(served);
   if (!number.ok()) return number.status();
-  const absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
+  absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
     if (!state.deleted && state.model == *number) ids.emplace_back(id);
     return absl::OkStatus();
   });

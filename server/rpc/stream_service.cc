@@ -199,7 +199,7 @@ absl::Status StreamService::ListCold(const v1::ListStreamsRequest& request, cons
                                      std::size_t page, v1::ListStreamsResponse& response) {
   std::size_t scanned = 0;
   bool more = false;
-  const absl::Status read = shard_.journal()->store().ForEachState(
+  absl::Status read = shard_.journal()->store().ForEachState(
       [&](absl::string_view id, const StoredState& state) {
         if (!absl::StartsWith(id, request.prefix())) return absl::CancelledError();
         if (static_cast<std::size_t>(response.stream_size()) == page || ++scanned == kMostScanned) {

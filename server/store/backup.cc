@@ -1,18 +1,20 @@
 #include "server/store/backup.h"
 
+#include <limits>
 #include <memory>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "rocksdb/utilities/checkpoint.h"
 #include "server/store/create_store.h"
+#include "server/store/files.h"
 #include "server/store/journal_end.h"
 #include "server/store/open_store.h"
+#include "server/store/segments.h"
+#include "server/store/store_format.h"
 
 namespace tidegate {
 namespace {
-
-constexpr std::size_t kCopyBytes = std::size_t{1} << 20;
 
 StoreOptions In(const StoreOptions& options, const std::string& folder) {
   StoreOptions there = options;
@@ -28,20 +30,17 @@ absl::Status Publish(const StoreFiles& files) {
   return SyncFolder(*files.system, files.folder);
 }
 
-absl::Status CopyFile(rocksdb::FileSystem& files, const std::string& from, const std::string& to) {
-  std::unique_ptr<rocksdb::FSSequentialFile> in;
-  std::unique_ptr<rocksdb::FSWritableFile> out;
-  rocksdb::IOStatus status = files.NewSequentialFile(from, {}, &in, nullptr);
-  if (status.ok()) status = files.NewWritableFile(to, {}, &out, nullptr);
-  std::string buffer(kCopyBytes, '\0');
-  rocksdb::Slice read("more");
-  while (status.ok() && !read.empty()) {
-    status = in->Read(buffer.size(), {}, &read, buffer.data(), nullptr);
-    if (status.ok()) status = out->Append(read, {}, nullptr);
+// The journal files up to group `last`; of the last one what there is of it.
+absl::Status CopySegments(const StoreOptions& options, const StoreFiles& to, std::uint64_t last) {
+  const StoreFiles from(options);
+  const auto segments = ListSegments(*from.system, from.database);
+  if (!segments.ok()) return segments.status();
+  for (const Segment& segment : *segments) {
+    if (segment.first > last) break;
+    const std::string copy = absl::StrCat(to.new_database, "/", SegmentName(segment.first));
+    if (absl::Status s = CopyFile(*from.system, segment.path, copy); !s.ok()) return s;
   }
-  if (status.ok()) status = out->Fsync({}, nullptr);
-  if (status.ok()) status = out->Close({}, nullptr);
-  return StatusOf(status, absl::StrCat("copying ", from, " to ", to));
+  return absl::OkStatus();
 }
 
 }  // namespace
@@ -57,8 +56,11 @@ absl::Status WriteBackup(const Database& database, const StoreOptions& options, 
   rocksdb::Checkpoint* raw = nullptr;
   rocksdb::Status made = rocksdb::Checkpoint::Create(database.db.get(), &raw);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
-  if (made.ok()) made = checkpoint->CreateCheckpoint(files.new_database, /*log_size_for_flush=*/0);
+  // Never flushes: the caller has, after the journal; states that were written since are in the journal.
+  constexpr auto kNeverFlush = std::numeric_limits<std::uint64_t>::max();
+  if (made.ok()) made = checkpoint->CreateCheckpoint(files.new_database, kNeverFlush);
   if (!made.ok()) return StatusOf(made, absl::StrCat("writing the backup ", folder));
+  if (absl::Status s = CopySegments(options, files, last); !s.ok()) return s;
   const JournalEnd::Mark mark{.written = last, .synced = last, .boot_id = BootId(options)};
   if (absl::Status s = JournalEnd::Create(*files.system, files.new_database, mark); !s.ok()) return s;
   return Publish(files);
@@ -69,7 +71,7 @@ absl::Status CopyStore(rocksdb::FileSystem& files, const std::string& from, cons
   options.folder = to;
   const StoreFiles target(options);
   if (absl::Status s = PrepareFolder(target); !s.ok()) return s;
-  const std::string source = absl::StrCat(from, "/store");
+  const std::string source = absl::StrCat(from, "/", store_format::kDatabase);
   if (absl::Status s = RemoveFolder(files, target.new_database); !s.ok()) return s;
   rocksdb::IOStatus status = files.CreateDir(target.new_database, {}, nullptr);
   std::vector<std::string> names;

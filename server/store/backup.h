@@ -11,6 +11,7 @@ namespace tidegate {
 
 // Copies an open database into `folder`, which must not exist, as a store of its own. Table files are shared
 // with the original where the file system can (hard links). last: the highest position that is written.
+// States are as of the last flush, the journal is as of now.
 absl::Status WriteBackup(const Database& database, const StoreOptions& options, std::uint64_t last,
                          const std::string& folder);
 

@@ -4,8 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <span>
-#include <string>
 #include <type_traits>
 
 #include "absl/strings/string_view.h"
@@ -58,20 +56,5 @@ class ByteReader {
   absl::string_view rest_;
   bool ok_ = true;
 };
-
-// A position as a key: big-endian, so that keys are in the order of positions.
-inline std::string PositionKey(std::uint64_t position) {
-  std::string key(sizeof(position), '\0');
-  for (std::size_t i = 0; i < key.size(); ++i) {
-    key[i] = static_cast<char>(position >> (8 * (key.size() - 1 - i)) & 0xff);
-  }
-  return key;
-}
-// Requires 8 bytes.
-inline std::uint64_t PositionOfKey(absl::string_view key) {
-  std::uint64_t position = 0;
-  for (const char byte : key) position = position << 8 | static_cast<unsigned char>(byte);
-  return position;
-}
 
 }  // namespace tidegate

@@ -1,10 +1,10 @@
 #include "server/store/create_store.h"
 
 #include <random>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "server/store/files.h"
 #include "server/store/journal_end.h"
 #include "server/store/meta.h"
 
@@ -56,26 +56,6 @@ absl::Status CreateStore(const StoreOptions& options, const StoreFiles& files, c
   return SyncFolder(*files.system, slash == std::string::npos ? "."
                                    : slash == 0               ? "/"
                                                               : parent.substr(0, slash));
-}
-
-absl::Status SyncFolder(rocksdb::FileSystem& files, const std::string& folder) {
-  std::unique_ptr<rocksdb::FSDirectory> directory;
-  rocksdb::IOStatus status = files.NewDirectory(folder, {}, &directory, nullptr);
-  if (status.ok()) status = directory->Fsync({}, nullptr);
-  return StatusOf(status, absl::StrCat("syncing the folder ", folder));
-}
-
-absl::Status RemoveFolder(rocksdb::FileSystem& files, const std::string& folder) {
-  if (files.FileExists(folder, {}, nullptr).IsNotFound()) return absl::OkStatus();
-  std::vector<std::string> names;
-  rocksdb::IOStatus status = files.GetChildren(folder, {}, &names, nullptr);
-  for (const std::string& name : names) {
-    if (status.ok() && name != "." && name != "..") {
-      status = files.DeleteFile(absl::StrCat(folder, "/", name), {}, nullptr);
-    }
-  }
-  if (status.ok()) status = files.DeleteDir(folder, {}, nullptr);
-  return StatusOf(status, absl::StrCat("removing ", folder));
 }
 
 }  // namespace tidegate

@@ -15,10 +15,4 @@ absl::Status PrepareFolder(const StoreFiles& files);
 // complete and synced, so that a crash leaves a whole store or none.
 absl::Status CreateStore(const StoreOptions& options, const StoreFiles& files, const std::string& boot_id);
 
-// The entries of a folder are as durable as they get.
-absl::Status SyncFolder(rocksdb::FileSystem& files, const std::string& folder);
-
-// Removes a folder with all that is in it; fine if it is not there.
-absl::Status RemoveFolder(rocksdb::FileSystem& files, const std::string& folder);
-
 }  // namespace tidegate

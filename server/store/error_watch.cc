@@ -11,8 +11,9 @@ class ErrorWatch::Listener final : public rocksdb::EventListener {
   explicit Listener(std::shared_ptr<Shared> shared) : shared_(std::move(shared)) {}
 
   void OnBackgroundError(rocksdb::BackgroundErrorReason, rocksdb::Status* error) override {
-    const absl::MutexLock lock(&shared_->mutex);
+    const std::lock_guard lock(shared_->mutex);
     if (shared_->error.ok()) shared_->error = StatusOf(*error, "writing the store's files");
+    shared_->changed.notify_all();
   }
   void OnErrorRecoveryBegin(rocksdb::BackgroundErrorReason, rocksdb::Status, bool* recover) override {
     *recover = false;
@@ -32,7 +33,8 @@ void ErrorWatch::Start(std::function<void(const absl::Status&)> failed) {
     absl::Status error;
     {
       const auto something = [&] { return shared->stopping || !shared->error.ok(); };
-      const absl::MutexLock lock(&shared->mutex, absl::Condition(&something));
+      std::unique_lock lock(shared->mutex);
+      shared->changed.wait(lock, something);
       if (shared->stopping) return;
       error = shared->error;
     }
@@ -42,8 +44,9 @@ void ErrorWatch::Start(std::function<void(const absl::Status&)> failed) {
 
 void ErrorWatch::Stop() {
   {
-    const absl::MutexLock lock(&shared_->mutex);
+    const std::lock_guard lock(shared_->mutex);
     shared_->stopping = true;
+    shared_->changed.notify_all();
   }
   if (thread_.joinable()) thread_.join();
 }

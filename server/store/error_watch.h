@@ -1,12 +1,13 @@
 #pragma once
 
+#include <condition_variable>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "rocksdb/listener.h"
 
 namespace tidegate {
@@ -28,7 +29,8 @@ class ErrorWatch {
  private:
   class Listener;
   struct Shared {
-    absl::Mutex mutex;
+    std::mutex mutex;
+    std::condition_variable changed;  // what follows
     absl::Status error ABSL_GUARDED_BY(mutex);
     bool stopping ABSL_GUARDED_BY(mutex) = false;
   };

@@ -51,21 +51,24 @@ bool GetState(ByteReader& bytes, std::size_t id_bytes, JournalState& state, std:
 
 }  // namespace
 
-absl::Status GroupReader::Open(std::uint64_t position, absl::string_view bytes) {
-  position_ = position;
+absl::Status GroupReader::Open(absl::string_view bytes) {
   read_ = 0;
   bytes_ = bytes.size();
-  status_ = absl::OkStatus();
   ByteReader header(bytes);
   const auto checksum = header.Number<std::uint32_t>();
   const absl::string_view content = header.rest();
-  entries_ = header.Number<std::uint32_t>();
+  const auto length = header.Number<std::uint32_t>();
+  position_ = header.Number<std::uint64_t>();
   previous_ = header.Number<std::uint64_t>();
+  entries_ = header.Number<std::uint32_t>();
+  header.Number<std::uint32_t>();
   rest_ = header.rest();
-  if (!header.ok()) {
-    Fail(absl::StrCat("has ", bytes.size(), " bytes, a group has at least ", group_format::kHeaderBytes));
-  } else if (Crc32c(PositionKey(position), Crc32c(content)) != checksum && !Broken(Break::kSkipChecksums)) {
-    Fail(absl::StrCat("does not match its checksum (", bytes.size(), " bytes)"));
+  status_ = absl::OkStatus();
+  if (!header.ok() || length != bytes.size()) {
+    status_ = absl::DataLossError(absl::StrCat("no whole journal group (", bytes.size(), " bytes)"));
+  } else if (Crc32c(content) != checksum && !Broken(Break::kSkipChecksums)) {
+    status_ = absl::DataLossError(
+        absl::StrCat("a journal group does not match its checksum (", bytes.size(), " bytes)"));
   }
   return status_;
 }

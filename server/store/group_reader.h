@@ -12,14 +12,14 @@ namespace tidegate {
 
 // Reads a journal group from any bytes; no length in them is trusted. Not thread-safe.
 //   GroupReader reader;
-//   absl::Status status = reader.Open(position, bytes);
+//   absl::Status status = reader.Open(bytes);
 //   for (JournalEntry entry; status.ok() && reader.Next(entry);) ...
 //   if (status.ok()) status = reader.status();
 class GroupReader {
  public:
-  // Checks the group's checksum, of which its position is a part. `bytes` must outlive the reading.
-  // DataLoss: they are not what GroupWriter::Seal made for this position.
-  absl::Status Open(std::uint64_t position, absl::string_view bytes);
+  // Checks the group's length and checksum. `bytes` must outlive the reading. DataLoss: they are not what
+  // GroupWriter::Seal made.
+  absl::Status Open(absl::string_view bytes);
 
   // The next entry; what it points at holds until the next call. False: no more, or damaged, see status().
   bool Next(JournalEntry& entry);

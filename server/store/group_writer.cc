@@ -57,12 +57,15 @@ char* GroupWriter::Extend(std::size_t bytes) {
 }
 
 absl::string_view GroupWriter::Seal(std::uint64_t position, std::uint64_t previous) {
+  if (buffer_.size() < size_) buffer_.resize(size_);  // no entries
   char* at = buffer_.data() + group_format::kChecksumBytes;
+  at = PutNumber(at, static_cast<std::uint32_t>(size_));
+  at = PutNumber(at, position);
+  at = PutNumber(at, previous);
   at = PutNumber(at, entries_);
-  PutNumber(at, previous);
+  PutNumber(at, std::uint32_t{0});
   const absl::string_view group(buffer_.data(), size_);
-  PutNumber(buffer_.data(),
-            Crc32c(PositionKey(position), Crc32c(group.substr(group_format::kChecksumBytes))));
+  PutNumber(buffer_.data(), Crc32c(group.substr(group_format::kChecksumBytes)));
   return group;
 }
 

@@ -22,11 +22,11 @@ class Journal::Entrance final : public Store::Submitter {
   std::shared_ptr<Way> way_;
 };
 
-Journal::Journal(const StoreOptions& options, std::string boot_id, const Database& database, JournalEnd& end,
+Journal::Journal(const StoreOptions& options, const StoreFiles& files, std::string boot_id, JournalEnd& end,
                  std::uint64_t next, std::uint64_t previous)
     : durability_(options.durability),
       on_commit_(options.on_commit),
-      database_(database),
+      segments_(files.system, files.database, options.segment_bytes),
       next_(next),
       last_(previous),
       committed_(previous),
@@ -37,16 +37,16 @@ Journal::Journal(const StoreOptions& options, std::string boot_id, const Databas
 
 Journal::~Journal() {
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
-    changed_.SignalAll();
+    changed_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
 }
 
 std::unique_ptr<Store::Submitter> Journal::AddSubmitter(Store::Through through) {
   auto way = std::make_shared<Way>(std::move(through));
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   ways_.push_back(way);
   return std::make_unique<Entrance>(*this, std::move(way));
 }
@@ -54,26 +54,26 @@ std::unique_ptr<Store::Submitter> Journal::AddSubmitter(Store::Through through) 
 // Waits for what the submitter has given, so that nothing is called once it is gone.
 void Journal::Remove(const std::shared_ptr<Way>& way) {
   {
-    const absl::MutexLock lock(&mutex_);
-    while (way->waiting > 0 && failed_.ok()) changed_.Wait(&mutex_);
+    std::unique_lock lock(mutex_);
+    while (way->waiting > 0 && failed_.ok()) changed_.wait(lock);
     ways_.erase(std::find(ways_.begin(), ways_.end(), way));
   }
-  const absl::MutexLock lock(&way->calling);
+  const std::lock_guard lock(way->calling);
   way->through = nullptr;
 }
 
 std::uint64_t Journal::last() const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return last_;
 }
 
 absl::Status Journal::status() const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return failed_;
 }
 
 void Journal::Count(StoreCounts& counts) const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   counts.groups = counts_.groups;
   counts.entries = counts_.entries;
   counts.journal_bytes = counts_.journal_bytes;
@@ -81,8 +81,8 @@ void Journal::Count(StoreCounts& counts) const {
 }
 
 absl::Status Journal::WaitFor(std::uint64_t position) {
-  const absl::MutexLock lock(&mutex_);
-  while (failed_.ok() && committed_ < std::min(position, last_)) changed_.Wait(&mutex_);
+  std::unique_lock lock(mutex_);
+  while (failed_.ok() && committed_ < std::min(position, last_)) changed_.wait(lock);
   return failed_;
 }
 
@@ -91,7 +91,7 @@ absl::StatusOr<Store::Submitter::Submitted> Journal::Submit(const std::shared_pt
   absl::Status status;
   std::uint64_t position = 0;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (!failed_.ok()) return failed_;
     position = next_++;
     const std::uint64_t previous = std::exchange(last_, position);
@@ -123,23 +123,25 @@ void Journal::Enqueue(const std::shared_ptr<Way>& way, GroupWriter& group, std::
   swap(waiting.group, group);
   ++way->waiting;
   waiting_.push_back(std::move(waiting));
-  changed_.SignalAll();
+  changed_.notify_all();
 }
 
 absl::Status Journal::WriteNow(GroupWriter& group, std::uint64_t position, std::uint64_t previous) {
-  batch_.Clear();
+  const auto begin = std::chrono::steady_clock::now();
   const absl::string_view bytes = group.Seal(position, previous);
-  batch_.Put(database_.journal(), PositionKey(position), Slice(bytes)).PermitUncheckedError();
   ++counts_.commits;
-  return Write(batch_, {.groups = 1, .bytes = bytes.size(), .took = {}}, position);
+  absl::Status status = segments_.Append(position, bytes);
+  if (!status.ok() && !Broken(Break::kIgnoreWriteErrors)) return status;
+  const auto took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
+  return Note({.groups = 1, .bytes = bytes.size(), .took = took}, {.written = position});
 }
 
 void Journal::Run() {
   std::vector<Waiting> groups;
   for (;;) {
     {
-      const absl::MutexLock lock(&mutex_);
-      while (waiting_.empty() && !stopping_) changed_.Wait(&mutex_);
+      std::unique_lock lock(mutex_);
+      while (waiting_.empty() && !stopping_) changed_.wait(lock);
       if (waiting_.empty() || !failed_.ok()) return;
       groups.swap(waiting_);
     }
@@ -147,31 +149,36 @@ void Journal::Run() {
     const absl::Status status = Commit(groups);
     if (!status.ok()) return Fail(status);
     Tell(groups);
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     for (Waiting& group : groups) {
       --group.way->waiting;
       group.group.Clear();
       spare_.push_back(std::move(group.group));
     }
     groups.clear();
-    changed_.SignalAll();
+    changed_.notify_all();
   }
 }
 
 absl::Status Journal::Commit(std::vector<Waiting>& groups) {
-  rocksdb::WriteBatch batch;
+  const auto begin = std::chrono::steady_clock::now();
   JournalCommit commit{.groups = groups.size(), .bytes = 0, .took = {}};
+  absl::Status status;
   for (Waiting& group : groups) {
     const absl::string_view bytes = group.group.Seal(group.position, group.previous);
-    batch.Put(database_.journal(), PositionKey(group.position), Slice(bytes)).PermitUncheckedError();
     commit.bytes += bytes.size();
+    if (status.ok()) status = segments_.Append(group.position, bytes);
   }
+  if (status.ok() && !Broken(Break::kAcknowledgeBeforeSync)) status = segments_.Sync();
+  if (!status.ok() && !Broken(Break::kIgnoreWriteErrors)) return status;
+  commit.took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
   const std::uint64_t last = groups.back().position;
-  if (absl::Status status = Write(batch, commit, last); !status.ok()) return status;
-  const absl::MutexLock lock(&mutex_);
+  status = Note(commit, {.written = last, .synced = Broken(Break::kAcknowledgeBeforeSync) ? 0 : last});
+  if (!status.ok()) return status;
+  const std::lock_guard lock(mutex_);
   committed_ = last;
   ++counts_.commits;
-  changed_.SignalAll();
+  changed_.notify_all();
   return failed_;  // meanwhile, by something else
 }
 
@@ -179,36 +186,20 @@ absl::Status Journal::Commit(std::vector<Waiting>& groups) {
 void Journal::Tell(std::vector<Waiting>& groups) {
   for (auto group = groups.rbegin(); group != groups.rend(); ++group) {
     Way& way = *group->way;
-    const absl::MutexLock lock(&way.calling);
+    const std::lock_guard lock(way.calling);
     if (way.told >= group->position) continue;
     way.told = group->position;
     if (way.through) way.through(absl::OkStatus(), group->position);
   }
 }
 
-absl::Status Journal::Write(rocksdb::WriteBatch& batch, const JournalCommit& commit, std::uint64_t last) {
-  const auto begin = std::chrono::steady_clock::now();
-  const std::uint64_t sequence = database_.db->GetLatestSequenceNumber() + 1;  // or higher
-  rocksdb::WriteOptions options;
-  options.sync = durability_ == Durability::kPower && !Broken(Break::kAcknowledgeBeforeSync);
-  absl::Status status = StatusOf(database_.db->Write(options, &batch), "writing the journal");
-  if (Broken(Break::kIgnoreWriteErrors)) status = absl::OkStatus();
-  if (!status.ok()) return status;
-  if (on_commit_) {
-    JournalCommit done = commit;
-    done.took = absl::FromChrono(std::chrono::steady_clock::now() - begin);
-    on_commit_(done);
-  }
-  JournalEnd::Mark mark{.written = last};
-  if (options.sync) {
-    mark.synced = last;
-    mark.sequence = sequence;
-  }
+absl::Status Journal::Note(const JournalCommit& commit, const JournalEnd::Mark& mark) {
+  if (on_commit_) on_commit_(commit);
   return Mark(mark);
 }
 
 absl::Status Journal::Mark(const JournalEnd::Mark& mark, bool sync) {
-  const absl::MutexLock lock(&end_mutex_);
+  const std::lock_guard lock(end_mutex_);
   mark_.written = std::max(mark_.written, mark.written);
   mark_.synced = std::max(mark_.synced, mark.synced);
   mark_.sequence = std::max(mark_.sequence, mark.sequence);
@@ -216,21 +207,33 @@ absl::Status Journal::Mark(const JournalEnd::Mark& mark, bool sync) {
   return Broken(Break::kIgnoreWriteErrors) ? absl::OkStatus() : status;
 }
 
-absl::Status Journal::NoteSynced(std::uint64_t position, std::uint64_t sequence, bool sync) {
-  return Mark({.written = position, .synced = position, .sequence = sequence}, sync);
+absl::Status Journal::Sync() {
+  std::uint64_t position = 0;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!failed_.ok()) return failed_;
+    position = committed_;
+  }
+  if (durability_ == Durability::kNone) return absl::OkStatus();
+  if (absl::Status s = segments_.Sync(); !s.ok()) return s;
+  return Mark({.written = position, .synced = position});
+}
+
+absl::Status Journal::NoteSequence(std::uint64_t sequence, bool sync) {
+  return Mark({.sequence = sequence}, sync);
 }
 
 void Journal::Fail(const absl::Status& status) {
   std::vector<std::shared_ptr<Way>> ways;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     if (!failed_.ok()) return;
     failed_ = status;
     ways = ways_;
-    changed_.SignalAll();
+    changed_.notify_all();
   }
   for (const std::shared_ptr<Way>& way : ways) {
-    const absl::MutexLock lock(&way->calling);
+    const std::lock_guard lock(way->calling);
     if (way->through) std::exchange(way->through, nullptr)(status, 0);
   }
 }

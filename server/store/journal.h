@@ -1,9 +1,11 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -11,11 +13,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/synchronization/mutex.h"
-#include "rocksdb/write_batch.h"
 #include "server/store/group_writer.h"
 #include "server/store/journal_end.h"
 #include "server/store/rocks.h"
+#include "server/store/segment_writer.h"
 #include "server/store/store.h"
 
 namespace tidegate {
@@ -28,9 +29,9 @@ namespace tidegate {
 // Thread-safe.
 class Journal {
  public:
-  // next: the first position to give; previous: of the last group that is there. database and end must
-  // outlive the journal.
-  Journal(const StoreOptions& options, std::string boot_id, const Database& database, JournalEnd& end,
+  // next: the first position to give; previous: of the last group that is there. `end` must outlive the
+  // journal.
+  Journal(const StoreOptions& options, const StoreFiles& files, std::string boot_id, JournalEnd& end,
           std::uint64_t next, std::uint64_t previous);
   ~Journal();  // submitters must be gone
 
@@ -42,9 +43,11 @@ class Journal {
   // Waits until the groups up to `position` are written. The error that the journal failed with.
   absl::Status WaitFor(std::uint64_t position);
 
-  // By other means than a commit, all groups up to `position` are synced, and the database's writes up to
-  // `sequence`. sync: the mark of it too.
-  absl::Status NoteSynced(std::uint64_t position, std::uint64_t sequence, bool sync = false);
+  // Makes durable what is written.
+  absl::Status Sync();
+
+  // The database's writes up to `sequence` are synced. sync: the mark of it too.
+  absl::Status NoteSequence(std::uint64_t sequence, bool sync = false);
 
   // Fails the store, unless it has: tells all submitters.
   void Fail(const absl::Status& status);
@@ -56,7 +59,7 @@ class Journal {
   // A submitter as the journal sees it; lives as long as either end of it does.
   struct Way {
     explicit Way(Store::Through t) : through(std::move(t)) {}
-    absl::Mutex calling;                              // held while `through` is called
+    std::mutex calling;                               // held while `through` is called
     Store::Through through ABSL_GUARDED_BY(calling);  // empty: the submitter is gone, or was told an error
     std::uint64_t told ABSL_GUARDED_BY(calling) = 0;  // last position that it was called with
     std::size_t waiting = 0;                          // groups; guarded by the journal's mutex_
@@ -79,16 +82,16 @@ class Journal {
   void Run();
   absl::Status Commit(std::vector<Waiting>& groups);
   static void Tell(std::vector<Waiting>& groups);
-  absl::Status Write(rocksdb::WriteBatch& batch, const JournalCommit& commit, std::uint64_t last);
+  absl::Status Note(const JournalCommit& commit, const JournalEnd::Mark& mark);
   absl::Status Mark(const JournalEnd::Mark& mark, bool sync = false);
 
   const Durability durability_;
   const std::function<void(const JournalCommit&)> on_commit_;
-  const Database& database_;
+  SegmentWriter segments_;
 
   // Held while a group gets its position; in kProcess also while it is written.
-  mutable absl::Mutex mutex_;
-  absl::CondVar changed_;  // any of what follows
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;  // any of what follows
   std::uint64_t next_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t last_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t committed_ ABSL_GUARDED_BY(mutex_);
@@ -98,9 +101,8 @@ class Journal {
   std::vector<std::shared_ptr<Way>> ways_ ABSL_GUARDED_BY(mutex_);
   std::vector<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
   std::vector<GroupWriter> spare_ ABSL_GUARDED_BY(mutex_);  // empty ones with grown buffers
-  rocksdb::WriteBatch batch_ ABSL_GUARDED_BY(mutex_);       // of kProcess
 
-  absl::Mutex end_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
+  std::mutex end_mutex_ ABSL_ACQUIRED_AFTER(mutex_);
   JournalEnd& end_ ABSL_GUARDED_BY(end_mutex_);
   JournalEnd::Mark mark_ ABSL_GUARDED_BY(end_mutex_);
 

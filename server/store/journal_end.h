@@ -24,7 +24,7 @@ class JournalEnd {
     std::uint64_t written = 0;  // positions
     std::uint64_t synced = 0;
     std::uint64_t sequence = 0;  // number of a write of the database's that is synced
-    std::string boot_id = {};         // of the machine when it was written
+    std::string boot_id = {};    // of the machine when it was written
   };
 
   // Makes the file and syncs it; its folder entry is the caller's to sync.

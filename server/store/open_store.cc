@@ -61,18 +61,13 @@ absl::Status ReadEnds(OpenedStore& store, const StoreFiles& files) {
                                                       "; this server reads format ", store_format::kVersion,
                                                       ": use the version of Tidegate that wrote it"));
   }
-  std::unique_ptr<rocksdb::Iterator> at(store.database->db->NewIterator({}, store.database->journal()));
-  at->SeekToLast();
-  if (!at->status().ok())
-    return StatusOf(at->status(), absl::StrCat("reading the journal in ", files.database));
-  if (at->Valid() && at->key().size() != sizeof(std::uint64_t)) {
-    return absl::DataLossError(absl::StrCat(files.database, ": the journal has a key of ", at->key().size(),
-                                            " bytes; restore a backup"));
-  }
-  const std::uint64_t last = at->Valid() ? PositionOfKey(View(at->key())) : 0;
   store.database->checkpoint->store(store.meta.checkpoint);
-  store.journal_end = std::max(last, store.meta.checkpoint);
-  return absl::OkStatus();
+  const auto segments = ListSegments(*files.system, files.database);
+  if (!segments.ok()) return segments.status();
+  const auto pass = [](GroupReader&) { return absl::OkStatus(); };
+  absl::Status read = ReadSegments(*files.system, *segments, store.meta.checkpoint, pass, store.journal);
+  store.journal_end = std::max(store.journal.end, store.meta.checkpoint);
+  return read;
 }
 
 // That nothing is missing that must be there.
@@ -82,10 +77,11 @@ absl::Status CheckEnd(const OpenedStore& store, const StoreFiles& files, const s
   const bool same_boot = boot_id == mark.boot_id && boot_id != "unknown";
   const std::uint64_t expected = same_boot ? std::max(mark.written, mark.synced) : mark.synced;
   if (store.journal_end < expected) {
-    return absl::DataLossError(absl::StrCat(files.database, ": the journal can be read up to group ",
-                                            store.journal_end, ", but was ", same_boot ? "written" : "synced",
-                                            " up to group ", expected,
-                                            ": files of it are damaged or cut off; ", kRepair));
+    return absl::DataLossError(absl::StrCat(
+        files.database, ": the journal can be read up to group ", store.journal_end, ", but was ",
+        same_boot ? "written" : "synced", " up to group ", expected, ": ",
+        store.journal.damage.empty() ? "files of it are missing or cut off" : store.journal.damage, "; ",
+        kRepair));
   }
   const std::uint64_t sequence = store.database->db->GetLatestSequenceNumber();
   if (sequence >= mark.sequence) return absl::OkStatus();
@@ -121,6 +117,37 @@ absl::Status OpenWithTornEnd(OpenedStore& store, const StoreOptions& options, co
   return OpenAs(OpenMode::kPrefix, store, options, files, listener, raw);
 }
 
+// Opens a store that is there.
+absl::Status OpenFound(OpenedStore& store, const StoreOptions& options, const StoreFiles& files,
+                       const std::string& boot_id, const std::shared_ptr<rocksdb::EventListener>& listener) {
+  if (absl::Status s = CheckFolder(files); !s.ok()) return s;
+  auto end = OpenEnd(files);
+  if (!end.ok()) return end.status();
+  store.end = *std::move(end);
+  rocksdb::Status raw;
+  absl::Status status = OpenAs(OpenMode::kStrict, store, options, files, listener, raw);
+  if (MayBeTornEnd(raw)) return OpenWithTornEnd(store, options, files, boot_id, listener);
+  if (!status.ok()) return status;
+  status = CheckEnd(store, files, boot_id);
+  if (status.ok() || !options.accept_lost_journal) return status;
+  store.lost = std::string(status.message());
+  return absl::OkStatus();
+}
+
+// Drops what a power cut tore, and makes sure of the rest: states that follow from it may be durable soon.
+absl::Status SettleJournal(const OpenedStore& store, const StoreFiles& files) {
+  auto segments = ListSegments(*files.system, files.database);
+  if (!segments.ok()) return segments.status();
+  if (!store.journal.damage.empty()) {
+    if (absl::Status s = CutSegments(*files.system, files.database, *segments, store.journal); !s.ok())
+      return s;
+    segments = ListSegments(*files.system, files.database);
+    if (!segments.ok()) return segments.status();
+  }
+  if (store.journal_end <= store.end->found().synced) return absl::OkStatus();
+  return SyncSegments(*files.system, files.database, *segments);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Take(std::shared_ptr<rocksdb::FileSystem> files,
@@ -148,20 +175,8 @@ absl::StatusOr<OpenedStore> OpenStore(const StoreOptions& options, const StoreFi
     if (absl::Status s = CreateStore(options, files, boot_id); !s.ok()) return s;
     store.created = true;
   }
-  if (absl::Status s = CheckFolder(files); !s.ok()) return s;
-  auto end = OpenEnd(files);
-  if (!end.ok()) return end.status();
-  store.end = *std::move(end);
-  rocksdb::Status raw;
-  absl::Status status = OpenAs(OpenMode::kStrict, store, options, files, listener, raw);
-  if (MayBeTornEnd(raw)) {
-    status = OpenWithTornEnd(store, options, files, boot_id, listener);
-  } else if (status.ok()) {
-    status = CheckEnd(store, files, boot_id);
-    if (!status.ok() && options.accept_lost_journal)
-      store.lost = std::string(std::exchange(status, {}).message());
-  }
-  if (!status.ok()) return status;
+  if (absl::Status s = OpenFound(store, options, files, boot_id, listener); !s.ok()) return s;
+  if (absl::Status s = SettleJournal(store, files); !s.ok()) return s;
   return store;
 }
 

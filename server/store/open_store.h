@@ -9,6 +9,7 @@
 #include "server/store/journal_end.h"
 #include "server/store/meta.h"
 #include "server/store/rocks.h"
+#include "server/store/segments.h"
 #include "server/store/store_options.h"
 
 namespace tidegate {
@@ -34,6 +35,7 @@ struct OpenedStore {
   std::unique_ptr<Database> database;
   std::unique_ptr<JournalEnd> end;
   Meta meta;
+  JournalScan journal;
   std::uint64_t journal_end = 0;  // position of the last group, at least that of the checkpoint
   bool created = false;
   std::string lost;  // what accept_lost_journal let go

@@ -1,12 +1,12 @@
 #include "server/store/read_store.h"
 
+#include <algorithm>
 #include <memory>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "rocksdb/convenience.h"
 #include "server/store/broken.h"
-#include "server/store/bytes.h"
+#include "server/store/segments.h"
 
 namespace tidegate {
 namespace {
@@ -67,38 +67,30 @@ absl::Status ReadAllStates(const Database& database,
   return absl::OkStatus();
 }
 
-absl::Status ReadJournal(const Database& database, std::uint64_t position, std::uint64_t end,
+absl::Status ReadJournal(const StoreFiles& files, std::uint64_t position, std::uint64_t end,
                          const std::function<absl::Status(GroupReader&, double)>& each) {
-  std::unique_ptr<rocksdb::Iterator> at(database.db->NewIterator(Sequential(), database.journal()));
-  GroupReader group;
-  std::uint64_t last = position;
+  auto segments = ListSegments(*files.system, files.database);
+  if (!segments.ok()) return segments.status();
+  std::erase_if(*segments, [&](const Segment& segment) { return segment.first > end; });
+  if (end <= position) return absl::OkStatus();
   std::uint64_t first = 0;
-  const auto missing = [&](std::uint64_t before) {
-    return absl::DataLossError(
-        absl::StrCat("the journal misses groups between ", last, " and ", before, kAdvice));
-  };
-  for (at->Seek(PositionKey(position + 1)); at->Valid() && last < end; at->Next()) {
-    if (at->key().size() != sizeof(std::uint64_t)) return missing(end);
-    const std::uint64_t key = PositionOfKey(View(at->key()));
-    if (absl::Status s = group.Open(key, View(at->value())); !s.ok()) return WithAdvice(s);
-    if (first == 0 ? group.previous() > position : group.previous() != last) return missing(key);
-    if (first == 0) first = key;
-    last = key;
-    const double done =
-        end == first ? 1 : static_cast<double>(key - first) / static_cast<double>(end - first);
-    if (absl::Status s = each(group, done); !s.ok()) return s;
-    if (!group.status().ok()) return WithAdvice(group.status());
-  }
-  if (!at->status().ok()) return StatusOf(at->status(), "reading the journal");
-  return last < end ? missing(end) : absl::OkStatus();
-}
-
-absl::Status DropJournalFiles(const Database& database, std::uint64_t position) {
-  const std::string last = PositionKey(position + 1);
-  const rocksdb::Slice end(last);
-  return StatusOf(rocksdb::DeleteFilesInRange(database.db.get(), database.journal(), nullptr, &end,
-                                              /*include_end=*/false),
-                  "dropping journal files");
+  JournalScan scan;
+  absl::Status status = ReadSegments(
+      *files.system, *segments, position,
+      [&](GroupReader& group) -> absl::Status {
+        if (first == 0) first = group.position();
+        if (group.position() > end) return absl::OkStatus();
+        const double done =
+            end == first ? 1
+                         : static_cast<double>(group.position() - first) / static_cast<double>(end - first);
+        if (absl::Status s = each(group, done); !s.ok()) return s;
+        return group.status().ok() ? absl::OkStatus() : WithAdvice(group.status());
+      },
+      scan);
+  if (!status.ok() || scan.end >= end) return status;
+  return absl::DataLossError(absl::StrCat("the journal misses groups between ", std::max(scan.end, position),
+                                          " and ", end, scan.damage.empty() ? "" : ": ", scan.damage,
+                                          kAdvice));
 }
 
 }  // namespace tidegate

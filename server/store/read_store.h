@@ -22,11 +22,8 @@ absl::Status ReadAllStates(const Database& database,
                            absl::string_view from = {});
 
 // The groups behind `position`, up to the one at `end`; each must follow the one before it, and the first one
-// at `position` or before.
-absl::Status ReadJournal(const Database& database, std::uint64_t position, std::uint64_t end,
+// `position` or what is before it.
+absl::Status ReadJournal(const StoreFiles& files, std::uint64_t position, std::uint64_t end,
                          const std::function<absl::Status(GroupReader&, double)>& each);
-
-// Deletes journal files that have no group behind `position`.
-absl::Status DropJournalFiles(const Database& database, std::uint64_t position);
 
 }  // namespace tidegate

@@ -15,29 +15,6 @@
 namespace tidegate {
 namespace {
 
-constexpr int kNeverSlow = 1 << 30;  // files of level 0 at which writes would be slowed down
-
-// Groups are read in order and only by replays. They come in order too, so a new file is moved to the last
-// level as it is, where a checkpoint drops it whole.
-rocksdb::ColumnFamilyOptions JournalFamily(const StoreOptions& options) {
-  rocksdb::ColumnFamilyOptions family;
-  family.write_buffer_size = options.journal_buffer_bytes;
-  family.max_write_buffer_number = 4;
-  family.compression = rocksdb::kNoCompression;
-  family.num_levels = 2;
-  family.level0_file_num_compaction_trigger = 1;
-  family.level0_slowdown_writes_trigger = kNeverSlow;
-  family.level0_stop_writes_trigger = kNeverSlow;
-  family.soft_pending_compaction_bytes_limit = 0;
-  family.hard_pending_compaction_bytes_limit = 0;
-  rocksdb::BlockBasedTableOptions table;
-  table.block_size = std::size_t{64} << 10;
-  table.no_block_cache = true;
-  table.format_version = 5;
-  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
-  return family;
-}
-
 // Forgets deletions of streams that the checkpoint is past.
 class ForgetDeletions final : public rocksdb::CompactionFilterFactory {
  public:
@@ -70,7 +47,7 @@ class ForgetDeletions final : public rocksdb::CompactionFilterFactory {
 rocksdb::ColumnFamilyOptions StateFamily(const StoreOptions& options, const Database& database) {
   rocksdb::ColumnFamilyOptions family;
   family.compaction_filter_factory = std::make_shared<ForgetDeletions>(database.checkpoint);
-  family.write_buffer_size = options.state_buffer_bytes;
+  family.write_buffer_size = 8 * options.state_buffer_bytes;  // never full: the store flushes in time
   family.max_write_buffer_number = 4;
   family.compression = rocksdb::kNoCompression;
   family.level_compaction_dynamic_level_bytes = true;
@@ -94,7 +71,7 @@ rocksdb::ColumnFamilyOptions MetaFamily() {
   return family;
 }
 
-rocksdb::DBOptions DatabaseOptions(const StoreOptions& options, rocksdb::Env* env, OpenMode mode) {
+rocksdb::DBOptions DatabaseOptions(rocksdb::Env* env, OpenMode mode) {
   rocksdb::DBOptions db;
   db.env = env;
   db.create_if_missing = mode == OpenMode::kCreate;
@@ -105,11 +82,10 @@ rocksdb::DBOptions DatabaseOptions(const StoreOptions& options, rocksdb::Env* en
   // go.
   db.wal_recovery_mode = mode == OpenMode::kStrict ? rocksdb::WALRecoveryMode::kAbsoluteConsistency
                                                    : rocksdb::WALRecoveryMode::kPointInTimeRecovery;
-  // States are not in the log: they reach the disk together with the groups before them, or not at all.
+  // States are not in the log: they reach the disk with the checkpoint that they belong to, or not at all.
   db.atomic_flush = true;
-  db.max_total_wal_size = 4 * options.journal_buffer_bytes;
   db.max_background_jobs = 2;
-  db.bytes_per_sync = std::uint64_t{1} << 20;  // so that syncs of the log do not wait behind large files
+  db.bytes_per_sync = std::uint64_t{1} << 20;  // so that syncs of the journal do not wait behind large files
   db.avoid_flush_during_shutdown = true;       // Store::Close flushes; else it is to be like a crash
   db.max_bgerror_resume_count = 0;             // an error is the end
   db.skip_stats_update_on_db_open = true;
@@ -138,7 +114,10 @@ StoreFiles::StoreFiles(const StoreOptions& options)
       env(rocksdb::NewCompositeEnv(system)),
       folder(options.folder),
       database(absl::StrCat(folder, "/", store_format::kDatabase)),
-      new_database(absl::StrCat(folder, "/", store_format::kNewDatabase)) {}
+      new_database(absl::StrCat(folder, "/", store_format::kNewDatabase)) {
+  // To rewrite files is never urgent, to answer is.
+  env->LowerThreadPoolCPUPriority(rocksdb::Env::LOW);
+}
 
 void Database::CloseQuietly() {
   if (db == nullptr) return;
@@ -152,19 +131,18 @@ void Database::CloseQuietly() {
 
 const std::vector<std::string>& FamilyNames() {
   static const auto* const names =
-      new std::vector<std::string>{rocksdb::kDefaultColumnFamilyName, "journal", "state", "meta"};
+      new std::vector<std::string>{rocksdb::kDefaultColumnFamilyName, "state", "meta"};
   return *names;
 }
 
 rocksdb::Status OpenDatabase(const StoreOptions& options, const StoreFiles& files, const std::string& path,
                              OpenMode mode, std::shared_ptr<rocksdb::EventListener> listener,
                              Database& database) {
-  rocksdb::DBOptions db_options = DatabaseOptions(options, files.env.get(), mode);
+  rocksdb::DBOptions db_options = DatabaseOptions(files.env.get(), mode);
   if (listener != nullptr) db_options.listeners.push_back(std::move(listener));
   const std::vector<std::string>& names = FamilyNames();
   const std::vector<rocksdb::ColumnFamilyDescriptor> families = {
       {names[Database::kDefault], MetaFamily()},
-      {names[Database::kJournal], JournalFamily(options)},
       {names[Database::kState], StateFamily(options, database)},
       {names[Database::kMeta], MetaFamily()}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;

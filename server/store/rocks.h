@@ -36,13 +36,12 @@ struct StoreFiles {
 
 // An open database and its column families.
 struct Database {
-  enum Family { kDefault, kJournal, kState, kMeta, kFamilies };
+  enum Family { kDefault, kState, kMeta, kFamilies };
   Database() = default;
   ~Database() { CloseQuietly(); }
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
 
-  rocksdb::ColumnFamilyHandle* journal() const { return families[kJournal]; }
   rocksdb::ColumnFamilyHandle* state() const { return families[kState]; }
   rocksdb::ColumnFamilyHandle* meta() const { return families[kMeta]; }
 

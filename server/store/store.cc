@@ -1,14 +1,14 @@
 #include "server/store/store.h"
 
 #include <algorithm>
+#include <atomic>
+#include <mutex>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
-#include "absl/synchronization/mutex.h"
 #include "server/store/backup.h"
 #include "server/store/broken.h"
-#include "server/store/bytes.h"
 #include "server/store/error_watch.h"
 #include "server/store/free_space.h"
 #include "server/store/journal.h"
@@ -16,6 +16,8 @@
 #include "server/store/open_store.h"
 #include "server/store/read_store.h"
 #include "server/store/rocks.h"
+#include "server/store/segments.h"
+#include "server/store/state_writer.h"
 #include "server/store/store_format.h"
 
 namespace tidegate {
@@ -23,22 +25,13 @@ namespace {
 
 constexpr std::size_t kWriteBytes = std::size_t{1} << 20;  // of states that are written at once
 
-std::uint64_t EstimateReplay(const OpenedStore& store) {
-  const std::string begin = PositionKey(store.meta.checkpoint + 1);
-  const std::string end = PositionKey(store.journal_end + 1);
-  const rocksdb::Range range(begin, end);
-  std::uint64_t bytes = 0;
-  if (store.journal_end <= store.meta.checkpoint) return 0;
-  store.database->db->GetApproximateSizes(store.database->journal(), &range, 1, &bytes);
-  return bytes;
-}
-
 }  // namespace
 
 struct Store::Parts {
   Parts(StoreOptions o) : options(std::move(o)), files(options) {}
   ~Parts() {
     watch.Stop();
+    states.reset();
     journal.reset();
   }
 
@@ -54,45 +47,24 @@ struct Store::Parts {
     write.sync = true;
     const rocksdb::Status written = opened.database->db->Write(write, &batch);
     if (absl::Status s = Fatal(StatusOf(written, task)); !s.ok()) return s;
-    return Fatal(journal->NoteSynced(0, sequence));
+    return Fatal(journal->NoteSequence(sequence));
   }
-  absl::Status WriteUnlogged(rocksdb::WriteBatch& batch, absl::string_view task) {
-    rocksdb::WriteOptions write;
-    write.disableWAL = true;
-    return Fatal(StatusOf(opened.database->db->Write(write, &batch), task));
-  }
-  // So that states become durable with their groups or after them.
-  absl::Status WaitFor(std::uint64_t position) {
-    return Broken(Break::kStateBeforeJournal) ? journal->status() : journal->WaitFor(position);
-  }
-  absl::Status Flush();
 
   const StoreOptions options;
   const StoreFiles files;
   ErrorWatch watch;
   OpenedStore opened;
   std::unique_ptr<Journal> journal;
+  std::unique_ptr<StateWriter> states;
   std::unique_ptr<FreeSpace> space;
 
-  mutable absl::Mutex mutex;
+  std::mutex checkpoint_mutex;  // held while a checkpoint is finished or a backup made
+  mutable std::mutex mutex ABSL_ACQUIRED_AFTER(checkpoint_mutex);
   std::vector<StoredModel> models ABSL_GUARDED_BY(mutex);
-  std::uint64_t checkpoint ABSL_GUARDED_BY(mutex) = 0;
   std::uint64_t begun_bytes ABSL_GUARDED_BY(mutex) = 0;  // of the journal when the last checkpoint began
   std::uint64_t done_bytes ABSL_GUARDED_BY(mutex) = 0;   // the same of the last that was finished
   std::atomic<std::uint64_t> states_written{0}, states_read{0};
 };
-
-// Makes everything durable that was written before, in one step.
-absl::Status Store::Parts::Flush() {
-  const std::uint64_t last = journal->last();
-  if (absl::Status s = WaitFor(last); !s.ok()) return s;
-  const Database& database = *opened.database;
-  const std::uint64_t sequence = database.db->GetLatestSequenceNumber();
-  const rocksdb::Status flushed =
-      database.db->Flush(rocksdb::FlushOptions(), {database.journal(), database.state(), database.meta()});
-  if (absl::Status s = Fatal(StatusOf(flushed, "flushing the store")); !s.ok()) return s;
-  return Fatal(journal->NoteSynced(options.durability == Durability::kNone ? 0 : last, sequence));
-}
 
 Store::Store(std::unique_ptr<Parts> parts, StoreOpening opening)
     : parts_(std::move(parts)), opening_(std::move(opening)) {}
@@ -111,20 +83,20 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
                                 store.journal_end <= store.meta.checkpoint,
                        .checkpoint = store.meta.checkpoint,
                        .journal_end = store.journal_end,
-                       .replay_bytes = EstimateReplay(store),
+                       .replay_bytes = store.journal.bytes,
                        .lost = store.lost};
   // Positions of this opening are above all that there ever were, whatever of them is left.
   const JournalEnd::Mark& mark = store.end->found();
   const std::uint64_t highest = std::max({store.journal_end, mark.written, mark.synced});
   const std::uint64_t number = std::max(store.meta.opened, highest / store_format::kPositionsPerOpening) + 1;
-  parts->journal = std::make_unique<Journal>(parts->options, boot_id, *store.database, *store.end,
+  parts->journal = std::make_unique<Journal>(parts->options, parts->files, boot_id, *store.end,
                                              number * store_format::kPositionsPerOpening, store.journal_end);
+  parts->states = std::make_unique<StateWriter>(parts->options, *store.database, *parts->journal);
   parts->space =
       std::make_unique<FreeSpace>(parts->files.system, parts->options.folder, parts->options.reserve_bytes);
   {
-    const absl::MutexLock lock(&parts->mutex);
+    const std::lock_guard lock(parts->mutex);
     parts->models = store.meta.models;
-    parts->checkpoint = store.meta.checkpoint;
   }
   rocksdb::WriteBatch batch;
   PutOpened(*store.database, number, batch);
@@ -135,13 +107,13 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
 }
 
 std::vector<StoredModel> Store::models() const {
-  const absl::MutexLock lock(&parts_->mutex);
+  const std::lock_guard lock(parts_->mutex);
   return parts_->models;
 }
 
 absl::StatusOr<std::uint32_t> Store::AddModel(const std::string& name, std::uint64_t version,
                                               const std::string& checksum, const std::string& build) {
-  const absl::MutexLock lock(&parts_->mutex);
+  const std::lock_guard lock(parts_->mutex);
   StoredModel model{.number = 0, .name = name, .version = version, .checksum = checksum, .build = build};
   for (; model.number < parts_->models.size(); ++model.number) {
     if (parts_->models[model.number] == model) return model.number;
@@ -166,7 +138,11 @@ std::unique_ptr<Store::Submitter> Store::AddSubmitter(Through through) {
 absl::Status Store::status() const { return parts_->journal->status(); }
 
 absl::Status Store::WriteStates(StateBatch& batch) {
-  if (absl::Status s = parts_->WaitFor(batch.last_position()); !s.ok()) return s;
+  if (absl::Status s = Broken(Break::kStateBeforeJournal) ? parts_->journal->status()
+                                                          : parts_->journal->WaitFor(batch.last_position());
+      !s.ok()) {
+    return s;
+  }
   batch.Sort();
   rocksdb::WriteBatch writes;
   rocksdb::ColumnFamilyHandle* const family = parts_->opened.database->state();
@@ -174,7 +150,7 @@ absl::Status Store::WriteStates(StateBatch& batch) {
     const rocksdb::Status put = writes.Put(family, Slice(batch.id(row)), Slice(batch.record(row)));
     if (!put.ok()) return parts_->Fatal(StatusOf(put, "collecting states"));
     if (writes.GetDataSize() < kWriteBytes && &row != &batch.rows().back()) continue;
-    if (absl::Status s = parts_->WriteUnlogged(writes, "writing states"); !s.ok()) return s;
+    if (absl::Status s = parts_->Fatal(parts_->states->Write(writes)); !s.ok()) return s;
     writes.Clear();
   }
   parts_->states_written.fetch_add(batch.size(), std::memory_order_relaxed);
@@ -202,35 +178,31 @@ std::uint64_t Store::EstimateStates() {
 
 std::uint64_t Store::BeginCheckpoint() {
   const StoreCounts now = counts();
-  const absl::MutexLock lock(&parts_->mutex);
+  const std::lock_guard lock(parts_->mutex);
   parts_->begun_bytes = now.journal_bytes;
   return parts_->journal->last();
 }
 
-// The new position, the end of the journal before it and the states become durable in one step, the flush.
+// The new position and the states become durable in one step, the flush.
 absl::Status Store::FinishCheckpoint(std::uint64_t position) {
-  const absl::MutexLock lock(&parts_->mutex);
+  const std::lock_guard one(parts_->checkpoint_mutex);
   if (absl::Status s = parts_->journal->WaitFor(position); !s.ok()) return s;
-  const Database& database = *parts_->opened.database;
   rocksdb::WriteBatch batch;
-  PutCheckpoint(database, position, batch);
-  if (!parts_->options.keep_journal) {
-    const rocksdb::Status trimmed =
-        batch.DeleteRange(database.journal(), PositionKey(parts_->checkpoint), PositionKey(position + 1));
-    if (!trimmed.ok()) return parts_->Fatal(StatusOf(trimmed, "trimming the journal"));
-  }
-  if (absl::Status s = parts_->WriteUnlogged(batch, "writing a checkpoint"); !s.ok()) return s;
-  if (absl::Status s = parts_->Flush(); !s.ok()) return s;
-  parts_->checkpoint = position;
+  PutCheckpoint(*parts_->opened.database, position, batch);
+  if (absl::Status s = parts_->Fatal(parts_->states->Write(batch)); !s.ok()) return s;
+  if (absl::Status s = parts_->Fatal(parts_->states->Flush()); !s.ok()) return s;
   parts_->opened.database->checkpoint->store(position);
-  parts_->done_bytes = parts_->begun_bytes;
+  {
+    const std::lock_guard lock(parts_->mutex);
+    parts_->done_bytes = parts_->begun_bytes;
+  }
   if (parts_->options.keep_journal) return absl::OkStatus();
-  return parts_->Fatal(DropJournalFiles(database, position));
+  return parts_->Fatal(TrimSegments(*parts_->files.system, parts_->files.database, position));
 }
 
 absl::Status Store::Replay(std::uint64_t position,
                            const std::function<absl::Status(GroupReader&, double)>& each) {
-  return ReadJournal(*parts_->opened.database, position, opening_.journal_end, each);
+  return ReadJournal(parts_->files, position, opening_.journal_end, each);
 }
 
 bool Store::SpaceIsLow(absl::Time now) { return parts_->space->IsLow(now); }
@@ -240,23 +212,25 @@ StoreCounts Store::counts() const {
   parts_->journal->Count(counts);
   counts.states_written = parts_->states_written.load(std::memory_order_relaxed);
   counts.states_read = parts_->states_read.load(std::memory_order_relaxed);
-  const absl::MutexLock lock(&parts_->mutex);
+  const std::lock_guard lock(parts_->mutex);
   counts.journal_pending = counts.journal_bytes - parts_->done_bytes;
   return counts;
 }
 
 absl::Status Store::Backup(const std::string& folder) {
+  const std::lock_guard one(parts_->checkpoint_mutex);  // so that no journal file goes meanwhile
   const std::uint64_t last = parts_->journal->last();
   if (absl::Status s = parts_->journal->WaitFor(last); !s.ok()) return s;
+  if (absl::Status s = parts_->Fatal(parts_->states->Flush()); !s.ok()) return s;
   return WriteBackup(*parts_->opened.database, parts_->options, last, folder);
 }
 
 absl::Status Store::Close() {
-  if (absl::Status s = parts_->Flush(); !s.ok()) return s;
+  if (absl::Status s = parts_->Fatal(parts_->states->Flush()); !s.ok()) return s;
   rocksdb::WriteBatch batch;
   PutClosed(*parts_->opened.database, parts_->opened.meta.opened, batch);
   if (absl::Status s = parts_->WriteSynced(batch, "closing the store"); !s.ok()) return s;
-  return parts_->Fatal(parts_->journal->NoteSynced(0, 0, /*sync=*/true));
+  return parts_->Fatal(parts_->journal->NoteSequence(0, /*sync=*/true));
 }
 
 }  // namespace tidegate

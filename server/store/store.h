@@ -42,7 +42,7 @@ struct StoreCounts {  // since opening
 };
 
 // The server's data on disk: a journal of groups of entries, the states of streams, and what the two mean.
-// On RocksDB; see store_format.h for its keys.
+// See store_format.h for what lies where.
 //
 // Positions number the groups of all submitters; they rise, are never used again, and within a stream (whose
 // groups one thread submits) stand for time. A state carries the position of the last group that it contains.
@@ -51,8 +51,8 @@ struct StoreCounts {  // since opening
 //   FinishCheckpoint A start: Open -> CompareModels(models()) -> Replay: for each entry of a stream whose
 //   state is older than
 //            the group, the same again -> BeginCheckpoint ...
-// States may be put at any time, also before their groups are durable: RocksDB flushes all of them together
-// with the journal, so no state is found after a crash whose groups are not.
+// States may be put at any time, also before their groups are durable: they reach the disk after them, so no
+// state is found after a crash whose groups are not.
 //
 // A write error is fatal: the call returns it, each submitter is told once, and everything that writes fails
 // from then on with the first error. What was acknowledged is on disk; the process is to end.
@@ -88,7 +88,7 @@ class Store {
     virtual absl::StatusOr<Submitted> Submit(GroupWriter& group) = 0;
   };
   // Its groups up to `position` are durable; or the store has failed (once, then nothing is called any more).
-  // Called on the thread of the store or of whatever failed, with no lock held; must not block.
+  // Called on the thread of the store or of whatever failed; must not block, submit or destroy the submitter.
   using Through = std::function<void(const absl::Status& status, std::uint64_t position)>;
   std::unique_ptr<Submitter> AddSubmitter(Through through);
 
@@ -96,7 +96,8 @@ class Store {
   absl::Status status() const;
 
   // ---- States
-  // Sorts and writes them; `batch` is empty then.
+  // Sorts and writes them; `batch` is empty then. May wait: for the commit of the states' groups, in kPower,
+  // and for a flush, if twice state_buffer_bytes are not through yet.
   absl::Status WriteStates(StateBatch& batch);
   // found [N], states [N]: buffers are reused. Of a stream that is not found, `position` is of the group that
   // deleted it, or 0, and the rest does not count; so its entries in the journal can be told as of others.

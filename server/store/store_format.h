@@ -4,10 +4,10 @@
 
 // What lies where in the folder of a store:
 //   store/          a RocksDB database with the column families
-//     journal       position, u64 big-endian -> group (group_format.h)
 //     state         stream id -> state (state_record in stored_state.cc)
 //     meta          a name -> text; see meta.h
-//     journal-end   how far the journal had been written and synced; see journal_end.h
+//   store/journal-NNN   the journal's files: groups (group_format.h) from position NNN on
+//   store/journal-end   how far the journal had been written and synced; see journal_end.h
 //   store.new/      a store that is being created; without meaning
 namespace tidegate::store_format {
 

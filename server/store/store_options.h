@@ -17,7 +17,8 @@ namespace tidegate {
 // What a reading survives once it is acknowledged.
 enum class Durability {
   kNone,     // nothing: the journal is not written; states that were checkpointed or evicted are still kept
-  kProcess,  // the end of the process: its group is handed to the operating system
+  kProcess,  // the end of the process: its group is handed to the operating system, and synced within a
+             // second
   kPower,    // a power cut: its group is synced
 };
 
@@ -33,12 +34,12 @@ struct StoreOptions {
   Durability durability = Durability::kProcess;
   bool keep_journal = false;  // groups before a checkpoint stay, for replays; grows without bound
 
-  // Memory for journal groups that a checkpoint has not yet made superfluous. What exceeds it is written once
-  // more, to a table file. Twice this may be in memory while one is written.
-  std::size_t journal_buffer_bytes = std::size_t{128} << 20;
-  std::size_t state_buffer_bytes = std::size_t{64} << 20;  // the same of states that are being written
-  std::size_t cache_bytes = std::size_t{64} << 20;         // of states read, with indexes and filters
-  std::uint64_t reserve_bytes = std::uint64_t{1} << 30;    // free space below which SpaceIsLow says so
+  std::size_t segment_bytes = std::size_t{64} << 20;  // of a journal file; a checkpoint removes whole files
+
+  // States that have been put are made durable when they are as many as this. Twice as many may be in memory.
+  std::size_t state_buffer_bytes = std::size_t{64} << 20;
+  std::size_t cache_bytes = std::size_t{64} << 20;       // of states read
+  std::uint64_t reserve_bytes = std::uint64_t{1} << 30;  // free space below which SpaceIsLow says so
 
   // A journal whose end is missing or damaged, where more of it had been acknowledged, is opened all the
   // same, without what is behind the damage. Readings are lost; clients learn it by sequence gaps.

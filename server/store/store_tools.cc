@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "rocksdb/file_system.h"
 #include "server/store/backup.h"
-#include "server/store/bytes.h"
 #include "server/store/open_store.h"
 #include "server/store/read_store.h"
 
@@ -17,40 +16,30 @@ constexpr std::uint64_t kProgress = 1'000'000;  // groups or states between two 
 
 using Progress = std::function<void(absl::string_view)>;
 
-// Group 0 is none: what the first group that is left has before it.
-absl::StatusOr<std::uint64_t> BeforeFirstGroup(const Database& database) {
-  std::unique_ptr<rocksdb::Iterator> at(database.db->NewIterator({}, database.journal()));
-  at->SeekToFirst();
-  if (!at->status().ok()) return StatusOf(at->status(), "reading the journal");
-  if (!at->Valid() || at->key().size() != sizeof(std::uint64_t)) return 0;
-  return PositionOfKey(View(at->key())) - 1;
-}
-
 void NoteReading(const JournalReading& reading, StoreReport& report) {
   report.earliest_ns = std::min(report.earliest_ns, reading.timestamp_ns);
   report.latest_ns = std::max(report.latest_ns, reading.timestamp_ns);
 }
 
-absl::Status InspectJournal(const OpenedStore& store, const Progress& progress, StoreReport& report) {
-  const auto before = BeforeFirstGroup(*store.database);
-  if (!before.ok()) return before.status();
+absl::Status InspectJournal(const OpenedStore& store, const StoreFiles& files, const Progress& progress,
+                            StoreReport& report) {
   report.earliest_ns = std::numeric_limits<std::int64_t>::max();
   report.latest_ns = std::numeric_limits<std::int64_t>::min();
-  // What a checkpoint has made superfluous may have holes already; from there on nothing may be missing.
-  const std::uint64_t from = std::max(*before, store.meta.checkpoint);
   JournalEntry entry;
-  absl::Status status =
-      ReadJournal(*store.database, from, store.journal_end, [&](GroupReader& group, double) -> absl::Status {
-        if (report.first_group == 0) report.first_group = group.position();
-        report.last_group = group.position();
-        report.journal_bytes += group.bytes();
-        report.entries += group.entries();
-        while (group.Next(entry)) {
-          if (entry.kind == EntryKind::kReading) NoteReading(entry.reading, report);
-        }
-        if (++report.groups % kProgress == 0 && progress) progress(absl::StrCat(report.groups, " groups"));
-        return group.status();
-      });
+  absl::Status status = ReadJournal(files, store.meta.checkpoint, store.journal_end,
+                                    [&](GroupReader& group, double) -> absl::Status {
+                                      if (report.first_group == 0) report.first_group = group.position();
+                                      report.last_group = group.position();
+                                      report.journal_bytes += group.bytes();
+                                      report.entries += group.entries();
+                                      while (group.Next(entry)) {
+                                        if (entry.kind == EntryKind::kReading)
+                                          NoteReading(entry.reading, report);
+                                      }
+                                      if (++report.groups % kProgress == 0 && progress)
+                                        progress(absl::StrCat(report.groups, " groups"));
+                                      return group.status();
+                                    });
   if (report.earliest_ns > report.latest_ns) report.earliest_ns = report.latest_ns = 0;
   return status;
 }
@@ -101,7 +90,7 @@ absl::StatusOr<StoreReport> InspectStore(const StoreOptions& options, const Prog
   report.checkpoint = store->meta.checkpoint;
   report.models = store->meta.models;
   report.disk_bytes = DiskBytes(files);
-  if (absl::Status s = InspectJournal(*store, progress, report); !s.ok()) return s;
+  if (absl::Status s = InspectJournal(*store, files, progress, report); !s.ok()) return s;
   if (absl::Status s = InspectStates(*store, progress, report); !s.ok()) return s;
   return report;
 }
@@ -115,11 +104,8 @@ absl::Status CompactStore(const StoreOptions& options) {
   if (!store.ok()) return store.status();
   rocksdb::CompactRangeOptions compact;
   compact.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForce;
-  for (rocksdb::ColumnFamilyHandle* family : {store->database->journal(), store->database->state()}) {
-    const rocksdb::Status status = store->database->db->CompactRange(compact, family, nullptr, nullptr);
-    if (!status.ok()) return StatusOf(status, absl::StrCat("compacting ", files.database));
-  }
-  return absl::OkStatus();
+  return StatusOf(store->database->db->CompactRange(compact, store->database->state(), nullptr, nullptr),
+                  absl::StrCat("compacting ", files.database));
 }
 
 absl::Status RestoreStore(const std::string& backup, const std::string& folder) {

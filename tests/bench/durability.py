@@ -5,7 +5,8 @@
     tests/bench/durability.py build/release [modes] [recovery] [cold]
 
 modes     readings/s of a GRU of 64 units, 256 readings a message, 50,000 streams, 16 messages in flight, with
-          checkpoints: process at least 0.85 of none, power at least 0.6; what power adds to p50 at half load
+          checkpoints: process at least 0.85 of none, power at least 0.6; what power adds to the p50 of one message
+          at a time
 recovery  time until a server with a million streams serves: after a kill with the readings of a whole checkpoint
           interval behind the last one (30 s), and after an orderly end (3 s)
 cold      ten million streams within --memory-limit 1GiB: memory, readings/s of a thousand that stay in memory
@@ -31,7 +32,8 @@ from server_process import Server, load, tidegate_server
 
 MODEL = 'gru64'
 MODES = ('none', 'process', 'power')
-LOAD = ('--model', MODEL, '--batch', 256, '--calls', 8, '--window', 2)
+ONE = ('--model', MODEL, '--batch', 256)
+LOAD = (*ONE, '--calls', 8, '--window', 2)
 
 
 def start(build, models, data, *more):
@@ -64,29 +66,27 @@ def say(what, value, limit, least=True):
     return met
 
 
-def modes(build, models, folder, runs):
+def modes(build, models, folder, runs, _):
     """Each mode in turns, each with a store of its own."""
     rates, p50 = {mode: [] for mode in MODES}, {mode: [] for mode in MODES}
     share = []
     with contextlib.ExitStack() as stack:
         servers = {mode: stack.enter_context(start(build, models, folder / mode, '--durability', mode,
                                                    '--checkpoint-interval', 10)) for mode in MODES}
-        flags = (*LOAD, '--streams', 50_000, '--warm-up', '1s', '--duration', '3s')
+        flags = ('--streams', 50_000, '--warm-up', '1s', '--duration', '3s')
         for _ in range(runs):
             for mode, server in servers.items():
-                rates[mode].append(load(build, server, *flags)['readings_per_second'])
-        half = min(statistics.median(rates[mode]) for mode in MODES) / 2
+                rates[mode].append(load(build, server, *LOAD, *flags)['readings_per_second'])
         for _ in range(runs):
             for mode, server in servers.items():
-                answer = load(build, server, *flags, '--rate', f'{half:.0f}', '--arrivals', 'fixed')
-                p50[mode].append(answer['latency_seconds']['p50'])
+                p50[mode].append(load(build, server, *ONE, *flags, '--window', 1)['latency_seconds']['p50'])
         for mode in MODES:
             spent = sample(servers[mode], 'tidegate_checkpoint_duration_seconds_sum')
             made = sample(servers[mode], 'tidegate_checkpoint_duration_seconds_count')
             share.append(f'{mode} {made:.0f} checkpoints of {1000 * spent / max(1, made):.0f} ms')
     for mode in MODES:
         print(f'{mode:8} {statistics.median(rates[mode]):12,.0f} readings/s ({min(rates[mode]):,.0f} .. '
-              f'{max(rates[mode]):,.0f}), p50 at {half:,.0f} readings/s {1e3 * statistics.median(p50[mode]):.2f} ms')
+              f'{max(rates[mode]):,.0f}), p50 of a message at a time {1e3 * statistics.median(p50[mode]):.2f} ms')
     print('; '.join(share))
     ratio = {mode: statistics.median(a / b for a, b in zip(rates[mode], rates['none'])) for mode in MODES}
     sync = sync_seconds(folder)
@@ -97,7 +97,7 @@ def modes(build, models, folder, runs):
                       round(max(0.3, 1.5e3 * sync), 2), least=False)
 
 
-def recovery(build, models, folder, _):
+def recovery(build, models, folder, *_):
     """A kill just before a checkpoint, then an orderly end."""
     streams, data = 1_000_000, folder / 'recovery'
     more = ('--checkpoint-interval', 60)
@@ -124,11 +124,11 @@ def recovery(build, models, folder, _):
     return good
 
 
-def cold(build, models, folder, runs):
+def cold(build, models, folder, runs, many):
     """Ten million streams in memory for a tenth of them."""
-    many, hot = 10_000_000, ('--model', MODEL, '--streams', 1000, '--stream-prefix', 'hot-', '--batch', 256, '--calls', 8,
+    hot = ('--model', MODEL, '--streams', 1000, '--stream-prefix', 'hot-', '--batch', 256, '--calls', 8,
                              '--window', 8, '--duration', '2s')
-    with start(build, models, folder / 'cold', '--memory-limit', '1GiB') as server, \
+    with start(build, models, folder / 'cold', '--memory-limit', f'{many // 10_000 * 1024 // 1000}MiB') as server, \
             start(build, models, folder / 'warm') as unlimited:
         begin = time.monotonic()
         load(build, server, '--model', MODEL, '--streams', many, '--calls', 16, '--batch', 256, '--window', 2,
@@ -143,8 +143,7 @@ def cold(build, models, folder, runs):
                           load(build, unlimited, *hot)['readings_per_second'])
         good &= say('readings/s of a thousand hot streams, to a server without a limit', statistics.median(ratios), 0.95)
         before = sample(server, 'tidegate_stream_loads_total')
-        back = load(build, server, '--model', MODEL, '--streams', many, '--calls', 16, '--batch', 1, '--rate', 200,
-                    '--acknowledge-only', '--duration', '10s')
+        back = load(build, server, '--model', MODEL, '--streams', many, '--unary', '--rate', 200, '--duration', '20s')
         print(f'{sample(server, "tidegate_stream_loads_total") - before:,.0f} streams brought back')
         return good & say('p99 of a reading of a stream on disk, ms', 1e3 * back['latency_seconds']['p99'], 1, least=False)
 
@@ -154,6 +153,7 @@ def main():
     parser.add_argument('build', type=pathlib.Path, help='build folder')
     parser.add_argument('parts', nargs='*', help='modes, recovery, cold (default: all)')
     parser.add_argument('--runs', type=int, default=9, help='of each mode (default: 9)')
+    parser.add_argument('--cold-streams', type=int, default=10_000_000, help='(default: 10,000,000, for 1 GiB)')
     parser.add_argument('--folder', type=pathlib.Path, help='for the data (default: beside the build)')
     arguments = parser.parse_args()
     build = arguments.build.resolve()
@@ -164,7 +164,7 @@ def main():
         subprocess.run([build / 'tests/bench/make_bench_models', models], check=True)
         for part in arguments.parts or parts:
             print(f'--- {part}', flush=True)
-            good &= parts[part](build, models, pathlib.Path(folder), arguments.runs)
+            good &= parts[part](build, models, pathlib.Path(folder), arguments.runs, arguments.cold_streams)
     sys.exit(not good)
 
 

@@ -208,6 +208,6 @@ int main(int argc, char** argv) {
   settings.rate = number(5, 0);
   settings.checkpoint = number(6, 0);
   settings.floats = static_cast<std::size_t>(number(7, 64));
-  settings.options.journal_buffer_bytes = static_cast<std::size_t>(number(8, 128)) << 20;
+  settings.options.segment_bytes = static_cast<std::size_t>(number(8, 128)) << 20;
   return tidegate::Run(settings);
 }

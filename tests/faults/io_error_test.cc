@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "rocksdb/env.h"
 #include "server/store/store.h"
 #include "tests/faults/breaking.h"
 #include "tests/faults/memory_file_system.h"
@@ -52,8 +53,8 @@ class IoErrors {
   StoreOptions Options(const std::shared_ptr<MemoryFileSystem>& files, Durability durability) {
     return {.folder = "/data",
             .durability = durability,
-            .journal_buffer_bytes = std::size_t{64} << 10,
-            .state_buffer_bytes = std::size_t{64} << 10,
+            .segment_bytes = std::size_t{2} << 10,
+            .state_buffer_bytes = std::size_t{4} << 10,
             .cache_bytes = std::size_t{64} << 10,
             .file_system = files,
             .boot_id = "boot"};
@@ -141,7 +142,9 @@ class IoErrors {
 };
 
 TEST(IoErrorTest, NoErrorIsFollowedByAFalsePromise) {
-  std::vector<std::pair<std::string, std::future<std::string>>> results;  // RocksDB sleeps after errors
+  std::vector<std::pair<std::string, std::future<std::string>>> results;
+  // All at once: RocksDB sleeps for a second after an error, in one of these.
+  rocksdb::Env::Default()->SetBackgroundThreads(16, rocksdb::Env::HIGH);
   for (const Durability durability : {Durability::kProcess, Durability::kPower}) {
     for (const Failure failure :
          {Failure::kError, Failure::kFullDisk, Failure::kShortWrite, Failure::kSync}) {

@@ -60,8 +60,8 @@ class PowerLoss {
   StoreOptions Options(const std::shared_ptr<MemoryFileSystem>& files) {
     return {.folder = "/data",
             .durability = course_.durability,
-            .journal_buffer_bytes = std::size_t{64} << 10,
-            .state_buffer_bytes = std::size_t{64} << 10,
+            .segment_bytes = std::size_t{2} << 10,
+            .state_buffer_bytes = std::size_t{4} << 10,
             .cache_bytes = std::size_t{64} << 10,
             .file_system = files,
             .boot_id = absl::StrCat("boot ", boots_)};

@@ -71,6 +71,7 @@ class KeptStreamsTest : public RpcFixture, public testing::WithParamInterface<st
 
   static std::vector<std::string> Ids(int count) {
     std::vector<std::string> ids;
+    ids.reserve(static_cast<std::size_t>(count));
     for (int i = 0; i < count; ++i) ids.push_back("s:" + std::to_string(i));
     return ids;
   }

@@ -12,8 +12,6 @@
 namespace tidegate {
 namespace {
 
-using testing::HasSubstr;
-
 // A shard whose streams are kept in a folder, and that can crash.
 class KeptShard {
  public:

@@ -12,7 +12,6 @@ namespace tidegate {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 
 constexpr std::uint64_t kPosition = (std::uint64_t{3} << 40) + 7;
 
@@ -52,10 +51,10 @@ std::string Group() {
 }
 
 // Reads all entries; how many there were before the end or an error.
-absl::Status ReadAll(std::uint64_t position, const std::string& bytes, std::size_t& entries) {
+absl::Status ReadAll(const std::string& bytes, std::size_t& entries) {
   GroupReader reader;
   entries = 0;
-  absl::Status status = reader.Open(position, bytes);
+  absl::Status status = reader.Open(bytes);
   for (JournalEntry entry; status.ok() && reader.Next(entry);) ++entries;
   return status.ok() ? reader.status() : status;
 }
@@ -63,7 +62,8 @@ absl::Status ReadAll(std::uint64_t position, const std::string& bytes, std::size
 TEST(GroupTest, GivesBackWhatWasPutIn) {
   const std::string bytes = Group();
   GroupReader reader;
-  ASSERT_TRUE(reader.Open(kPosition, bytes).ok());
+  ASSERT_TRUE(reader.Open(bytes).ok());
+  EXPECT_EQ(reader.position(), kPosition);
   EXPECT_EQ(reader.previous(), kPosition - 1);
   EXPECT_EQ(reader.entries(), 5u);
 
@@ -112,7 +112,7 @@ TEST(GroupTest, IsEmptyAgainAfterClear) {
   EXPECT_TRUE(group.empty());
   group.AddReset("once more");
   std::size_t entries = 0;
-  EXPECT_TRUE(ReadAll(1, std::string(group.Seal(1, 0)), entries).ok());
+  EXPECT_TRUE(ReadAll(std::string(group.Seal(1, 0)), entries).ok());
   EXPECT_EQ(entries, 1u);
 }
 
@@ -122,13 +122,8 @@ TEST(GroupTest, NoFlippedBitGoesUnnoticed) {
   for (std::size_t bit = 0; bit < 8 * bytes.size(); ++bit) {
     std::string flipped = bytes;
     flipped[bit / 8] = static_cast<char>(flipped[bit / 8] ^ (1 << (bit % 8)));
-    const absl::Status status = ReadAll(kPosition, flipped, entries);
+    const absl::Status status = ReadAll(flipped, entries);
     ASSERT_EQ(status.code(), absl::StatusCode::kDataLoss) << "bit " << bit;
-    ASSERT_THAT(status.message(), HasSubstr("journal group 3298534883335 does not match its checksum"));
-  }
-  for (int bit = 0; bit < 64; ++bit) {
-    EXPECT_FALSE(ReadAll(kPosition ^ (std::uint64_t{1} << bit), bytes, entries).ok())
-        << "position bit " << bit;
   }
 }
 
@@ -136,9 +131,9 @@ TEST(GroupTest, NoMissingByteGoesUnnoticed) {
   const std::string bytes = Group();
   std::size_t entries = 0;
   for (std::size_t size = 0; size < bytes.size(); ++size) {
-    ASSERT_FALSE(ReadAll(kPosition, bytes.substr(0, size), entries).ok()) << size;
+    ASSERT_FALSE(ReadAll(bytes.substr(0, size), entries).ok()) << size;
   }
-  EXPECT_FALSE(ReadAll(kPosition, bytes + '\0', entries).ok());
+  EXPECT_FALSE(ReadAll(bytes + '\0', entries).ok());
 }
 
 }  // namespace

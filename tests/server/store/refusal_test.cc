@@ -51,11 +51,11 @@ class RefusalTest : public testing::Test {
     }
   }
   std::string InStore(const std::string& name) { return absl::StrCat(options_.folder, "/store/", name); }
-  std::string NewestLog() {
+  std::string NewestSegment() {
     std::string newest;
     for (const auto& entry : std::filesystem::directory_iterator(options_.folder + "/store")) {
       const std::string path = entry.path().string();
-      if (absl::EndsWith(path, ".log")) newest = std::max(newest, path);
+      if (absl::StrContains(path, "journal-0")) newest = std::max(newest, path);
     }
     return newest;
   }
@@ -163,10 +163,10 @@ TEST_F(RefusalTest, AStoreWithoutItsCurrentFile) {
 
 TEST_F(RefusalTest, AFlippedBitInTheJournalIsNoTornEnd) {
   Make();
-  const std::string log = Contents(NewestLog());
+  const std::string log = Contents(NewestSegment());
   std::string flipped = log;
   flipped[log.size() / 2] = static_cast<char>(flipped[log.size() / 2] ^ 4);
-  Write(NewestLog(), flipped);
+  Write(NewestSegment(), flipped);
   for (int again = 0; again < 2; ++again) {
     const absl::Status status = Open();
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
@@ -174,14 +174,14 @@ TEST_F(RefusalTest, AFlippedBitInTheJournalIsNoTornEnd) {
                                         HasSubstr("but was written up to group 1099511627795"),
                                         HasSubstr("restore a backup, or start with accept_lost_journal")));
   }
-  Write(NewestLog(), log);
+  Write(NewestSegment(), log);
   EXPECT_EQ(Groups(), 20u) << "the refusal changed the store";
 }
 
 TEST_F(RefusalTest, AfterAPowerCutOnlyWhatWasSyncedMustBeThere) {
   Make();
-  const std::string log = Contents(NewestLog());
-  Write(NewestLog(), log.substr(0, log.size() / 2));
+  const std::string log = Contents(NewestSegment());
+  Write(NewestSegment(), log.substr(0, log.size() / 2));
   EXPECT_EQ(Open().code(), absl::StatusCode::kDataLoss);
   options_.boot_id = "the next boot";
   const std::size_t left = Groups();
@@ -191,8 +191,8 @@ TEST_F(RefusalTest, AfterAPowerCutOnlyWhatWasSyncedMustBeThere) {
 
 TEST_F(RefusalTest, ALostJournalIsAcceptedWhenTold) {
   Make();
-  const std::string log = Contents(NewestLog());
-  Write(NewestLog(), log.substr(0, log.size() / 2));
+  const std::string log = Contents(NewestSegment());
+  Write(NewestSegment(), log.substr(0, log.size() / 2));
   options_.accept_lost_journal = true;
   {
     const auto store = Store::Open(options_);

@@ -118,9 +118,11 @@ TEST_P(StoreTest, PositionsRiseOverOpeningsAndLeaveNoHole) {
 }
 
 TEST_P(StoreTest, ACheckpointLeavesOnlyWhatIsBehindIt) {
+  StoreOptions options = Options();
+  options.segment_bytes = 1;  // a file for each group
   std::uint64_t checkpoint = 0;
   {
-    const auto store = Open();
+    const auto store = Open(options);
     const std::uint64_t position = Push(*store, {"a"}, 1);
     checkpoint = store->BeginCheckpoint();
     EXPECT_EQ(checkpoint, position);
@@ -137,6 +139,18 @@ TEST_P(StoreTest, ACheckpointLeavesOnlyWhatIsBehindIt) {
   const absl::Status trimmed = store->Replay(0, [](GroupReader&, double) { return absl::OkStatus(); });
   EXPECT_EQ(trimmed.code(), absl::StatusCode::kDataLoss);
   EXPECT_THAT(trimmed.message(), HasSubstr("the journal misses groups between 0 and"));
+}
+
+TEST_P(StoreTest, MakesManyStatesDurableBeforeACheckpoint) {
+  StoreOptions options = Options();
+  options.state_buffer_bytes = 1000;
+  {
+    const auto store = Open(options);
+    const std::uint64_t position = Push(*store, {"a"});
+    for (int i = 0; i < 100; ++i) PutState(*store, "stream-" + std::to_string(i), position, 1.0f);
+  }
+  // As after a crash, since Close was not called: but what was beyond twice the buffer had to be through.
+  EXPECT_GE(States(*Open(options)).size(), 70u);
 }
 
 TEST_P(StoreTest, KeepsTheJournalIfAsked) {
