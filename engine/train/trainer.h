@@ -25,7 +25,8 @@ struct TrainOptions {
   std::size_t target = 0;             // index into features
   bool level_inputs = false;
   bool difference_inputs = true;
-  bool per_stream = false;  // normalisation, see ModelSpec
+  std::vector<CalendarFeature> calendar;  // see ModelSpec
+  bool per_stream = false;                // normalisation, see ModelSpec
   std::vector<LayerSpec> layers = {{.kind = LayerKind::kGru, .units = 32}};
   bool interleaved = false;  // see ModelSpec; each chain then trains as a sequence of its own
   std::size_t window = 0;    // readings; see ModelSpec
