@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "server/store/broken.h"
+
 namespace tidegate {
 namespace {
 
@@ -121,6 +123,7 @@ Decision Lane::DecideFirst(std::uint32_t slot) {
   if (first.answered != 0) return DecideRelease(model_->spec(), header, HeldOf(slot));
   if (const auto decided = first.work->Decided(first.i)) return *decided;
   const Reading reading = first.work->reading(first.i);
+  if (Broken(Break::kNoDedupe) && reading.sequence != 0 && reading.sequence <= header.sequence) return {};
   if (!reorders()) return Decide(model_->spec(), header, reading, first.work->latest_ns);
   return Decide(model_->spec(), header, reading, first.work->latest_ns, HeldOf(slot));
 }
@@ -128,7 +131,8 @@ Decision Lane::DecideFirst(std::uint32_t slot) {
 // The stream has changed by a reading of its client's.
 void Lane::Note(std::uint32_t slot, const Reading& reading, Outcome outcome, Reason reason) {
   table_.changed(key(slot)) = true;
-  if (journal_ != nullptr) journal_->NoteReading(table_.id(key(slot)), model_index_, reading, outcome, reason);
+  if (journal_ != nullptr)
+    journal_->NoteReading(table_.id(key(slot)), model_index_, reading, outcome, reason);
 }
 
 // Answers the stream's first readings as long as they need no network, then puts the next one into the batch.

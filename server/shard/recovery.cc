@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/shard/named_streams.h"
 #include "server/shard/replayed_readings.h"
+#include "server/store/broken.h"
 
 namespace tidegate {
 namespace {
@@ -38,8 +39,13 @@ absl::Status Recovery::Run(const std::atomic<bool>& stop) {
   if (auto s = LoadStates(stop); !s.ok()) return s;
   const StoreOpening& opening = store_.opening();
   if (opening.journal_end > opening.checkpoint) {
+    bool skips = Broken(Break::kSkipGroup);
     const auto each = [&](GroupReader& group, double done) {
       done_.store(done, std::memory_order_relaxed);
+      if (skips && done >= 0.5) {
+        skips = false;
+        return absl::OkStatus();
+      }
       return stop ? Stopped() : ReplayGroup(group);
     };
     if (auto s = store_.Replay(opening.checkpoint, each); !s.ok()) return s;
@@ -116,9 +122,9 @@ absl::Status Recovery::ApplyReading(const JournalReading& reading, std::uint64_t
     key = *begun;
   }
   if (reached(*key) >= position) return absl::OkStatus();
-  if (key->model != model ||
-      reading.values.size() != shard_.model(*key).spec().features.size())
-    return Damaged(reading.stream, absl::StrCat("journal group ", position, " has a reading of another model"));
+  if (key->model != model || reading.values.size() != shard_.model(*key).spec().features.size())
+    return Damaged(reading.stream,
+                   absl::StrCat("journal group ", position, " has a reading of another model"));
   waiting_[model]->Add(*key, reading, position);
   readings_.store(readings_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   return waiting_[model]->size() == kTogether ? Flush() : absl::OkStatus();

@@ -1,5 +1,7 @@
 #include "server/shard/shard_journal.h"
 
+#include "server/store/broken.h"
+
 namespace tidegate {
 
 ShardJournal::ShardJournal(Store& store, std::function<void(std::uint64_t position)> through,
@@ -35,6 +37,7 @@ void ShardJournal::NoteDelete(absl::string_view stream) {
 
 void ShardJournal::Submit() {
   if (group_.empty()) return;
+  if (Broken(Break::kAcknowledgeWithoutJournal)) return group_.Clear();
   const auto submitted = submitter_->Submit(group_);
   if (!submitted.ok()) return failed_(submitted.status());
   position_ = submitted->position;
