@@ -103,7 +103,7 @@ absl::Status ReadKeptJournal(const StoreOptions& options, std::vector<StoredMode
   models = store->meta.models;
   bool any = false;
   absl::Status status =
-      ReadJournal(*store->database, 0, store->journal_end, [&](GroupReader& group, double done) {
+      ReadJournal(files, 0, store->journal_end, [&](GroupReader& group, double done) {
         any = true;
         return each(group, done);
       });
