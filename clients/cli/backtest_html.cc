@@ -168,7 +168,7 @@ std::string CoverageOverTime(const BacktestRun& run) {
   Chart::Line line = {.name = "model", .colour = "model", .dots = true};
   double least = nominal - 0.1;
   for (const CoverageBlock& block : run.result.blocks) {
-    line.points.emplace_back(static_cast<double>(block.begin_ns / 2 + block.end_ns / 2) / 1e9,
+    line.points.emplace_back((static_cast<double>(block.begin_ns) + static_cast<double>(block.end_ns)) / 2e9,
                              block.coverage);
     least = std::min(least, block.coverage - 0.02);
   }
