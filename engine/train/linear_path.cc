@@ -171,11 +171,13 @@ LinearFit LinearSums::BestPenalty(std::size_t context, bool per_channel) const {
 
 LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts, bool scopes) const {
   std::vector<LinearFit> fits;
+  fits.reserve(contexts.size());
   for (const std::size_t context : contexts) fits.push_back(BestPenalty(context, false));
   const auto better = [](const LinearFit& a, const LinearFit& b) { return a.error < b.error; };
   LinearFit best = *std::ranges::min_element(fits, better);
   if (scopes && blocks_[0].size() > 1) {
     std::vector<LinearFit> own;
+    own.reserve(contexts.size());
     for (const std::size_t context : contexts) own.push_back(BestPenalty(context, true));
     if (std::ranges::min_element(own, better)->error < kWorthMaps * best.error) {
       best = *std::ranges::min_element(own, better);
