@@ -48,12 +48,9 @@ absl::StatusOr<Connection> Connection::Open(const ConnectionOptions& options) {
   if (!credentials.ok()) return credentials.status();
   Connection connection;
   connection.authorization_ = *std::move(authorization);
-  grpc::ChannelArguments arguments;
-  ResumingStream::SetUp(arguments);
-  arguments.SetMaxReceiveMessageSize(-1);                   // as long as the server's horizon makes it
-  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);          // a feed goes to its server, not to a web proxy
-  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own, not shared
-  connection.channel_ = grpc::CreateCustomChannel(options.server, *credentials, arguments);
+  connection.server_ = options.server;
+  connection.credentials_ = *credentials;
+  connection.channel_ = connection.NewChannel();
   if (!connection.channel_->WaitForConnected(absl::ToChronoTime(absl::Now() + options.timeout))) {
     return absl::UnavailableError(absl::StrCat(
         "no server answers at ", options.server, " within ", absl::FormatDuration(options.timeout),
@@ -62,6 +59,15 @@ absl::StatusOr<Connection> Connection::Open(const ConnectionOptions& options) {
         options.tls.empty() ? ", or does it want TLS (--tls-ca FILE)?" : "?"));
   }
   return connection;
+}
+
+std::shared_ptr<grpc::Channel> Connection::NewChannel() const {
+  grpc::ChannelArguments arguments;
+  ResumingStream::SetUp(arguments);
+  arguments.SetMaxReceiveMessageSize(-1);                   // as long as the server's horizon makes it
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);          // a feed goes to its server, not to a web proxy
+  arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);  // a connection of its own, not shared
+  return grpc::CreateCustomChannel(server_, credentials_, arguments);
 }
 
 void Connection::Authorize(grpc::ClientContext& context) const {

@@ -2,6 +2,7 @@
 
 #include <grpcpp/channel.h>
 #include <grpcpp/client_context.h>
+#include <grpcpp/security/credentials.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>
@@ -33,11 +34,14 @@ class Connection {
   static absl::StatusOr<Connection> Open(const ConnectionOptions& options);
 
   const std::shared_ptr<grpc::Channel>& channel() const { return channel_; }
+  std::shared_ptr<grpc::Channel> NewChannel() const;  // a further connection to the same server
 
   // To be done to the context of each call: adds the bearer token, if there is one.
   void Authorize(grpc::ClientContext& context) const;
 
  private:
+  std::string server_;
+  std::shared_ptr<grpc::ChannelCredentials> credentials_;
   std::shared_ptr<grpc::Channel> channel_;
   std::string authorization_;
 };

@@ -86,7 +86,9 @@ std::string InputsText(const ModelSpec& spec) {
   const std::string what = spec.level_inputs && spec.difference_inputs ? "levels and differences"
                            : spec.level_inputs                         ? "levels"
                                                                        : "differences";
-  return spec.per_stream ? what + ", in each stream's own scale," : what;
+  std::string text = spec.per_stream ? what + ", in each stream's own scale," : what;
+  for (const CalendarFeature feature : spec.calendar) absl::StrAppend(&text, " and ", CalendarName(feature));
+  return text;
 }
 
 void Print(const Model& model, const std::string& folder) {

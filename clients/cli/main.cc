@@ -1,5 +1,5 @@
 // tidegate: trains models on CSV files and backtests them, pushes readings to a server, puts load on one,
-// looks into models, and into those of a server.
+// looks into models, and into those of a server, replays a server's journal.
 
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -23,6 +23,7 @@ int Main(int argc, char** argv) {
   tidegate::AddLoadCommand(app, run);
   tidegate::AddInspectCommand(app, run);
   tidegate::AddModelsCommand(app, run);
+  tidegate::AddReplayCommand(app, run);
   CLI11_PARSE(app, argc, argv);
 
   const absl::Status status = run();

@@ -74,7 +74,7 @@ class StreamedFeed {
       : readings_(readings),
         options_(options),
         on_answer_(on_answer),
-        stream_(connection.channel(), StreamOptions(connection, options),
+        stream_([&connection] { return connection.NewChannel(); }, StreamOptions(connection, options),
                 [this](const ResumingStream::Answer& answer) { return Take(answer); }) {}
 
   absl::StatusOr<std::size_t> Push(const Feed& feed) {
@@ -131,7 +131,9 @@ class StreamedFeed {
 
   absl::Status Take(const ResumingStream::Answer& answer) {
     if (auto s = CheckAnswer(answer.response, tick_.size()); !s.ok()) return s;
-    return on_answer_({tick_, answer.response, answer.latency});
+    const auto& numbers = answer.request.sequence();
+    return on_answer_(
+        {tick_, answer.response, answer.latency, {numbers.data(), static_cast<std::size_t>(numbers.size())}});
   }
 
   const Readings& readings_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <string>
@@ -21,7 +22,7 @@ struct PushOptions {
   std::string stream_prefix;  // put before every stream's id
   bool unary = false;         // one Push call per tick instead of one Stream call for all, and no second try
   absl::Duration retry_for = absl::Minutes(5);  // how long a server may be gone
-  std::function<void(const ResumingStream::Interruption&)> on_interruption = {};
+  std::function<absl::Status(const ResumingStream::Interruption&)> on_interruption = {};
 };
 
 // One message and its answer: readings of one tick, the answer's columns checked to be as long as they must
@@ -29,7 +30,8 @@ struct PushOptions {
 struct Answer {
   std::span<const FeedReading> readings;
   const v1::PushResponse& response;
-  absl::Duration latency;  // from handing the message to gRPC to having its answer
+  absl::Duration latency;                        // from handing the message to gRPC to having its answer
+  std::span<const std::uint64_t> sequence = {};  // numbers of the readings, 0: none; empty: none has one
 };
 
 // Pushes `feed` to a server, one message per tick, each answered before the next is sent; returns how many

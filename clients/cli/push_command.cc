@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "clients/cli/answers_file.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/feed.h"
 #include "clients/cli/push_client.h"
@@ -19,7 +20,8 @@ struct PushCommand {
   std::string file;
   ReadingOptions readings;
   PushOptions options;
-  std::string json;  // file; empty: none
+  std::string json;     // file; empty: none
+  std::string answers;  // file; empty: none
 };
 
 absl::Status WriteJson(const std::string& file, const PushSummary& summary) {
@@ -97,10 +99,17 @@ absl::Status RunPush(PushCommand command) {
 
   PushCollector collector(*readings, command.options, command.readings.interval > absl::ZeroDuration());
   Interruptions interruptions(command.options.retry_for);
-  command.options.on_interruption = [&](const auto& interruption) { interruptions.Tell(interruption); };
+  command.options.on_interruption = [&](const auto& interruption) {
+    interruptions.Tell(interruption);
+    return absl::OkStatus();
+  };
   const auto begin = std::chrono::steady_clock::now();
-  const auto not_sent =
-      Push(*readings, feed, command.options, [&](const Answer& answer) { return collector.Add(answer); });
+  AnswersWriter answers(command.answers, *readings, command.options.stream_prefix);
+  const auto not_sent = Push(*readings, feed, command.options, [&](const Answer& answer) {
+    answers.Add(answer);
+    return collector.Add(answer);
+  });
+  if (auto s = answers.Close(); !s.ok()) return s;
   if (!not_sent.ok() && interruptions.count() > 0 && !absl::IsDataLoss(not_sent.status())) {
     return {not_sent.status().code(),
             absl::StrCat(not_sent.status().message(), "; push the file again, and it goes on where it was")};
@@ -132,6 +141,8 @@ void AddPushCommand(CLI::App& app, Run& run) {
                   "When the server goes away, keep the readings without an answer and connect anew for so "
                   "long before giving up; not with --unary");
   push->add_option("--json", command->json, "Write the summary to this file as well");
+  push->add_option("--answers", command->answers,
+                   "Write every answer to this file, a row a reading, for 'tidegate replay --compare'");
   push->callback([&run, command] { run = [command] { return RunPush(*command); }; });
 }
 

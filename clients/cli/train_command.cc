@@ -151,6 +151,12 @@ std::map<std::string, LossKind> LossNames() {
   return names;
 }
 
+std::map<std::string, CalendarFeature> CalendarNames() {
+  std::map<std::string, CalendarFeature> names;
+  for (const CalendarFeature feature : kCalendarFeatures) names[CalendarName(feature)] = feature;
+  return names;
+}
+
 std::map<std::string, ScheduleKind> ScheduleNames() {
   std::map<std::string, ScheduleKind> names;
   for (const ScheduleKind kind : kScheduleKinds) names[ScheduleName(kind)] = kind;
@@ -339,6 +345,13 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--inputs", command->inputs, "What the network sees of the values")
       ->check(CLI::IsMember({"level", "difference", "both"}));
 
+  train
+      ->add_option(
+          "--calendar", options.calendar,
+          "What the network sees of a reading's time (UTC): hour_of_day, day_of_week, month_of_year,\n"
+          "separated by commas")
+      ->delimiter(',')
+      ->transform(CLI::CheckedTransformer(CalendarNames(), CLI::ignore_case));
   train
       ->add_option("--normalisation", command->normalisation,
                    "Scale of the values: one for all streams, or each stream's own, for sensors of different "

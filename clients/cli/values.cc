@@ -64,8 +64,9 @@ TimeUnit GuessTimeUnit(absl::string_view cell) {
   std::int64_t whole = 0, nanos = 0;
   if (!ParseDecimal(cell, whole, nanos)) return TimeUnit::kSeconds;
   TimeUnit unit = TimeUnit::kSeconds;
-  for (std::int64_t least = 100'000'000'000; whole >= least && unit != TimeUnit::kNanoseconds; least *= 1000)
-    unit = static_cast<TimeUnit>(static_cast<int>(unit) + 1);
+  for (const std::int64_t least : {100'000'000'000, 100'000'000'000'000, 100'000'000'000'000'000}) {
+    if (whole >= least) unit = static_cast<TimeUnit>(static_cast<int>(unit) + 1);
+  }
   return unit;
 }
 

@@ -45,16 +45,12 @@ bool IsPutOff(const v1::PushResponse& response, int i) {
 }  // namespace
 
 void ResumingStream::SetUp(grpc::ChannelArguments& arguments) {
-  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, 50);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 5'000);  // gRPC's name of the limit of one attempt
-  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 1'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, 10'000);
 }
 
-ResumingStream::ResumingStream(std::shared_ptr<grpc::Channel> channel, Options options, OnAnswer on_answer)
-    : channel_(std::move(channel)),
-      stub_(v1::Forecaster::NewStub(channel_)),
+ResumingStream::ResumingStream(Connect connect, Options options, OnAnswer on_answer)
+    : connect_(std::move(connect)),
       options_(std::move(options)),
       on_answer_(std::move(on_answer)),
       delay_(options_.first_delay),
@@ -100,6 +96,11 @@ std::uint32_t ResumingStream::AddStream(std::string id, std::uint64_t last) {
 }
 
 absl::Status ResumingStream::Send(std::span<const Reading> readings) {
+  if (!readings.empty()) Enqueue(readings);
+  return Proceed([this] { return unanswered_ <= options_.most_unanswered; });
+}
+
+void ResumingStream::Enqueue(std::span<const Reading> readings) {
   Message& message = waiting_.emplace_back();
   message.request = options_.wanted;
   message.sent = absl::Now();
@@ -112,7 +113,6 @@ absl::Status ResumingStream::Send(std::span<const Reading> readings) {
     message.request.add_sequence(reading.numbered ? ++streams_[reading.stream].last : 0);
   }
   unanswered_ += readings.size();
-  return Proceed([this] { return unanswered_ <= options_.most_unanswered; });
 }
 
 absl::Status ResumingStream::Finish() {
@@ -158,15 +158,19 @@ absl::Status ResumingStream::Retry(const std::function<absl::Status()>& attempt)
       }
       const absl::Duration wait = delay_ * std::uniform_real_distribution<>(0.75, 1.25)(random_);
       if (options_.on_interruption) {
-        options_.on_interruption(
+        const absl::Status wanted = options_.on_interruption(
             {.why = broken_by_, .lasts = lasts, .unanswered = unanswered_, .next_try = wait});
+        if (!wanted.ok()) return wanted;
       }
       absl::SleepFor(wait);
       delay_ = std::min(2 * delay_, options_.most_delay);
     }
-    broken_by_ = attempt();
-    if (broken_by_.ok()) return broken_by_;
-    Broke(broken_by_);
+    absl::Status status = attempt();
+    if (status.ok()) {
+      broken_by_ = absl::OkStatus();
+      return status;
+    }
+    Broke(std::move(status));
   }
 }
 
@@ -176,13 +180,21 @@ void ResumingStream::Broke(absl::Status why) {
     ++interruptions_;
   }
   broken_by_ = std::move(why);
+  stub_.reset();
+}
+
+v1::Forecaster::Stub& ResumingStream::stub() {
+  if (stub_ == nullptr) stub_ = v1::Forecaster::NewStub(connect_());
+  return *stub_;
 }
 
 void ResumingStream::GoesOn() {
   if (broken_since_ == absl::InfiniteFuture()) return;
   if (options_.on_interruption) {
-    options_.on_interruption(
-        {.why = {}, .lasts = absl::Now() - broken_since_, .unanswered = unanswered_, .next_try = {}});
+    options_
+        .on_interruption(
+            {.why = {}, .lasts = absl::Now() - broken_since_, .unanswered = unanswered_, .next_try = {}})
+        .IgnoreError();
   }
   broken_since_ = absl::InfiniteFuture();
   delay_ = options_.first_delay;
@@ -197,7 +209,7 @@ absl::Status ResumingStream::Begin() {
   if (options_.authorize) options_.authorize(*context_);
   ++calls_;
   handles_ = 0;
-  call_ = stub_->PrepareAsyncStream(context_.get(), &queue_);
+  call_ = stub().PrepareAsyncStream(context_.get(), &queue_);
   starting_ = true;
   call_->StartCall(reinterpret_cast<void*>(Operation::kStart));
   return absl::OkStatus();
@@ -244,7 +256,7 @@ absl::Status ResumingStream::GetCursors(const v1::GetCursorRequest& request,
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + kCursorLimit));
   if (options_.authorize) options_.authorize(context);
-  const grpc::Status status = stub_->GetCursor(&context, request, &response);
+  const grpc::Status status = stub().GetCursor(&context, request, &response);
   if (!status.ok()) return StatusOf(status);
   if (response.sequence_size() == request.stream_id_size() &&
       response.timestamp_size() == request.stream_id_size()) {

@@ -53,7 +53,8 @@ class ResumingStream {
     absl::Duration most_delay = absl::Seconds(2);  // doubled from one attempt to the next up to this
     std::function<void(grpc::ClientContext&)> authorize = {};        // adds what the server wants to see
     std::function<absl::Status(const grpc::Status&)> describe = {};  // of an error, with the same code
-    std::function<void(const Interruption&)> on_interruption = {};
+    // An error gives up, and is what Send or Finish returns; of a call that goes on it does not count.
+    std::function<absl::Status(const Interruption&)> on_interruption = {};
   };
 
   struct Reading {
@@ -80,10 +81,14 @@ class ResumingStream {
     std::uint64_t sequence = 0;      // the last number that was taken; 0: none
   };
 
-  // What a channel needs so that it notices a server that is gone, and tries again soon enough.
+  // What a channel needs so that it notices a server that is gone.
   static void SetUp(grpc::ChannelArguments& arguments);
 
-  ResumingStream(std::shared_ptr<grpc::Channel> channel, Options options, OnAnswer on_answer);
+  // connect: makes a channel to the server, with a connection of its own
+  // (GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL); called for every attempt, as a channel that has failed takes its
+  // time before it tries again.
+  using Connect = std::function<std::shared_ptr<grpc::Channel>()>;
+  ResumingStream(Connect connect, Options options, OnAnswer on_answer);
   ~ResumingStream();  // cancels what is under way
   ResumingStream(const ResumingStream&) = delete;
   ResumingStream& operator=(const ResumingStream&) = delete;
@@ -124,6 +129,7 @@ class ResumingStream {
     bool again = false;
   };
 
+  void Enqueue(std::span<const Reading> readings);
   // Begins calls and handles what completes, until `done`.
   absl::Status Proceed(const std::function<bool()>& done);
   // Attempts it until it is done, or what is wrong does not pass.
@@ -139,8 +145,10 @@ class ResumingStream {
   bool Complete(bool wait);           // one operation; false: none has completed
   absl::Status StatusOf(const grpc::Status& status) const;
 
-  std::shared_ptr<grpc::Channel> channel_;
-  std::unique_ptr<v1::Forecaster::Stub> stub_;
+  v1::Forecaster::Stub& stub();
+
+  const Connect connect_;
+  std::unique_ptr<v1::Forecaster::Stub> stub_;  // null: to be connected
   const Options options_;
   const OnAnswer on_answer_;
   std::vector<Stream> streams_;

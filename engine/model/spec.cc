@@ -110,6 +110,14 @@ absl::Status CheckNetwork(const ModelSpec& spec) {
   }
   if (spec.instance_normalisation && !spec.level_inputs)
     return Bad("instance_normalisation", "wants level inputs");
+  const bool relative = std::ranges::any_of(spec.layers, &LayerSpec::relative);
+  if (!spec.calendar.empty() &&
+      (relative || spec.instance_normalisation || spec.head == HeadKind::kRecursive)) {
+    return Bad(
+        "calendar",
+        "goes with no relative layer and no instance normalisation, which take away what stays the same, "
+        "and with no recursive head; a cycle by the timestamp does");
+  }
   return absl::OkStatus();
 }
 
@@ -258,6 +266,8 @@ json ToJson(const ModelSpec& spec) {
   json inputs = json::array();
   if (spec.level_inputs) inputs.push_back("level");
   if (spec.difference_inputs) inputs.push_back("difference");
+  json calendar = json::array();
+  for (const CalendarFeature feature : spec.calendar) calendar.push_back(CalendarName(feature));
   const ValidationScore& v = spec.validation;
   return {{"format", kFormat},
           {"name", spec.name},
@@ -265,6 +275,7 @@ json ToJson(const ModelSpec& spec) {
           {"features", ToJson(spec.features)},
           {"target", spec.features.at(spec.target).name},
           {"inputs", inputs},
+          {"calendar", calendar},
           {"normalisation", spec.per_stream ? kPerStream : kFixed},
           {"layers", layers},
           {"window", spec.window},
@@ -306,6 +317,13 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   const auto inputs = j.at("inputs").get<std::set<std::string>>();
   spec.level_inputs = inputs.contains("level");
   spec.difference_inputs = inputs.contains("difference");
+  for (const json& name : j.value("calendar", json::array())) {  // older files have none
+    const auto* const feature = std::ranges::find(kCalendarFeatures, name.get<std::string>(), CalendarName);
+    if (feature == std::end(kCalendarFeatures))
+      return Bad("calendar",
+                 absl::StrCat(name.dump(), "; expected hour_of_day, day_of_week or month_of_year"));
+    spec.calendar.push_back(*feature);
+  }
   const std::string normalisation = j.value("normalisation", std::string(kFixed));
   spec.per_stream = normalisation == kPerStream;
   if (!spec.per_stream && normalisation != kFixed) {

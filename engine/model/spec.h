@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "engine/layers/layer_spec.h"
+#include "engine/stream/calendar.h"
 #include "engine/tensor/precision.h"
 
 namespace tidegate {
@@ -47,6 +48,10 @@ struct ModelSpec {
   std::size_t target = 0;         // index into features of what is forecast
   bool level_inputs = false;      // the network sees (value - mean) / deviation
   bool difference_inputs = true;  // the network sees (value - previous) / difference_deviation
+  // The network sees sine and cosine of these of a reading's time, behind levels and differences. Not under a
+  // relative layer or instance normalisation, which take away what stays the same; not with the recursive
+  // head.
+  std::vector<CalendarFeature> calendar;
   // Mean and deviations are each stream's own, running (see ScaleInputs), so that sensors of different ranges
   // share a model; step_deviation then is in the stream's difference deviations times the feature's.
   bool per_stream = false;
@@ -104,10 +109,12 @@ struct ModelSpec {
   std::size_t cycle_columns() const { return channel_scales.empty() ? features.size() : channels; }
   // Maps of the linear path.
   std::size_t linear_maps() const { return linear_per_channel ? channels : 1; }
-  // Width of the layers' input: input_features() for each kind of input that is on.
-  std::size_t layer_inputs() const {
+  // Inputs from values: input_features() for each kind that is on. The width of the layers' input: with the
+  // calendar's behind them.
+  std::size_t value_inputs() const {
     return input_features() * ((level_inputs ? 1 : 0) + (difference_inputs ? 1 : 0));
   }
+  std::size_t layer_inputs() const { return value_inputs() + 2 * calendar.size(); }
   // Width of the model's input: the layers', then the channel's number.
   std::size_t inputs() const { return layer_inputs() + (channels > 0 ? 1 : 0); }
   std::vector<std::size_t> ScoredSteps() const {

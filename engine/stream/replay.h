@@ -30,6 +30,9 @@ class ReplayedStream {
   // latest_ns: see Decide.
   Answer Push(const Reading& reading, std::int64_t latest_ns);
 
+  // Its next reading is its first.
+  void Reset() { header_ = {}; }
+
   const StreamHeader& header() const { return header_; }
   std::vector<float>& floats() { return floats_; }  // [StreamFloats]
 

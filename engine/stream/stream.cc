@@ -306,6 +306,7 @@ void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64
     }
     previous[f] = now;
   }
+  if (!spec.calendar.empty()) FillCalendar(spec.calendar, timestamp_ns, inputs.subspan(spec.value_inputs()));
   if (spec.channels == 0) return;
   inputs.back() = std::isnan(previous[features]) ? 0 : previous[features];
 }

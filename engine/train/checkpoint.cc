@@ -38,6 +38,12 @@ std::string DigestOf(const std::vector<Series>& series) {
   return digest.Text();
 }
 
+Json CalendarOf(const TrainOptions& options) {
+  Json calendar = Json::array();
+  for (const CalendarFeature feature : options.calendar) calendar.push_back(CalendarName(feature));
+  return calendar;
+}
+
 Json LayersOf(const TrainOptions& options) {
   Json layers = Json::array();
   for (const LayerSpec& l : options.layers) {
@@ -61,6 +67,7 @@ std::string TrainingIdentity(const std::vector<Series>& series, const TrainOptio
       {"target", options.target},
       {"interval", options.interval_ns},
       {"inputs", {options.level_inputs, options.difference_inputs, options.per_stream}},
+      {"calendar", CalendarOf(options)},
       {"layers", LayersOf(options)},
       {"window", {options.window, options.instance_normalisation}},
       {"head", {options.interleaved, static_cast<int>(options.head), options.segment, options.channels}},

@@ -175,7 +175,7 @@ void Learner::Forward(Worker& worker, std::size_t first, std::size_t steps) {
   if (worker.sequences.empty()) return;
   const auto steps_ahead = std::span(spec_.step_deviation).first(OutputSteps(spec_));
   FillChunk(data_, worker.sequences, steps_ahead, first, steps, OutputStride(spec_), worker.chunk);
-  if (options_.amplitudes > 0) Amplify(worker.sequences, spec_.layer_inputs(), worker.chunk);
+  if (options_.amplitudes > 0) Amplify(worker.sequences, spec_.value_inputs(), worker.chunk);
   worker.network.Forward(worker.chunk.inputs, &worker.random);
 }
 

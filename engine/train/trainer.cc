@@ -49,6 +49,7 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.target = options.target;
   spec.level_inputs = options.level_inputs;
   spec.difference_inputs = options.difference_inputs;
+  spec.calendar = options.calendar;
   spec.per_stream = options.per_stream;
   spec.layers = options.layers;
   spec.interleaved = options.interleaved;

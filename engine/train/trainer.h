@@ -26,10 +26,11 @@ struct TrainOptions {
   bool level_inputs = false;
   bool difference_inputs = true;
   bool per_stream = false;  // normalisation, see ModelSpec
-  std::vector<LayerSpec> layers = {{.kind = LayerKind::kGru, .units = 32}};
-  bool interleaved = false;  // see ModelSpec; each chain then trains as a sequence of its own
-  std::size_t window = 0;    // readings; see ModelSpec
   bool instance_normalisation = false;
+  bool interleaved = false;               // see ModelSpec; each chain then trains as a sequence of its own
+  std::vector<CalendarFeature> calendar;  // see ModelSpec
+  std::vector<LayerSpec> layers = {{.kind = LayerKind::kGru, .units = 32}};
+  std::size_t window = 0;  // readings; see ModelSpec
   HeadKind head = HeadKind::kDirect;
   std::size_t segment = 0;            // steps, of the parallel head
   std::vector<std::string> channels;  // names; the last feature is the number of one of them, see ModelSpec
@@ -63,10 +64,10 @@ struct TrainOptions {
   std::size_t epoch_sequences = 0;    // most of an epoch, so that long series take no longer; 0: no limit
   LossKind loss = LossKind::kPinball;
   bool median_first = false;  // the median alone shapes the layers, see median_first.h
+  bool even_steps = false;    // errors count in deviations of the target, not of what each step moves it
   // a > 0: levels and targets of each training sequence are multiplied by a random factor from e^-a to e^a,
   // so that the network learns shapes whatever their size; for one feature.
   double amplitudes = 0;
-  bool even_steps = false;      // errors count in deviations of the target, not of what each step moves it
   double learning_rate = 3e-3;  // Adam's, of the first epoch
   Schedule schedule = {};
   double weight_decay = 0;  // AdamW's

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/shard/shard_journal.h"
+#include "server/store/broken.h"
 
 namespace tidegate {
 namespace {
@@ -126,6 +127,7 @@ Decision Lane::DecideFirst(std::uint32_t slot) {
   if (first.answered != 0) return DecideRelease(model_->spec(), header, HeldOf(slot));
   if (const auto decided = first.work->Decided(first.i)) return *decided;
   const Reading reading = first.work->reading(first.i);
+  if (Broken(Break::kNoDedupe) && reading.sequence != 0 && reading.sequence <= header.sequence) return {};
   if (!reorders()) return Decide(model_->spec(), header, reading, first.work->latest_ns);
   return Decide(model_->spec(), header, reading, first.work->latest_ns, HeldOf(slot));
 }

@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "server/shard/named_streams.h"
 #include "server/shard/replayed_readings.h"
+#include "server/store/broken.h"
 
 namespace tidegate {
 namespace {
@@ -41,8 +42,13 @@ absl::Status Recovery::Run(const std::atomic<bool>& stop) {
   }
   const StoreOpening& opening = store_.opening();
   if (opening.journal_end > opening.checkpoint) {
+    bool skips = Broken(Break::kSkipGroup);
     const auto each = [&](GroupReader& group, double done) {
       done_.store(done, std::memory_order_relaxed);
+      if (skips && done >= 0.5) {
+        skips = false;
+        return absl::OkStatus();
+      }
       return stop ? Stopped() : ReplayGroup(group);
     };
     if (auto s = store_.Replay(opening.checkpoint, each); !s.ok()) return s;

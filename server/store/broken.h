@@ -13,6 +13,9 @@ enum class Break : std::uint8_t {
   kIgnoreWriteErrors,
   kStateBeforeJournal,  // states are flushed without the journal before them
   kIgnoreJournalEnd,    // how far the journal should go is not looked at
+  kAcknowledgeWithoutJournal,
+  kNoDedupe,   // a reading whose number was taken before is stepped again
+  kSkipGroup,  // a replay leaves one group out
 };
 
 #ifdef TIDEGATE_BREAKABLE

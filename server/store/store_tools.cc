@@ -95,6 +95,24 @@ absl::StatusOr<StoreReport> InspectStore(const StoreOptions& options, const Prog
   return report;
 }
 
+absl::Status ReadKeptJournal(const StoreOptions& options, std::vector<StoredModel>& models,
+                             const std::function<absl::Status(GroupReader&, double)>& each) {
+  const StoreFiles files(options);
+  const auto store = OpenStoreReadOnly(options, files, BootId(options));
+  if (!store.ok()) return store.status();
+  models = store->meta.models;
+  bool any = false;
+  absl::Status status =
+      ReadJournal(files, 0, store->journal_end, [&](GroupReader& group, double done) {
+        any = true;
+        return each(group, done);
+      });
+  if (status.ok() || any) return status;
+  return absl::FailedPreconditionError(
+      absl::StrCat(files.folder, " does not hold its journal from the beginning (", status.message(),
+                   "): only a server that was always run with --keep-journal keeps all of it"));
+}
+
 absl::Status CompactStore(const StoreOptions& options) {
   const StoreFiles files(options);
   if (!files.system->FileExists(files.database, {}, nullptr).ok()) {

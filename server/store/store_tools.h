@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "server/store/group_reader.h"
 #include "server/store/store_model.h"
 #include "server/store/store_options.h"
 
@@ -38,6 +39,13 @@ struct StoreReport {
 // entry and state. Errors as those of Store::Open; the first damage is the error. progress: may be empty.
 absl::StatusOr<StoreReport> InspectStore(const StoreOptions& options,
                                          const std::function<void(absl::string_view)>& progress = {});
+
+// Calls `each` for all groups of a journal that was kept whole (StoreOptions::keep_journal), in their order,
+// until it fails, and changes nothing. models: the store's table, there before the first call. `each` as for
+// Store::Replay. FailedPrecondition: checkpoints have dropped the journal's beginning. Other errors as those
+// of Store::Open and Store::Replay.
+absl::Status ReadKeptJournal(const StoreOptions& options, std::vector<StoredModel>& models,
+                             const std::function<absl::Status(GroupReader& group, double done)>& each);
 
 // Rewrites the files of the states without what has been deleted or replaced.
 absl::Status CompactStore(const StoreOptions& options);

@@ -28,25 +28,13 @@ std::vector<std::string> Command(const char* executable, std::vector<std::string
   return arguments;
 }
 
-std::vector<std::string> ServerArguments(const std::filesystem::path& models,
-                                         const std::vector<std::string>& more, int file_limit,
-                                         const std::string& listen) {
-  std::vector<std::string> arguments = {TIDEGATE_SERVER, "--models",         models.string(), "--listen",
-                                        listen,          "--metrics-listen", "127.0.0.1:0"};
-  arguments.insert(arguments.end(), more.begin(), more.end());
-  if (file_limit != 0) {
-    const std::string script = absl::StrCat("ulimit -n ", file_limit, " && exec \"$0\" \"$@\"");
-    const std::array<std::string, 3> shell = {"/bin/sh", "-c", script};
-    arguments.insert(arguments.begin(), shell.begin(), shell.end());
-  }
+// With at most so many files open; 0: as many as this program.
+std::vector<std::string> Limited(std::vector<std::string> arguments, int file_limit) {
+  if (file_limit == 0) return arguments;
+  const std::string script = absl::StrCat("ulimit -n ", file_limit, " && exec \"$0\" \"$@\"");
+  const std::array<std::string, 3> shell = {"/bin/sh", "-c", script};
+  arguments.insert(arguments.begin(), shell.begin(), shell.end());
   return arguments;
-}
-
-// The word after `key` in "tidegate-server ready: grpc=... metrics=...".
-std::string Word(const std::string& line, const std::string& key) {
-  const std::size_t begin = line.find(key);
-  if (begin == std::string::npos) return "";
-  return line.substr(begin + key.size(), line.find(' ', begin) - begin - key.size());
 }
 
 }  // namespace
@@ -69,16 +57,30 @@ Process::Result RunTidegate(std::vector<std::string> arguments) {
   return RunProcess(TidegateCommand(std::move(arguments)));
 }
 
+std::vector<std::string> ServerCommand(const std::filesystem::path& models,
+                                       const std::vector<std::string>& more, const std::string& listen) {
+  std::vector<std::string> arguments = {TIDEGATE_SERVER, "--models",         models.string(), "--listen",
+                                        listen,          "--metrics-listen", "127.0.0.1:0"};
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return arguments;
+}
+
+std::string ReadyWord(const std::string& line, const std::string& key) {
+  const std::size_t begin = line.find(key);
+  if (begin == std::string::npos) return "";
+  return line.substr(begin + key.size(), line.find(' ', begin) - begin - key.size());
+}
+
 Process::Result RunServer(std::vector<std::string> arguments) {
   return RunProcess(Command(TIDEGATE_SERVER, std::move(arguments)));
 }
 
 RunningServer::RunningServer(const std::filesystem::path& models, const std::vector<std::string>& more,
                              int file_limit, const std::string& listen)
-    : process_(ServerArguments(models, more, file_limit, listen)) {
+    : process_(Limited(ServerCommand(models, more, listen), file_limit)) {
   const std::string line = process_.WaitForLine("tidegate-server ready: ", kLimit);
-  grpc_ = Word(line, "grpc=");
-  metrics_ = Word(line, "metrics=");
+  grpc_ = ReadyWord(line, "grpc=");
+  metrics_ = ReadyWord(line, "metrics=");
   EXPECT_FALSE(grpc_.empty() || metrics_.empty()) << "not ready: '" << line << "'";
 }
 

@@ -32,6 +32,14 @@ std::vector<std::string> TidegateCommand(std::vector<std::string> arguments);
 // Runs the command line tool to its end.
 Process::Result RunTidegate(std::vector<std::string> arguments);
 
+// The server on free ports, as it starts. listen: for gRPC.
+std::vector<std::string> ServerCommand(const std::filesystem::path& models,
+                                       const std::vector<std::string>& more,
+                                       const std::string& listen = "127.0.0.1:0");
+
+// The word after `key` ("grpc=", "metrics=") in the line that says that a server is ready; empty: none.
+std::string ReadyWord(const std::string& line, const std::string& key);
+
 // Runs the server to its end: for command lines with which it does not start.
 Process::Result RunServer(std::vector<std::string> arguments);
 

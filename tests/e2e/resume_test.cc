@@ -37,13 +37,16 @@ class ResumeTest : public testing::Test {
     }
   }
 
-  // A server that keeps its streams; on the address of the one before it.
+  std::string Data() const { return (folder_.path() / "data").string(); }
+  std::string Answers() const { return (folder_.path() / "answers.csv").string(); }
+
+  // A server that keeps its streams and all readings; on the address of the one before it.
   void Start() {
     server_.reset();
-    server_.emplace(models_,
-                    std::vector<std::string>{"--data", (folder_.path() / "data").string(),
-                                             "--checkpoint-interval", "0.05"},
-                    /*file_limit=*/0, address_);
+    server_.emplace(
+        models_,
+        std::vector<std::string>{"--data", Data(), "--keep-journal", "--checkpoint-interval", "0.05"},
+        /*file_limit=*/0, address_);
     address_ = server_->grpc();
     stub_ = server_->Stub();
   }
@@ -117,6 +120,38 @@ TEST_F(ResumeTest, AFileIsPushedWholeThoughItsServerIsKilledTwice) {
   const Process::Result whole = RunTidegate(PushArguments({"--stream-prefix", "whole-"}));
   EXPECT_EQ(whole.exit_code, 0) << whole.err;
   EXPECT_EQ(Summary()["steps"], summary["steps"]);
+}
+
+TEST_F(ResumeTest, TheJournalProvesEveryAnswerThatWasReceived) {
+  Start();
+  Process push(TidegateCommand(PushArguments({"--answers", Answers()})));
+  WaitFor(500);
+  server_->Kill();
+  ASSERT_TRUE(push.WaitForError("connecting anew", kLimit));
+  Start();
+  ASSERT_EQ(push.Wait(kLimit).exit_code, 0);
+  const auto replay = [&] {
+    return RunTidegate({"replay", "--data", Data(), "--models", models_.string(), "--compare", Answers()});
+  };
+  EXPECT_THAT(replay().err, HasSubstr("in use"));  // by the server
+  EXPECT_EQ(server_->Stop().exit_code, 0);
+  const Process::Result good = replay();
+  EXPECT_EQ(good.exit_code, 0) << good.err;
+  EXPECT_THAT(good.out, HasSubstr("Replayed 10,000 readings of 2 streams"));
+  EXPECT_THAT(good.out, HasSubstr("Of 10,000 answers that clients received, 10,000 are of readings in the "
+                                  "journal, 10,000 with a forecast: 0 differ."));
+
+  std::fstream answers(Answers());
+  std::string line;
+  for (int i = 0; i < 1000; ++i) std::getline(answers, line);
+  answers.seekp(answers.tellg() - std::streamoff{4});
+  answers << (line[line.size() - 3] == '5' ? '6' : '5');  // a late digit of the last value
+  answers.close();
+  const Process::Result bad = replay();
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_THAT(bad.out, HasSubstr("10,000 with a forecast: 1 differ."));
+  EXPECT_THAT(bad.err, HasSubstr("the first difference: stream "));
+  EXPECT_THAT(bad.err, HasSubstr("as value 9 of the forecast"));
 }
 
 TEST_F(ResumeTest, APushThatWasKilledGoesOnWhereItWas) {

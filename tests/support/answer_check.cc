@@ -14,13 +14,13 @@ namespace {
 
 constexpr std::size_t kNotes = 10;  // mismatches told in words
 
+}  // namespace
+
 bool SameBits(std::span<const float> a, std::span<const float> b) {
   if (a.empty() || std::memcmp(a.data(), b.data(), a.size_bytes()) == 0) return true;
   const auto bits = [](float v) { return std::isnan(v) ? 0x7fc00000u : std::bit_cast<std::uint32_t>(v); };
   return std::ranges::equal(a, b, {}, bits, bits);
 }
-
-}  // namespace
 
 // The columns that an answer to so many readings has.
 bool AnswerCheck::IsShaped(const v1::PushResponse& response, std::size_t readings) const {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "tidegate/v1/forecaster.pb.h"
 
 namespace tidegate {
+
+// Whether floats are the same to the bit, all NaNs being one.
+bool SameBits(std::span<const float> a, std::span<const float> b);
 
 // Holds every answer of a server against an offline replay of the same readings: outcome, reason, forecast,
 // anomaly score, steps and quality, floats bit for bit (all NaNs are one). For streams that begin with the

@@ -37,6 +37,7 @@ class ReplayTable {
   const Answers& Push(std::span<const Sent> sent, std::int64_t latest_ns);
 
   const Model& model() const { return *model_; }
+  const StreamHeader& header(std::uint32_t stream) const { return headers_[stream]; }
 
  private:
   struct Row {  // of the batch: a reading on its way, on a copy of its stream
