@@ -26,7 +26,7 @@ void ApplyToEntries(const DiskChange& change, std::map<std::string, std::uint32_
 }
 
 std::uint32_t Disk::Find(const std::string& path) const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::uint32_t node = kRoot;
   for (const absl::string_view name : absl::StrSplit(path, '/', absl::SkipEmpty())) {
     const auto& entries = nodes_[node].entries;
@@ -45,17 +45,17 @@ std::pair<std::uint32_t, std::string> Disk::FindFolder(const std::string& path) 
 }
 
 bool Disk::IsFolder(std::uint32_t node) const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return nodes_[node].is_folder;
 }
 
 std::shared_ptr<const std::string> Disk::Content(std::uint32_t node) const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return nodes_[node].content;
 }
 
 std::vector<std::string> Disk::Names(std::uint32_t folder) const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   std::vector<std::string> names;
   names.reserve(nodes_[folder].entries.size());
   for (const auto& [name, node] : nodes_[folder].entries) names.push_back(name);
@@ -63,47 +63,47 @@ std::vector<std::string> Disk::Names(std::uint32_t folder) const {
 }
 
 std::uint32_t Disk::Make(std::uint32_t folder, const std::string& name, bool is_folder) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const auto node = static_cast<std::uint32_t>(nodes_.size());
   Do({.kind = Kind::kMake, .is_folder = is_folder, .node = node});
   Do({.kind = Kind::kName, .node = node, .folder = folder, .name = name});
   return node;
 }
 void Disk::Name(std::uint32_t folder, const std::string& name, std::uint32_t node) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Do({.kind = Kind::kName, .node = node, .folder = folder, .name = name});
 }
 void Disk::Unname(std::uint32_t folder, const std::string& name) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Do({.kind = Kind::kUnname, .folder = folder, .name = name});
 }
 void Disk::Rename(std::uint32_t folder, const std::string& name, const std::string& new_name) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Do({.kind = Kind::kRename, .folder = folder, .name = name, .new_name = new_name});
 }
 void Disk::Write(std::uint32_t node, std::uint64_t offset, std::string data) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Do({.kind = Kind::kWrite, .node = node, .offset = offset, .data = std::move(data)});
 }
 void Disk::Append(std::uint32_t node, std::string data) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   const std::uint64_t end = nodes_[node].content->size();
   Do({.kind = Kind::kWrite, .node = node, .offset = end, .data = std::move(data)});
 }
 void Disk::Truncate(std::uint32_t node, std::uint64_t size) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Do({.kind = Kind::kTruncate, .node = node, .offset = size});
 }
 void Disk::Sync(std::uint32_t node) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Do({.kind = Kind::kSync, .node = node});
 }
 void Disk::SyncFolder(std::uint32_t folder) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Do({.kind = Kind::kSyncFolder, .folder = folder});
 }
 void Disk::Note(std::uint64_t number) {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   Do({.kind = Kind::kNote, .number = number});
 }
 

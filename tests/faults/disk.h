@@ -4,12 +4,10 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include "absl/base/thread_annotations.h"
-#include "absl/synchronization/mutex.h"
 
 namespace tidegate {
 
@@ -71,19 +69,19 @@ class Disk {
   void Note(std::uint64_t number);
 
   // For those who have the disk for themselves.
-  const std::vector<DiskChange>& changes() const ABSL_NO_THREAD_SAFETY_ANALYSIS { return changes_; }
+  const std::vector<DiskChange>& changes() const { return changes_; }
   const std::vector<Node>& first_nodes() const { return first_nodes_; }  // before the changes
   std::vector<Node> nodes() const {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     return nodes_;
   }
 
  private:
-  void Do(DiskChange change) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Do(DiskChange change);
 
-  mutable absl::Mutex mutex_;
-  std::vector<Node> nodes_ ABSL_GUARDED_BY(mutex_);
-  std::vector<DiskChange> changes_ ABSL_GUARDED_BY(mutex_);
+  mutable std::mutex mutex_;  // guards what follows
+  std::vector<Node> nodes_;
+  std::vector<DiskChange> changes_;
   const std::vector<Node> first_nodes_ = {Node{.is_folder = true}};
 };
 

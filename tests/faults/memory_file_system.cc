@@ -160,7 +160,7 @@ Status MemoryFileSystem::LinkFile(const std::string& from, const std::string& to
 
 Status MemoryFileSystem::LockFile(const std::string& path, const Io&, rocksdb::FileLock** lock, Debug*) {
   if (Status s = Ask(Call::kOpen, path); !s.ok()) return s;
-  const absl::MutexLock hold(&mutex_);
+  const std::lock_guard hold(mutex_);
   if (!locked_.insert(path).second) return Status::IOError(path, "is locked");
   if (disk_->Find(path) == Disk::kNone) {
     const auto [folder, name] = disk_->FindFolder(path);
@@ -171,7 +171,7 @@ Status MemoryFileSystem::LockFile(const std::string& path, const Io&, rocksdb::F
 }
 
 Status MemoryFileSystem::UnlockFile(rocksdb::FileLock* lock, const Io&, Debug*) {
-  const absl::MutexLock hold(&mutex_);
+  const std::lock_guard hold(mutex_);
   locked_.erase(static_cast<NamedLock*>(lock)->path());
   delete lock;
   return Status::OK();

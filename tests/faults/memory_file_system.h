@@ -2,10 +2,10 @@
 
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <set>
 #include <string>
 
-#include "absl/synchronization/mutex.h"
 #include "rocksdb/file_system.h"
 #include "tests/faults/disk.h"
 
@@ -69,8 +69,8 @@ class MemoryFileSystem final : public rocksdb::FileSystem {
 
   std::shared_ptr<Disk> disk_;
   Faults faults_;
-  absl::Mutex mutex_;
-  std::set<std::string> locked_ ABSL_GUARDED_BY(mutex_);
+  std::mutex mutex_;  // guards what follows
+  std::set<std::string> locked_;
 };
 
 }  // namespace tidegate

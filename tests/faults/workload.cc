@@ -1,6 +1,7 @@
 #include "tests/faults/workload.h"
 
 #include <algorithm>
+#include <chrono>
 
 #include "absl/strings/str_cat.h"
 
@@ -10,10 +11,11 @@ Workload::Workload(Store& store, Story& story, Disk& disk, std::uint64_t seed)
     : store_(store), story_(story), disk_(disk), random_(seed), put_(Story::kStreams, 0) {
   for (int i = 0; i < 2; ++i) {
     submitters_.push_back(store.AddSubmitter([this, i](const absl::Status& status, std::uint64_t position) {
-      const absl::MutexLock lock(&mutex_);
+      const std::lock_guard lock(mutex_);
       if (!status.ok()) {
         error_ = status;
         ++errors_;
+        changed_.notify_all();
         return;
       }
       through_[i] = position;
@@ -21,6 +23,7 @@ Workload::Workload(Store& store, Story& story, Disk& disk, std::uint64_t seed)
         if (waiting <= position) Promise(waiting);
       }
       std::erase_if(waiting_[i], [&](std::uint64_t waiting) { return waiting <= position; });
+      changed_.notify_all();
     }));
   }
 }
@@ -35,8 +38,8 @@ absl::Status Workload::Run(std::size_t actions) {
 }
 
 absl::Status Workload::Settle() {
-  const auto settled = [this] { return !error_.ok() || (waiting_[0].empty() && waiting_[1].empty()); };
-  const absl::MutexLock lock(&mutex_, absl::Condition(&settled));
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return !error_.ok() || (waiting_[0].empty() && waiting_[1].empty()); });
   return error_;
 }
 
@@ -45,13 +48,12 @@ void Workload::Promise(std::uint64_t position) {
   disk_.Note(position);
 }
 std::size_t Workload::promised() const {
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   return promised_;
 }
 std::size_t Workload::WaitForErrors() const {
-  const auto told = [this] { return errors_ >= 2; };
-  const absl::MutexLock lock(&mutex_);
-  mutex_.AwaitWithTimeout(absl::Condition(&told), absl::Seconds(10));
+  std::unique_lock lock(mutex_);
+  changed_.wait_for(lock, std::chrono::seconds(10), [this] { return errors_ >= 2; });
   return errors_;
 }
 
@@ -89,7 +91,7 @@ absl::Status Workload::Submit() {
   const auto submitted = submitters_[lane]->Submit(group_);
   if (!submitted.ok()) return submitted.status();
   story_.Submitted(submitted->position);
-  const absl::MutexLock lock(&mutex_);
+  const std::lock_guard lock(mutex_);
   if (submitted->durable || submitted->position <= through_[lane]) {
     Promise(submitted->position);
   } else {

@@ -1,14 +1,14 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstdint>
 #include <memory>
+#include <mutex>
 #include <random>
 #include <string>
 #include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "server/store/store.h"
 #include "tests/faults/disk.h"
 #include "tests/faults/story.h"
@@ -37,7 +37,7 @@ class Workload {
   std::size_t WaitForErrors() const;
 
  private:
-  void Promise(std::uint64_t position) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Promise(std::uint64_t position);
   absl::Status Act();
   absl::Status PutStates(bool all);
   absl::Status AddModel();
@@ -53,12 +53,13 @@ class Workload {
   StateBatch batch_;
   std::vector<std::uint64_t> put_;  // of each stream, the version that was last put
 
-  mutable absl::Mutex mutex_;
-  std::uint64_t through_[2] ABSL_GUARDED_BY(mutex_) = {};
-  absl::Status error_ ABSL_GUARDED_BY(mutex_);
-  std::size_t errors_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::size_t promised_ ABSL_GUARDED_BY(mutex_) = 0;
-  std::vector<std::uint64_t> waiting_[2] ABSL_GUARDED_BY(mutex_);  // positions
+  mutable std::mutex mutex_;  // guards what follows
+  mutable std::condition_variable changed_;
+  std::uint64_t through_[2] = {};
+  absl::Status error_;
+  std::size_t errors_ = 0;
+  std::size_t promised_ = 0;
+  std::vector<std::uint64_t> waiting_[2];  // positions
 };
 
 }  // namespace tidegate
