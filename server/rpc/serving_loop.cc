@@ -68,8 +68,8 @@ void ServingLoop::Start() {
 void ServingLoop::Post(std::function<void()> task) { mailbox().Post(Letter{.task = std::move(task)}); }
 
 void ServingLoop::WakeUp() {
-  // One event at a time: the one that is on its way wakes the thread as well. A time that has passed for good:
-  // gRPC rounds others up to the next millisecond.
+  // One event at a time: the one that is on its way wakes the thread as well. A time that has passed for
+  // good: gRPC rounds others up to the next millisecond.
   if (!waking_.exchange(true)) wake_.Set(queue_.get(), gpr_inf_past(GPR_CLOCK_MONOTONIC), &wake_);
 }
 

@@ -108,9 +108,7 @@ class StreamTable {
   void Touch(StreamKey key) const { static_cast<void>(*static_cast<const volatile std::byte*>(row(key))); }
 
   // The same of the id.
-  void TouchId(StreamKey key) const {
-    static_cast<void>(*static_cast<const volatile char*>(id(key).data()));
-  }
+  void TouchId(StreamKey key) const { static_cast<void>(*static_cast<const volatile char*>(id(key).data())); }
 
   // Empty: the slot is free. Holds until a stream is created or removed.
   absl::string_view id(StreamKey key) const {

@@ -102,11 +102,10 @@ absl::Status ReadKeptJournal(const StoreOptions& options, std::vector<StoredMode
   if (!store.ok()) return store.status();
   models = store->meta.models;
   bool any = false;
-  absl::Status status =
-      ReadJournal(files, 0, store->journal_end, [&](GroupReader& group, double done) {
-        any = true;
-        return each(group, done);
-      });
+  absl::Status status = ReadJournal(files, 0, store->journal_end, [&](GroupReader& group, double done) {
+    any = true;
+    return each(group, done);
+  });
   if (status.ok() || any) return status;
   return absl::FailedPreconditionError(
       absl::StrCat(files.folder, " does not hold its journal from the beginning (", status.message(),
