@@ -101,7 +101,12 @@ class CorruptionTest : public testing::Test {
 
   static std::size_t Count() {
     const char* text = std::getenv("TIDEGATE_CORRUPTIONS");
-    return text == nullptr ? 1000 : std::strtoull(text, nullptr, 10);
+#ifdef TIDEGATE_SLOW
+    constexpr std::size_t kDefault = 200;
+#else
+    constexpr std::size_t kDefault = 1000;
+#endif
+    return text == nullptr ? kDefault : std::strtoull(text, nullptr, 10);
   }
 
   // Calls change(name, content, i) for `count` of the 8 * size bits or size lengths of all files, each file

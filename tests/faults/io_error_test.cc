@@ -37,7 +37,12 @@ class IoErrors {
   // Of all calls, or some of them; the first thing that is wrong.
   std::string Everywhere(Failure failure, bool for_ever, Durability durability) {
     const char* text = std::getenv("TIDEGATE_IO_ERRORS");
-    const std::size_t wanted = text == nullptr ? 30 : std::strtoull(text, nullptr, 10);
+#ifdef TIDEGATE_SLOW
+    constexpr std::size_t kDefault = 5;
+#else
+    constexpr std::size_t kDefault = 30;
+#endif
+    const std::size_t wanted = text == nullptr ? kDefault : std::strtoull(text, nullptr, 10);
     const std::size_t none = static_cast<std::size_t>(-1);
     if (std::string wrong = Run({failure, false, none}, durability); !wrong.empty()) return wrong;
     const std::size_t calls = calls_;
