@@ -120,7 +120,7 @@ absl::Status ResumingStream::Finish() {
   if (call_ == nullptr) return absl::OkStatus();
   while (starting_) Complete(/*wait=*/true);
   writing_ = true;
-  call_->WritesDone(reinterpret_cast<void*>(Operation::kWrite));
+  call_->WritesDone(TagOf(Operation::kWrite));
   EndCall(/*cancel=*/false).IgnoreError();  // all is answered: how it ends does not matter
   return absl::OkStatus();
 }
@@ -158,7 +158,7 @@ absl::Status ResumingStream::Retry(const std::function<absl::Status()>& attempt)
       }
       const absl::Duration wait = delay_ * std::uniform_real_distribution<>(0.75, 1.25)(random_);
       if (options_.on_interruption) {
-        const absl::Status wanted = options_.on_interruption(
+        absl::Status wanted = options_.on_interruption(
             {.why = broken_by_, .lasts = lasts, .unanswered = unanswered_, .next_try = wait});
         if (!wanted.ok()) return wanted;
       }
@@ -211,7 +211,7 @@ absl::Status ResumingStream::Begin() {
   handles_ = 0;
   call_ = stub().PrepareAsyncStream(context_.get(), &queue_);
   starting_ = true;
-  call_->StartCall(reinterpret_cast<void*>(Operation::kStart));
+  call_->StartCall(TagOf(Operation::kStart));
   return absl::OkStatus();
 }
 
@@ -229,7 +229,7 @@ absl::Status ResumingStream::CheckCursors() {
     v1::GetCursorRequest request;
     v1::GetCursorResponse response;
     for (const std::uint32_t stream : asked) request.add_stream_id(streams_[stream].id);
-    const absl::Status status = GetCursors(request, response);
+    absl::Status status = GetCursors(request, response);
     if (absl::IsPermissionDenied(status)) return absl::OkStatus();  // a gap will show in the answers
     if (!status.ok()) return status;
     for (std::size_t i = 0; i < asked.size(); ++i) {
@@ -281,7 +281,7 @@ void ResumingStream::Write() {
     message.request.set_handle(static_cast<int>(i), stream.handle);
   }
   writing_ = true;
-  call_->Write(message.request, reinterpret_cast<void*>(Operation::kWrite));
+  call_->Write(message.request, TagOf(Operation::kWrite));
 }
 
 absl::Status ResumingStream::TakeAnswer() {
@@ -309,13 +309,13 @@ absl::Status ResumingStream::TakeAnswer() {
     answered = std::max<std::uint64_t>(answered, message.request.sequence(static_cast<int>(i)));
   }
   GoesOn();
-  const absl::Status status = on_answer_({.streams = message.streams,
-                                          .request = message.request,
-                                          .response = response_,
-                                          .latency = absl::Now() - message.sent,
-                                          .sent_again = message.again});
+  absl::Status status = on_answer_({.streams = message.streams,
+                                    .request = message.request,
+                                    .response = response_,
+                                    .latency = absl::Now() - message.sent,
+                                    .sent_again = message.again});
   reading_ = true;
-  call_->Read(&response_, reinterpret_cast<void*>(Operation::kRead));
+  call_->Read(&response_, TagOf(Operation::kRead));
   return status;
 }
 
@@ -324,7 +324,7 @@ absl::Status ResumingStream::EndCall(bool cancel) {
   while (starting_ || reading_ || writing_) Complete(/*wait=*/true);
   grpc::Status status;
   finishing_ = true;
-  call_->Finish(&status, reinterpret_cast<void*>(Operation::kFinish));
+  call_->Finish(&status, TagOf(Operation::kFinish));
   while (finishing_) Complete(/*wait=*/true);
   call_.reset();
   context_.reset();
@@ -339,12 +339,12 @@ bool ResumingStream::Complete(bool wait) {
   const gpr_timespec deadline =
       wait ? gpr_inf_future(GPR_CLOCK_MONOTONIC) : gpr_inf_past(GPR_CLOCK_MONOTONIC);
   if (queue_.AsyncNext(&tag, &ok, deadline) != grpc::CompletionQueue::GOT_EVENT) return false;
-  switch (static_cast<Operation>(reinterpret_cast<std::uintptr_t>(tag))) {
+  switch (OperationOf(tag)) {
     case Operation::kStart:
       starting_ = false;
       over_ = !ok;
       reading_ = ok;
-      if (ok) call_->Read(&response_, reinterpret_cast<void*>(Operation::kRead));
+      if (ok) call_->Read(&response_, TagOf(Operation::kRead));
       break;
     case Operation::kRead:
       reading_ = false;

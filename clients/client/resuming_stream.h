@@ -5,6 +5,7 @@
 #include <grpcpp/completion_queue.h>
 #include <grpcpp/support/channel_arguments.h>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -113,7 +114,13 @@ class ResumingStream {
   std::uint64_t interruptions() const { return interruptions_; }  // times that the call has broken
 
  private:
-  enum class Operation : std::uintptr_t { kStart = 1, kRead, kWrite, kFinish };
+  enum class Operation { kStart, kRead, kWrite, kFinish };
+  // What gRPC hands back when an operation is done.
+  static void* TagOf(Operation operation) {
+    static std::array tags = {Operation::kStart, Operation::kRead, Operation::kWrite, Operation::kFinish};
+    return &tags[static_cast<std::size_t>(operation)];
+  }
+  static Operation OperationOf(void* tag) { return *static_cast<const Operation*>(tag); }
 
   struct Stream {
     std::string id;

@@ -49,7 +49,7 @@ std::vector<TestStream> TestStreams(const std::vector<Series>& series, const Mod
   return streams;
 }
 
-Scoring::Scoring(const ModelSpec& spec, const BacktestOptions& options, std::vector<std::size_t> horizons,
+Scoring::Scoring(const ModelSpec& spec, const BacktestOptions& options, std::span<const std::size_t> horizons,
                  const std::vector<TestStream>& streams)
     : spec_(spec) {
   for (const std::size_t horizon : horizons) result_.horizons.push_back({.horizon = horizon});

@@ -31,7 +31,7 @@ std::vector<TestStream> TestStreams(const std::vector<Series>& series, const Mod
 class Scoring {
  public:
   // horizons: rising.
-  Scoring(const ModelSpec& spec, const BacktestOptions& options, std::vector<std::size_t> horizons,
+  Scoring(const ModelSpec& spec, const BacktestOptions& options, std::span<const std::size_t> horizons,
           const std::vector<TestStream>& streams);
 
   // A forecast that was made at a row of a piece.

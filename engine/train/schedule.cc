@@ -28,8 +28,10 @@ double Schedule::Factor(std::size_t epoch, std::size_t epochs) const {
       return 1;
     case ScheduleKind::kExponential:
       return epoch < hold ? 1 : std::pow(decay, static_cast<double>(epoch - hold + 1));
-    case ScheduleKind::kStep:
-      return std::pow(decay, static_cast<double>(epoch / hold));
+    case ScheduleKind::kStep: {
+      const std::size_t drops = epoch / hold;
+      return std::pow(decay, static_cast<double>(drops));
+    }
   }
   return 1;
 }
