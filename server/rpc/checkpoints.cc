@@ -56,7 +56,9 @@ void Checkpoints::OnLoop(std::size_t index, const std::function<void(ServingLoop
 }
 
 void Checkpoints::Run() {
-  absl::Time begun = absl::Now();
+  // At once after a crash: else a server that dies again before its first checkpoint replays more each time.
+  const bool replayed = store_.opening().journal_end > store_.opening().checkpoint;
+  absl::Time begun = replayed ? absl::Now() - interval_ : absl::Now();
   while (true) {
     {
       absl::MutexLock lock(&mutex_);

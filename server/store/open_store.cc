@@ -165,7 +165,7 @@ FolderLock::~FolderLock() { files_->UnlockFile(lock_, {}, nullptr).PermitUncheck
 
 absl::StatusOr<OpenedStore> OpenStore(const StoreOptions& options, const StoreFiles& files,
                                       const std::string& boot_id,
-                                      std::shared_ptr<rocksdb::EventListener> listener) {
+                                      const std::shared_ptr<rocksdb::EventListener>& listener) {
   OpenedStore store;
   if (absl::Status s = PrepareFolder(files); !s.ok()) return s;
   auto lock = FolderLock::Take(files.system, files.folder);

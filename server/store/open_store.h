@@ -46,7 +46,7 @@ struct OpenedStore {
 // of Store::Open.
 absl::StatusOr<OpenedStore> OpenStore(const StoreOptions& options, const StoreFiles& files,
                                       const std::string& boot_id,
-                                      std::shared_ptr<rocksdb::EventListener> listener);
+                                      const std::shared_ptr<rocksdb::EventListener>& listener);
 
 // The same for readers: changes no file. NotFound: there is no store.
 absl::StatusOr<OpenedStore> OpenStoreReadOnly(const StoreOptions& options, const StoreFiles& files,

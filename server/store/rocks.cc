@@ -147,9 +147,9 @@ rocksdb::Status OpenDatabase(const StoreOptions& options, const StoreFiles& file
       {names[Database::kMeta], MetaFamily()}};
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::DB* db = nullptr;
-  const rocksdb::Status status = mode == OpenMode::kReadOnly
-                                     ? rocksdb::DB::OpenForReadOnly(db_options, path, families, &handles, &db)
-                                     : rocksdb::DB::Open(db_options, path, families, &handles, &db);
+  rocksdb::Status status = mode == OpenMode::kReadOnly
+                               ? rocksdb::DB::OpenForReadOnly(db_options, path, families, &handles, &db)
+                               : rocksdb::DB::Open(db_options, path, families, &handles, &db);
   if (!status.ok()) return status;
   database.db.reset(db);
   for (std::size_t i = 0; i < handles.size(); ++i) database.families[i] = handles[i];
