@@ -141,7 +141,7 @@ void Checkpoint(Store& store, const Settings& settings, const std::vector<std::u
               CpuSeconds() - cpu);
 }
 
-int Run(Settings settings) {
+int Run(const Settings& settings) {
   auto opened = Store::Open(settings.options);
   if (!opened.ok()) {
     std::fprintf(stderr, "%s\n", opened.status().ToString().c_str());
@@ -149,6 +149,7 @@ int Run(Settings settings) {
   }
   Store& store = **opened;
   std::vector<std::unique_ptr<Feed>> feeds;
+  feeds.reserve(kSubmitters);
   for (int i = 0; i < kSubmitters; ++i)
     feeds.push_back(std::make_unique<Feed>(store, settings, i * kStreams / kSubmitters));
   const double cpu = CpuSeconds();
@@ -156,6 +157,7 @@ int Run(Settings settings) {
   const auto end =
       begin + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(settings.seconds));
   std::vector<std::thread> threads;
+  threads.reserve(feeds.size());
   for (auto& feed : feeds) threads.emplace_back([&, f = feed.get()] { f->Run(begin, end); });
   if (settings.checkpoint > 0) {
     for (auto at = begin;;) {

@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 namespace tidegate {
 namespace {
 
@@ -151,9 +153,8 @@ TEST_F(ReadingsTest, WhatLooksOddIsNoted) {
 TEST_F(ReadingsTest, NumbersOfTimeAreToldApartAndSaid) {
   for (const auto& [zeros, name] : {std::pair("000", "milliseconds"), std::pair("000000", "microseconds"),
                                     std::pair("000000000", "nanoseconds")}) {
-    const std::string z = zeros;
-    const auto readings =
-        Read("time,v\n1717156800" + z + ",1\n1717156860" + z + ",2\n1717156920" + z + ",3\n");
+    const auto readings = Read(
+        absl::StrCat("time,v\n1717156800", zeros, ",1\n1717156860", zeros, ",2\n1717156920", zeros, ",3\n"));
     ASSERT_TRUE(readings.ok()) << readings.status();
     EXPECT_EQ(readings->interval_ns, 60 * kSecond);
     EXPECT_EQ(readings->streams[0].timestamp_ns[0], 1'717'156'800 * kSecond);

@@ -19,8 +19,8 @@ TEST(SeasonTest, IsWhatIsAskedThenTheCycleThenByTheInterval) {
   EXPECT_EQ(SeasonEvery(3600, 1000), 24u);
   EXPECT_EQ(SeasonEvery(900, 1000), 96u);
   EXPECT_EQ(SeasonEvery(86'400, 1000), 7u);
-  EXPECT_EQ(SeasonEvery(7 * 86'400, 1000), 52u);
-  EXPECT_EQ(SeasonEvery(30 * 86'400, 1000), 12u);
+  EXPECT_EQ(SeasonEvery(7 * std::int64_t{86'400}, 1000), 52u);
+  EXPECT_EQ(SeasonEvery(30 * std::int64_t{86'400}, 1000), 12u);
 }
 
 TEST(SeasonTest, LiesTwiceInTheRowsBeforeTheTest) {
