@@ -39,8 +39,8 @@ TEST(SeasonalNaiveTest, TakesTheValueOfTheLastSeasonThatIsKnown) {
 TEST(SeasonalNaiveTest, ScaleAndQuantilesAreThoseOfTheRowsBeforeTheTest) {
   std::mt19937 random(1);
   std::normal_distribution<float> noise(0, 1);
-  std::vector<float> values;
-  for (int t = 0; t < 300; ++t) values.push_back(noise(random));
+  std::vector<float> values(300);
+  for (float& value : values) value = noise(random);
   const std::vector<Target> targets = {TargetWith(values, 200)};
   const SeasonalNaive naive(targets, 24, 48, {0.25f, 0.5f, 0.75f});
   for (std::size_t seasons = 1; seasons <= 2; ++seasons) {
