@@ -25,7 +25,7 @@ struct MemoryFile {
     const auto content = disk->Content(node);
     const std::size_t begin = std::min<std::size_t>(offset, content->size());
     const std::size_t bytes = std::min(size, content->size() - begin);
-    std::memcpy(scratch, content->data() + begin, bytes);
+    std::copy_n(content->data() + begin, bytes, scratch);
     *result = rocksdb::Slice(scratch, bytes);
     return rocksdb::IOStatus::OK();
   }
@@ -35,8 +35,8 @@ struct MemoryFile {
     std::string bytes = data.ToString();
     if (!fault.status.ok())
       bytes.resize(static_cast<std::size_t>(fault.part * static_cast<double>(bytes.size())));
-    if (!bytes.empty() && at_end) disk->Append(node, std::move(bytes));
-    if (!bytes.empty() && !at_end) disk->Write(node, offset, std::move(bytes));
+    if (!bytes.empty())
+      at_end ? disk->Append(node, std::move(bytes)) : disk->Write(node, offset, std::move(bytes));
     return fault.status;
   }
   rocksdb::IOStatus Sync() const {

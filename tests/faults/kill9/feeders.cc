@@ -36,7 +36,7 @@ struct Feeders::Client {
   std::uint64_t interruptions ABSL_GUARDED_BY(mutex) = 0;
 };
 
-Feeders::Feeders(std::shared_ptr<const Model> model, std::string address, std::size_t clients,
+Feeders::Feeders(const std::shared_ptr<const Model>& model, std::string address, std::size_t clients,
                  std::size_t streams, std::uint64_t seed)
     : address_(std::move(address)), spec_(model->spec()) {
   for (std::size_t i = 0; i < clients; ++i) {

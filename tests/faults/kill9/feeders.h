@@ -30,8 +30,8 @@ class Feeders {
   };
 
   // `clients` with `streams` each, which must be new to the server at `address`.
-  Feeders(std::shared_ptr<const Model> model, std::string address, std::size_t clients, std::size_t streams,
-          std::uint64_t seed);
+  Feeders(const std::shared_ptr<const Model>& model, std::string address, std::size_t clients,
+          std::size_t streams, std::uint64_t seed);
   ~Feeders();                                                // Stop; without a server if there is a fault
   void Abandon(const std::string& fault) { Report(fault); }  // found by someone else
   Feeders(const Feeders&) = delete;

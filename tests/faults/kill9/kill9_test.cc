@@ -50,7 +50,7 @@ class Kill9 {
 
   // Kills the server so often, or until something is wrong; what that is.
   std::string Run(int kills) {
-    const std::string fault = Loop(kills);
+    std::string fault = Loop(kills);
     if (!fault.empty()) feeders_->Abandon(fault);
     return fault;
   }
