@@ -6,7 +6,6 @@
 #include "absl/strings/str_cat.h"
 #include "clients/cli/outcome_name.h"
 #include "engine/model/model_file.h"
-#include "engine/tensor/elementwise.h"
 
 namespace tidegate {
 
@@ -29,7 +28,7 @@ absl::StatusOr<std::shared_ptr<const Model>> JournalReplay::ModelOf(std::uint32_
         absl::StrCat(folder, ": its weights are ", (*model)->spec().weights_sha256,
                      ", and the journal was made with ", stored.checksum, ": name the folder with those"));
   }
-  const std::string build = absl::StrCat("kernels ", kStepVersion, ", ", InstructionSet());
+  const std::string build = StepBuild();
   if (build != stored.build) {
     warnings_.push_back(absl::StrCat("model '", stored.name, "' was stepped by ", stored.build, ", here are ",
                                      build, ": forecasts may differ in their last bits"));

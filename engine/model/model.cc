@@ -10,6 +10,7 @@
 #include "engine/layers/parallel_head.h"
 #include "engine/layers/quantile_head.h"
 #include "engine/model/parallel_sizes.h"
+#include "engine/tensor/elementwise.h"
 
 namespace tidegate {
 namespace {
@@ -90,6 +91,11 @@ Tensors Model::ZeroParameters(const ModelSpec& spec) {
   }
   if (spec.cycle > 0) tensors["cycle.table"] = ZeroTensor({spec.cycle, spec.cycle_columns()});
   return tensors;
+}
+
+std::string StepBuild() {
+  constexpr int kStepVersion = 1;  // raised whenever a change gives a step of a model other bits
+  return absl::StrCat("kernels ", kStepVersion, ", ", InstructionSet());
 }
 
 absl::StatusOr<std::shared_ptr<const Model>> Model::Create(ModelSpec spec, const Tensors& tensors) {

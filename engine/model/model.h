@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -16,8 +17,8 @@
 
 namespace tidegate {
 
-// Raised whenever a change gives a step of a model other bits.
-inline constexpr int kStepVersion = 1;
+// What the bits of a step depend on beside the model and the stream: "kernels 1, avx512_bf16".
+std::string StepBuild();
 
 class LayerStack;
 class ParallelHead;

@@ -68,7 +68,7 @@ MetricFamily Single(const MetricDeclaration& declaration, double value, Labels l
   return family;
 }
 
-// The sum of value(shard) over all shards, or other things.
+// The sum of value(shard) over all `shards`.
 template <typename Shards, typename Value>
 double SumOf(const Shards& shards, Value value) {
   double sum = 0;

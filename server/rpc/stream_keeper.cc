@@ -7,7 +7,6 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
-#include "engine/tensor/elementwise.h"
 #include "spdlog/spdlog.h"
 
 namespace tidegate {
@@ -19,7 +18,7 @@ StoredModel Stored(const ServedModel& served) {
   return {.name = served.name,
           .version = served.version,
           .checksum = served.model->spec().weights_sha256,
-          .build = absl::StrCat("kernels ", kStepVersion, ", ", InstructionSet())};
+          .build = StepBuild()};
 }
 
 absl::Status OtherModels(std::size_t streams) {
@@ -208,10 +207,15 @@ absl::Status StreamKeeper::LeaveCold() {
 absl::StatusOr<std::vector<std::string>> StreamKeeper::StreamsOf(const ServedModel& served) {
   std::vector<std::string> ids;
   if (options_.memory_limit == 0) return ids;
-  const auto number = NumberOf(served);
-  if (!number.ok()) return number.status();
+  const StoredModel wanted = Stored(served);
+  std::vector<std::uint32_t> numbers;  // of any kernels
+  for (const StoredModel& model : store_.models()) {
+    const bool same =
+        model.name == wanted.name && model.version == wanted.version && model.checksum == wanted.checksum;
+    if (same) numbers.push_back(model.number);
+  }
   absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
-    if (!state.deleted && state.model == *number) ids.emplace_back(id);
+    if (!state.deleted && std::ranges::count(numbers, state.model) > 0) ids.emplace_back(id);
     return absl::OkStatus();
   });
   if (!read.ok()) return read;

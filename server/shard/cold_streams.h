@@ -37,9 +37,6 @@ class ColdStreams {
   // the journal must have been submitted.
   void Evict();
 
-  // In the store alone. After a start that did not read them all, about.
-  std::size_t streams() const { return cold_; }
-
  private:
   std::optional<StreamKey> Return(absl::string_view id, const StoredState& state);
   bool Choose(StreamKey& chosen);
@@ -50,7 +47,7 @@ class ColdStreams {
   ShardJournal& journal_;
   ColdMetrics& metrics_;
   const std::size_t memory_;
-  std::size_t cold_;
+  std::size_t cold_;  // streams in the store alone; after a start that did not read them all, about
   StreamKey hand_;  // goes round all slots: who was not used since it last came by is put out
   StateBatch batch_;
   std::vector<StreamKey> chosen_;

@@ -81,9 +81,10 @@ void Shard::LoadCold(const Work& work, std::size_t first_handle) {
   const StreamHandles& handles = *work.handles;
   for (std::size_t k = 0; k < work.served(); ++k) {
     const auto handle = work.handle.empty() ? static_cast<std::uint32_t>(first_handle + k) : work.handle[k];
-    if (handle >= handles.size() || !handles.keeps(handle)) continue;
+    if (handle >= handles.size()) continue;
     const bool bound = handles.state(handle) == StreamHandles::State::kBound;
-    if (!bound || !table_.Holds(handles.key(handle))) wanted_.push_back(handles.id(handle));
+    if (bound && table_.Holds(handles.key(handle))) continue;
+    if (handles.keeps(handle)) wanted_.push_back(handles.id(handle));
   }
   cold_->Load(wanted_);
 }

@@ -26,9 +26,8 @@ import subprocess
 import sys
 import tempfile
 import time
-import urllib.request
 
-from server_process import Server, load, tidegate_server
+from server_process import Server, load, sample, tidegate_server
 
 MODEL = 'gru64'
 MODES = ('none', 'process', 'power')
@@ -39,13 +38,6 @@ LOAD = (*ONE, '--calls', 8, '--window', 2)
 def start(build, models, data, *more):
     return Server(tidegate_server(build, models, '--default-model', MODEL, '--max-streams', 20_000_000, '--shards', 1,
                                   '--data', data, *more))
-
-
-def sample(server, series):
-    """The value of a series on the server's page of metrics."""
-    page = urllib.request.urlopen(server.metrics).read().decode()
-    found = re.search(f'^{re.escape(series)} (.*)$', page, re.MULTILINE)
-    return float(found[1]) if found else 0.0
 
 
 def sync_seconds(folder):

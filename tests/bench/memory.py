@@ -14,20 +14,12 @@ import re
 import subprocess
 import sys
 import tempfile
-import urllib.request
 
-from server_process import Server, load, tidegate_server, verdict
+from server_process import Server, load, sample, tidegate_server, verdict
 
 MODEL = 'gru64-quantiles'
 LIMIT = 768
 PREFIX = 'building-7-floor-3-sensor-'  # and up to six digits
-
-
-def sample(server, series):
-    """The value of a series on the server's page of metrics."""
-    page = urllib.request.urlopen(server.metrics).read().decode()
-    found = re.search(f'^{re.escape(series)} (.*)$', page, re.MULTILINE)
-    return float(found[1]) if found else 0
 
 
 def declared(build, folder):

@@ -3,9 +3,11 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import time
+import urllib.request
 
 CPUS = sorted(os.sched_getaffinity(0))
 
@@ -60,6 +62,13 @@ def load(build, server, *flags):
         if run.returncode != 0:
             raise SystemExit(f'{" ".join(map(str, command))}\n{run.stderr}')
         return json.loads(pathlib.Path(file.name).read_text())
+
+
+def sample(server, series):
+    """The value of a series on the server's page of metrics."""
+    page = urllib.request.urlopen(server.metrics).read().decode()
+    found = re.search(f'^{re.escape(series)} (.*)$', page, re.MULTILINE)
+    return float(found[1]) if found else 0
 
 
 def verdict(value, limit):

@@ -131,6 +131,23 @@ TEST_P(KeptStreamsTest, AnOpenCallGoesOnWithStreamsThatWereOutOfMemory) {
   }
 }
 
+TEST_P(KeptStreamsTest, WhatIsUsedStaysInMemory) {
+  for (int t = 1; t < 1000; ++t) {
+    const v1::PushResponse answer = Pushed(Readings({"hot", "new " + std::to_string(t)}, t));
+    ASSERT_EQ(answer.steps(0), static_cast<unsigned>(t));
+  }
+  std::uint64_t loads = 0;
+  std::uint64_t evictions = 0;
+  for (std::size_t s = 0; s < 2; ++s) {
+    loads += page_.shard(s).cold.loads.value();
+    evictions += page_.shard(s).cold.evictions.value();
+  }
+  EXPECT_LT(loads, 20);  // now and then all are marked as used, and it goes too
+  if (GetParam() > 0) {
+    EXPECT_GT(evictions, 900);
+  }
+}
+
 TEST_P(KeptStreamsTest, QuestionsFindStreamsWhereverTheyAre) {
   const std::vector<std::string> ids = Ids(50);
   Pushed(Readings(ids, 1));
