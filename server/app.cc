@@ -237,6 +237,8 @@ absl::Status RunServer(const Options& options) {
                                               .drop_other_models = options.forget_other_models,
                                               .accept_other_build = options.accept_other_kernels,
                                               .failed = EndWithoutStore},
+                                  .expire_after = options.expire_after,
+                                  .backups = options.backups,
                                   .serving = {.max_future = options.max_future}};
   const auto server = RpcServer::Start(rpc, *repository, *metrics);
   if (!server.ok()) return server.status();

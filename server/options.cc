@@ -60,6 +60,11 @@ void AddStoreFlags(CLI::App& app, Options& options, double& checkpoint_seconds) 
       ->type_name("BYTES")
       ->needs(data)
       ->default_str("0");
+  app.add_option("--backups", options.backups,
+                 "Folder that 'tidegate backup' makes its copies in, while the server serves; on the disk of "
+                 "--data a copy shares most of its files with them")
+      ->type_name("DIR")
+      ->needs(data);
   app.add_flag("--keep-journal", options.keep_journal,
                "Keep all readings in the journal, so that 'tidegate replay' can prove every forecast; the "
                "folder grows without bound")
@@ -88,6 +93,7 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
   Options options;
   double max_future_seconds = absl::ToDoubleSeconds(options.max_future);
   double drain_delay_seconds = absl::ToDoubleSeconds(options.drain_delay);
+  double expire_seconds = 0;
   double checkpoint_seconds = absl::ToDoubleSeconds(options.checkpoint_interval);
   CLI::App app("Serves forecasts for streams of sensor readings over gRPC (tidegate.v1.Forecaster).",
                "tidegate-server");
@@ -120,6 +126,13 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
       ->check(CLI::Range(std::size_t{1}, std::size_t{1} << 31))
       ->type_name("COUNT")
       ->capture_default_str();
+  app.add_option(
+         "--expire-after", expire_seconds,
+         "Forget streams whose last reading is older than this, by its own time, once they take none; "
+         "0: streams stay until they are deleted")
+      ->check(CLI::Range(0.0, 1e9))
+      ->type_name("SECONDS")
+      ->default_str("0");
   app.add_option(
          "--shards", options.shards,
          "Threads that serve, each with streams of its own; 0: half as many as there are CPUs, at least one")
@@ -163,6 +176,7 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
   }
   options.max_future = absl::Seconds(max_future_seconds);
   options.drain_delay = absl::Seconds(drain_delay_seconds);
+  options.expire_after = absl::Seconds(expire_seconds);
   options.checkpoint_interval = absl::Seconds(checkpoint_seconds);
   return options;
 }

@@ -17,10 +17,12 @@ struct Options {
   std::string metrics_listen = "127.0.0.1:9464";  // HTTP, /metrics
   std::string default_model;                      // empty: the only one, if there is just one
   std::size_t max_streams = 1'000'000;            // over all models
+  absl::Duration expire_after;                    // without readings; zero: streams stay
   std::string data;                               // folder of the store; empty: streams live in memory only
   std::string durability = "process";             // or none, power
   absl::Duration checkpoint_interval = absl::Seconds(60);
   std::uint64_t memory_limit = 0;  // bytes for streams in memory; 0: all stay there
+  std::string backups;             // folder for copies of the store; empty: none are made
   bool keep_journal = false;       // also behind checkpoints
   std::uint64_t disk_reserve = std::uint64_t{1}
                                << 30;              // bytes of free space below which readings are refused

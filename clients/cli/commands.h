@@ -20,6 +20,9 @@ void AddLoadCommand(CLI::App& app, Run& run);
 void AddInspectCommand(CLI::App& app, Run& run);
 void AddModelsCommand(CLI::App& app, Run& run);
 void AddReplayCommand(CLI::App& app, Run& run);
+void AddBackupCommand(CLI::App& app, Run& run);
+void AddRestoreCommand(CLI::App& app, Run& run);
+void AddStoreCommand(CLI::App& app, Run& run);
 
 // A flag whose value is a duration from 0 up, like 10s, 500ms or 2m; `duration` holds its default.
 void AddDurationFlag(CLI::App& command, const std::string& flag, absl::Duration& duration,

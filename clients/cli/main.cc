@@ -1,5 +1,6 @@
 // tidegate: trains models on CSV files and backtests them, pushes readings to a server, puts load on one,
-// looks into models, and into those of a server, replays a server's journal.
+// looks into models, and into those of a server, replays a server's journal, looks
+// after its data.
 
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -24,6 +25,9 @@ int Main(int argc, char** argv) {
   tidegate::AddInspectCommand(app, run);
   tidegate::AddModelsCommand(app, run);
   tidegate::AddReplayCommand(app, run);
+  tidegate::AddBackupCommand(app, run);
+  tidegate::AddRestoreCommand(app, run);
+  tidegate::AddStoreCommand(app, run);
   CLI11_PARSE(app, argc, argv);
 
   const absl::Status status = run();

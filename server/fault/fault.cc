@@ -28,6 +28,8 @@ constexpr std::array kDescriptions = {
     FaultDescription{absl::StatusCode::kFailedPrecondition, "MODEL_HAS_STREAMS", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kFailedPrecondition, "MODEL_UNUSABLE", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kResourceExhausted, "MODELS_FULL", absl::Minutes(1)},
+    FaultDescription{absl::StatusCode::kFailedPrecondition, "NO_BACKUPS", absl::InfiniteDuration()},
+    FaultDescription{absl::StatusCode::kAlreadyExists, "BACKUP_EXISTS", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kUnauthenticated, "TOKEN_MISSING", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kUnauthenticated, "TOKEN_UNKNOWN", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kPermissionDenied, "SCOPE_MISSING", absl::InfiniteDuration()},

@@ -29,6 +29,8 @@ enum class Fault : std::uint8_t {
   kModelHasStreams,     // and they are not to be deleted
   kModelUnusable,       // its files cannot be served
   kModelsFull,          // no room for another model
+  kNoBackups,           // the server makes none
+  kBackupExists,        // another of this name
   kTokenMissing,        // authentication
   kTokenUnknown,
   kScopeMissing,      // of the token

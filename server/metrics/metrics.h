@@ -160,12 +160,13 @@ enum class Method {
   kLoadModel,
   kUnloadModel,
   kSetDefaultModel,
-  kSubscribe
+  kSubscribe,
+  kBackup
 };
-inline constexpr std::array<const char*, 17> kMethodNames = {
+inline constexpr std::array<const char*, 18> kMethodNames = {
     "Push",        "Stream",       "Forecast",    "GetCursor",       "GetStream",    "ListStreams",
     "ResetStream", "DeleteStream", "ForkStream",  "ExportStream",    "ImportStream", "ListModels",
-    "GetModel",    "LoadModel",    "UnloadModel", "SetDefaultModel", "Subscribe"};
+    "GetModel",    "LoadModel",    "UnloadModel", "SetDefaultModel", "Subscribe",    "Backup"};
 
 // What a bearer token may allow, and what each method needs, in the order of kMethodNames: push to push
 // readings, read to ask about streams, admin for the rest.
@@ -174,7 +175,7 @@ inline constexpr std::array kScopeNames = {"push", "read", "admin"};
 inline constexpr std::array kMethodScopes = {
     Scope::kPush,  Scope::kPush,  Scope::kRead,  Scope::kRead,  Scope::kRead,  Scope::kRead,
     Scope::kAdmin, Scope::kAdmin, Scope::kAdmin, Scope::kRead,  Scope::kAdmin, Scope::kRead,
-    Scope::kRead,  Scope::kAdmin, Scope::kAdmin, Scope::kAdmin, Scope::kRead};
+    Scope::kRead,  Scope::kAdmin, Scope::kAdmin, Scope::kAdmin, Scope::kRead,  Scope::kAdmin};
 static_assert(kMethodScopes.size() == kMethodNames.size(), "each method has a scope");
 
 inline constexpr std::size_t kStatusCodes = 17;  // of gRPC, 0-16

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "server/shard/shard_journal.h"
 #include "spdlog/spdlog.h"
@@ -47,12 +46,7 @@ absl::Status Checkpoints::MakeLast() {
 void Checkpoints::OnLoop(std::size_t index, const std::function<void(ServingLoop&)>& work) {
   ServingLoop& loop = *group_.loops[index];
   if (loops_ended_) return work(loop);
-  absl::Notification done;
-  loop.Post([&] {
-    work(loop);
-    done.Notify();
-  });
-  done.WaitForNotification();
+  loop.Do([&] { work(loop); });
 }
 
 void Checkpoints::Run() {

@@ -46,53 +46,11 @@ ModelInfo MetricsOf(const ServedModel& served) {
 
 ModelAdmin::ModelAdmin(std::filesystem::path folder, const Repository& repository, ServingGroup& group,
                        Metrics& metrics, StreamKeeper* keeper)
-    : folder_(std::move(folder)), repository_(repository), group_(group), metrics_(metrics), keeper_(keeper) {
-  thread_ = std::thread([this] { Run(); });
-}
-
-ModelAdmin::~ModelAdmin() {
-  {
-    const std::lock_guard lock(mutex_);
-    ending_ = true;
-  }
-  asked_.notify_one();
-  thread_.join();
-}
-
-void ModelAdmin::Load(std::string name, std::uint64_t version, Done done) {
-  Ask([this, name = std::move(name), version] { return DoLoad(name, version); }, std::move(done));
-}
-
-void ModelAdmin::Unload(std::string name, bool delete_streams, std::uint64_t& deleted, Done done) {
-  Ask([this, name = std::move(name), delete_streams,
-       &deleted] { return DoUnload(name, delete_streams, deleted); },
-      std::move(done));
-}
-
-void ModelAdmin::SetDefault(std::string name, Done done) {
-  Ask([this, name = std::move(name)] { return DoSetDefault(name); }, std::move(done));
-}
-
-void ModelAdmin::Ask(std::function<absl::Status()> change, Done done) {
-  {
-    const std::lock_guard lock(mutex_);
-    jobs_.push_back({std::move(change), std::move(done)});
-  }
-  asked_.notify_one();
-}
-
-void ModelAdmin::Run() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    asked_.wait(lock, [this] { return ending_ || !jobs_.empty(); });
-    if (jobs_.empty()) return;
-    Job job = std::move(jobs_.front());
-    jobs_.pop_front();
-    lock.unlock();
-    job.done(job.change());
-    lock.lock();
-  }
-}
+    : folder_(std::move(folder)),
+      repository_(repository),
+      group_(group),
+      metrics_(metrics),
+      keeper_(keeper) {}
 
 void ModelAdmin::OnAll(const std::function<void(ServingLoop&)>& work) {
   absl::BlockingCounter left(static_cast<int>(group_.loops.size()));
@@ -109,7 +67,7 @@ void ModelAdmin::Publish() {
   OnAll([this](ServingLoop& loop) { loop.SetRepository(repository_); });
 }
 
-absl::Status ModelAdmin::DoLoad(const std::string& name, std::uint64_t version) {
+absl::Status ModelAdmin::Load(const std::string& name, std::uint64_t version) {
   if (!IsModelName(name)) {
     return Refusal(
         Fault::kInvalidField, "model",
@@ -146,7 +104,7 @@ absl::Status ModelAdmin::DoLoad(const std::string& name, std::uint64_t version) 
   return absl::OkStatus();
 }
 
-absl::Status ModelAdmin::DoUnload(const std::string& name, bool delete_streams, std::uint64_t& deleted) {
+absl::Status ModelAdmin::Unload(const std::string& name, bool delete_streams, std::uint64_t& deleted) {
   if (name.empty()) return Refusal(Fault::kInvalidField, "model", "empty: name the model to unload");
   const auto found = repository_.Find(name);
   if (!found.ok()) return found.status();
@@ -180,7 +138,7 @@ absl::Status ModelAdmin::DoUnload(const std::string& name, bool delete_streams, 
   return absl::OkStatus();
 }
 
-absl::Status ModelAdmin::DoSetDefault(const std::string& name) {
+absl::Status ModelAdmin::SetDefault(const std::string& name) {
   if (name.empty()) return Refusal(Fault::kInvalidField, "model", "empty: name the model to be the default");
   const auto index = repository_.Find(name);
   if (!index.ok()) return index.status();

@@ -106,9 +106,18 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
   if (options.store != nullptr) {
     server->keeper_ = std::make_unique<StreamKeeper>(*options.store, options.keeping, group, metrics);
   }
-  server->admin_ =
+  if (options.expire_after > absl::ZeroDuration()) {
+    server->expiry_ = std::make_unique<Expiry>(group, server->keeper_.get(), options.expire_after);
+  }
+  if (options.store != nullptr && !options.backups.empty()) {
+    server->backups_ = std::make_unique<Backups>(*options.store, options.backups);
+  }
+  server->models_ =
       std::make_unique<ModelAdmin>(options.models, repository, group, metrics, server->keeper_.get());
-  group.models = server->admin_.get();
+  server->admin_ = std::make_unique<AdminThread>();
+  group.admin = server->admin_.get();
+  group.models = server->models_.get();
+  group.backups = server->backups_.get();
   for (const auto& loop : group.loops) loop->Start();
   return server;
 }
@@ -116,7 +125,11 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
 RpcServer::~RpcServer() { EndCalls(absl::ZeroDuration()); }
 
 absl::Status RpcServer::Recover(const std::atomic<bool>& stop) {
-  return keeper_ == nullptr ? absl::OkStatus() : keeper_->Recover(repository_, stop);
+  if (keeper_ != nullptr) {
+    if (auto s = keeper_->Recover(repository_, stop); !s.ok()) return s;
+  }
+  if (expiry_ != nullptr) expiry_->Start();
+  return absl::OkStatus();
 }
 
 void RpcServer::AnnounceShutdown() {
@@ -139,6 +152,7 @@ void RpcServer::EndCalls(absl::Duration grace) {
   for (const auto& loop : group_.loops) loop->Finish(loops_with_calls);
   loops_with_calls.Wait();
   admin_.reset();
+  if (expiry_ != nullptr) expiry_->Stop();
   if (keeper_ != nullptr) keeper_->Stop();
   for (const auto& loop : group_.loops) loop->End();
   server_.reset();

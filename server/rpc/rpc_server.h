@@ -14,6 +14,9 @@
 #include "absl/time/time.h"
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
+#include "server/rpc/admin_thread.h"
+#include "server/rpc/backups.h"
+#include "server/rpc/expiry.h"
 #include "server/rpc/model_admin.h"
 #include "server/rpc/serving_loop.h"
 #include "server/rpc/stream_keeper.h"
@@ -34,6 +37,8 @@ class RpcServer {
     Authentication* authentication = nullptr;  // null: everyone may call everything; must outlive the server
     Store* store = nullptr;                    // null: streams live in memory only; must outlive the server
     StreamKeeper::Options keeping;             // with a store
+    absl::Duration expire_after;               // see Expiry; zero: streams stay
+    std::filesystem::path backups;             // folder for copies of the store; empty: none are made
     ServingOptions serving;
   };
 
@@ -48,8 +53,12 @@ class RpcServer {
   std::string address() const { return host_ + std::to_string(port_); }
 
   // With a store: brings its streams back; until then calls are refused, and health is NOT_SERVING. Once, and
-  // before anything else. Errors as those of StreamKeeper::Recover.
+  // before anything else. Then, with or without: begins to forget streams that nobody feeds. Errors as those
+  // of StreamKeeper::Recover.
   absl::Status Recover(const std::atomic<bool>& stop);
+
+  // Null: streams do not expire.
+  Expiry* expiry() { return expiry_.get(); }
 
   // Health answers NOT_SERVING from now on, so that clients go elsewhere; all calls are served as before.
   void AnnounceShutdown();
@@ -72,7 +81,10 @@ class RpcServer {
   std::shared_ptr<grpc::ServerCredentials> credentials_;  // outlive the server, as those that reload ask
   ServingGroup group_;
   std::unique_ptr<StreamKeeper> keeper_;
-  std::unique_ptr<ModelAdmin> admin_;
+  std::unique_ptr<Expiry> expiry_;
+  std::unique_ptr<ModelAdmin> models_;
+  std::unique_ptr<Backups> backups_;
+  std::unique_ptr<AdminThread> admin_;
   std::unique_ptr<grpc::Server> server_;
 };
 

@@ -12,9 +12,10 @@ using StreamQuestions = v1::Forecaster::WithAsyncMethod_Forecast<v1::Forecaster:
         v1::Forecaster::WithAsyncMethod_ResetStream<v1::Forecaster::WithAsyncMethod_DeleteStream<
             v1::Forecaster::WithAsyncMethod_ForkStream<v1::Forecaster::WithAsyncMethod_ExportStream<
                 v1::Forecaster::WithAsyncMethod_ImportStream<v1::Forecaster::Service>>>>>>>>>;
-using ModelQuestions = v1::Forecaster::WithAsyncMethod_ListModels<v1::Forecaster::WithAsyncMethod_GetModel<
-    v1::Forecaster::WithAsyncMethod_LoadModel<v1::Forecaster::WithAsyncMethod_UnloadModel<
-        v1::Forecaster::WithAsyncMethod_SetDefaultModel<StreamQuestions>>>>>;
+using ModelQuestions = v1::Forecaster::WithAsyncMethod_ListModels<
+    v1::Forecaster::WithAsyncMethod_GetModel<v1::Forecaster::WithAsyncMethod_LoadModel<
+        v1::Forecaster::WithAsyncMethod_UnloadModel<v1::Forecaster::WithAsyncMethod_SetDefaultModel<
+            v1::Forecaster::WithAsyncMethod_Backup<StreamQuestions>>>>>>;
 using ForecasterService = v1::Forecaster::WithAsyncMethod_Subscribe<
     v1::Forecaster::WithRawMethod_Push<v1::Forecaster::WithRawMethod_Stream<ModelQuestions>>>;
 using HealthService = grpc::health::v1::Health::WithAsyncMethod_Check<

@@ -7,7 +7,9 @@
 #include <chrono>
 #include <utility>
 
+#include "absl/synchronization/notification.h"
 #include "server/fault/fault.h"
+#include "server/rpc/backups.h"
 #include "server/rpc/fork_call.h"
 #include "server/rpc/health_call.h"
 #include "server/rpc/model_calls.h"
@@ -66,6 +68,15 @@ void ServingLoop::Start() {
 }
 
 void ServingLoop::Post(std::function<void()> task) { mailbox().Post(Letter{.task = std::move(task)}); }
+
+void ServingLoop::Do(const std::function<void()>& task) {
+  absl::Notification done;
+  Post([&] {
+    task();
+    done.Notify();
+  });
+  done.WaitForNotification();
+}
 
 void ServingLoop::WakeUp() {
   // One event at a time: the one that is on its way wakes the thread as well. A time that has passed for
@@ -174,6 +185,7 @@ void ServingLoop::WaitForCalls() {
   WaitForQuestions(*this);
   new ForkCall(*this);
   WaitForModelCalls(*this);
+  WaitForBackupCall(*this);
   new HealthCheckCall(*this);
   new HealthWatchCall(*this);
 }

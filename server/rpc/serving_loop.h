@@ -33,6 +33,8 @@
 
 namespace tidegate {
 
+class AdminThread;
+class Backups;
 class ModelAdmin;
 class ServingLoop;
 
@@ -46,7 +48,9 @@ struct ServingGroup {
   StreamBudget streams;
   Clients clients;
   Authentication* authentication = nullptr;  // null: everyone may call everything
+  AdminThread* admin = nullptr;              // for what follows
   ModelAdmin* models = nullptr;
+  Backups* backups = nullptr;  // null: none are made
   std::atomic<std::size_t> subscriptions{0};
   std::vector<std::unique_ptr<Mailbox>> mailboxes;  // by loop
   std::vector<std::unique_ptr<ServingLoop>> loops;
@@ -81,6 +85,9 @@ class ServingLoop {
 
   // Calls `task` in this loop's thread. Safe from any thread, until End.
   void Post(std::function<void()> task);
+
+  // The same, and waits until it has: from any other thread.
+  void Do(const std::function<void()>& task);
 
   // Has the loop look into its mailbox. Safe from any thread, until End.
   void WakeUp();

@@ -222,6 +222,16 @@ absl::StatusOr<std::vector<std::string>> StreamKeeper::StreamsOf(const ServedMod
   return ids;
 }
 
+absl::Status StreamKeeper::ForEachOlder(
+    std::int64_t before_ns,
+    const std::function<void(absl::string_view id, std::int64_t timestamp_ns)>& each) {
+  if (options_.memory_limit == 0) return absl::OkStatus();
+  return store_.ForEachState([&](absl::string_view id, const StoredState& state) {
+    if (!state.deleted && state.header.timestamp_ns < before_ns) each(id, state.header.timestamp_ns);
+    return absl::OkStatus();
+  });
+}
+
 absl::Status StreamKeeper::Close() {
   if (!recovered_) return absl::OkStatus();
   if (auto s = checkpoints_.MakeLast(); !s.ok()) return s;

@@ -52,6 +52,11 @@ class StreamKeeper {
   // while the store is.
   absl::StatusOr<std::vector<std::string>> StreamsOf(const ServedModel& served);
 
+  // Calls `each` for the streams in the store whose last reading there is older than a time, with that of it;
+  // for none if all are in memory. Safe as StreamsOf.
+  absl::Status ForEachOlder(std::int64_t before_ns,
+                            const std::function<void(absl::string_view id, std::int64_t timestamp_ns)>& each);
+
   // No further checkpoints, before the loops end.
   void Stop() { checkpoints_.Stop(); }
   // After that: a last checkpoint, so that nothing is left to replay. Does nothing if Recover did not

@@ -134,7 +134,7 @@ Decision Lane::DecideFirst(std::uint32_t slot) {
 
 // The stream has changed by a reading of its client's.
 void Lane::Note(std::uint32_t slot, const Reading& reading, Outcome outcome, Reason reason) {
-  table_.changed(key(slot)) = table_.used(key(slot)) = true;
+  table_.changed(key(slot)) = table_.used(key(slot)) = table_.taken(key(slot)) = true;
   if (journal_ != nullptr)
     journal_->NoteReading(table_.id(key(slot)), model_index_, reading, outcome, reason);
 }

@@ -206,6 +206,27 @@ bool Shard::PutChanged(StreamKey& next, std::uint32_t slots, StateBatch& batch) 
   return false;
 }
 
+bool Shard::Expire(StreamKey& next, std::uint32_t slots, std::int64_t before_ns, std::size_t& ended) {
+  for (; next.model < lanes_.size(); ++next.model, next.slot = 0) {
+    for (; lanes_[next.model] != nullptr && next.slot < table_.slots(next.model); ++next.slot) {
+      if (slots-- == 0) return true;
+      if (table_.id(next).empty() || std::exchange(table_.taken(next), false)) continue;
+      if (header(next).timestamp_ns >= before_ns || table_.queue(next).first != StreamQueue::kNone) continue;
+      Delete(table_.KeyOf(next));
+      ++ended;
+    }
+  }
+  return false;
+}
+
+bool Shard::ExpireCold(absl::string_view id, std::int64_t before_ns) {
+  if (table_.Find(id)) return false;
+  const auto key = Find(id);
+  if (!key || header(*key).timestamp_ns >= before_ns) return false;
+  Delete(*key);
+  return true;
+}
+
 void Shard::CountStreams(std::uint32_t model) {
   ModelMetrics& metrics = lanes_[model]->metrics();
   metrics.streams.Set(static_cast<std::int64_t>(table_.streams(model)));

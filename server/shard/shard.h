@@ -106,6 +106,13 @@ class Shard {
   // `next` on. False: there are no more. What is put is of journal position `position`, after Submit.
   bool PutChanged(StreamKey& next, std::uint32_t slots, StateBatch& batch);
 
+  // Deletes the streams, of `slots` slots from `next` on, whose last reading is older than `before_ns` and
+  // that took none since they were last looked at so; moves `next` on and adds to `ended`. False: there are
+  // no more.
+  bool Expire(StreamKey& next, std::uint32_t slots, std::int64_t before_ns, std::size_t& ended);
+  // Deletes a stream that is not in memory, if its last reading is older than that. False: it stays.
+  bool ExpireCold(absl::string_view id, std::int64_t before_ns);
+
   ShardMetrics& metrics() { return *metrics_; }
   // From now on counts are added to `metrics`, which has those of all models.
   void CountIn(ShardMetrics& metrics);

@@ -31,7 +31,7 @@ StreamKey StreamTable::Place(absl::string_view id, std::uint32_t model) {
     key.slot = owner.free.back();
     owner.free.pop_back();
     key.generation = record(key).generation;
-    changed(key) = used(key) = true;
+    changed(key) = used(key) = taken(key) = true;
   } else {
     if (key.slot % kBlockStreams == 0)
       owner.blocks.push_back(MakeLargeMemory(kBlockStreams * owner.row_bytes));

@@ -102,6 +102,9 @@ class StreamTable {
   // Whether the stream was used since this was last set to false.
   bool& used(StreamKey key) { return record(key).used; }
 
+  // Whether it took a reading since this was last set to false; a stream that is new in memory counts as if.
+  bool& taken(StreamKey key) { return record(key).taken; }
+
   // Brings all but the floats into the cache. A load, not a prefetch: that is dropped where the address has
   // to be looked up in the page table, as that of most of a million streams. Called for several streams one
   // after the other, their loads overlap.
@@ -151,6 +154,7 @@ class StreamTable {
     std::uint16_t generation = 0;
     bool changed = true;
     bool used = true;
+    bool taken = true;
   };
   struct PerModel {
     std::size_t stream_floats = 0;

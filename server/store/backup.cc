@@ -43,6 +43,22 @@ absl::Status CopySegments(const StoreOptions& options, const StoreFiles& to, std
   return absl::OkStatus();
 }
 
+absl::Status Write(const Database& database, const StoreOptions& options, std::uint64_t last,
+                   const StoreFiles& files) {
+  if (absl::Status s = PrepareFolder(files); !s.ok()) return s;
+  rocksdb::Checkpoint* raw = nullptr;
+  rocksdb::Status made = rocksdb::Checkpoint::Create(database.db.get(), &raw);
+  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
+  // Never flushes: the caller has, after the journal; states that were written since are in the journal.
+  constexpr auto kNeverFlush = std::numeric_limits<std::uint64_t>::max();
+  if (made.ok()) made = checkpoint->CreateCheckpoint(files.new_database, kNeverFlush);
+  if (!made.ok()) return StatusOf(made, absl::StrCat("writing the backup ", files.folder));
+  if (absl::Status s = CopySegments(options, files, last); !s.ok()) return s;
+  const JournalEnd::Mark mark{.written = last, .synced = last, .boot_id = BootId(options)};
+  if (absl::Status s = JournalEnd::Create(*files.system, files.new_database, mark); !s.ok()) return s;
+  return Publish(files);
+}
+
 }  // namespace
 
 absl::Status WriteBackup(const Database& database, const StoreOptions& options, std::uint64_t last,
@@ -52,18 +68,13 @@ absl::Status WriteBackup(const Database& database, const StoreOptions& options, 
     return absl::AlreadyExistsError(
         absl::StrCat(folder, " is there already: name a new folder for the backup"));
   }
-  if (absl::Status s = PrepareFolder(files); !s.ok()) return s;
-  rocksdb::Checkpoint* raw = nullptr;
-  rocksdb::Status made = rocksdb::Checkpoint::Create(database.db.get(), &raw);
-  const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);
-  // Never flushes: the caller has, after the journal; states that were written since are in the journal.
-  constexpr auto kNeverFlush = std::numeric_limits<std::uint64_t>::max();
-  if (made.ok()) made = checkpoint->CreateCheckpoint(files.new_database, kNeverFlush);
-  if (!made.ok()) return StatusOf(made, absl::StrCat("writing the backup ", folder));
-  if (absl::Status s = CopySegments(options, files, last); !s.ok()) return s;
-  const JournalEnd::Mark mark{.written = last, .synced = last, .boot_id = BootId(options)};
-  if (absl::Status s = JournalEnd::Create(*files.system, files.new_database, mark); !s.ok()) return s;
-  return Publish(files);
+  absl::Status written = Write(database, options, last, files);
+  if (!written.ok()) {  // what there is of it would only take room
+    for (const std::string& part : {files.new_database, files.database, folder}) {
+      RemoveFolder(*files.system, part).IgnoreError();
+    }
+  }
+  return written;
 }
 
 absl::Status CopyStore(rocksdb::FileSystem& files, const std::string& from, const std::string& to) {

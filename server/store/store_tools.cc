@@ -28,9 +28,6 @@ absl::Status InspectJournal(const OpenedStore& store, const StoreFiles& files, c
   JournalEntry entry;
   absl::Status status = ReadJournal(files, store.meta.checkpoint, store.journal_end,
                                     [&](GroupReader& group, double) -> absl::Status {
-                                      if (report.first_group == 0) report.first_group = group.position();
-                                      report.last_group = group.position();
-                                      report.journal_bytes += group.bytes();
                                       report.entries += group.entries();
                                       while (group.Next(entry)) {
                                         if (entry.kind == EntryKind::kReading)
@@ -45,6 +42,7 @@ absl::Status InspectJournal(const OpenedStore& store, const StoreFiles& files, c
 }
 
 absl::Status InspectStates(const OpenedStore& store, const Progress& progress, StoreReport& report) {
+  report.states = 0;
   report.model_states.assign(report.models.size(), 0);
   return ReadAllStates(*store.database, [&](absl::string_view id, const StoredState& state) -> absl::Status {
     if (state.position > store.journal_end) {
@@ -77,19 +75,35 @@ std::uint64_t DiskBytes(const StoreFiles& files) {
   return total;
 }
 
+StoreReport Describe(const OpenedStore& store, const StoreFiles& files) {
+  StoreReport report;
+  report.store_id = store.meta.store_id;
+  report.format = store.meta.format;
+  report.clean = store.meta.closed == store.meta.opened && store.journal_end <= store.meta.checkpoint;
+  report.models = store.meta.models;
+  report.checkpoint = store.meta.checkpoint;
+  report.journal_end = store.journal_end;
+  report.replay_bytes = store.journal_end > store.meta.checkpoint ? store.journal.bytes : 0;
+  store.database->db->GetIntProperty(store.database->state(), rocksdb::DB::Properties::kEstimateNumKeys,
+                                     &report.states);
+  report.disk_bytes = DiskBytes(files);
+  return report;
+}
+
 }  // namespace
 
-absl::StatusOr<StoreReport> InspectStore(const StoreOptions& options, const Progress& progress) {
+absl::StatusOr<StoreReport> InspectStore(const StoreOptions& options) {
   const StoreFiles files(options);
-  auto store = OpenStoreReadOnly(options, files, BootId(options));
+  const auto store = OpenStoreReadOnly(options, files, BootId(options));
   if (!store.ok()) return store.status();
-  StoreReport report;
-  report.store_id = store->meta.store_id;
-  report.format = store->meta.format;
-  report.clean = store->meta.closed == store->meta.opened && store->journal_end <= store->meta.checkpoint;
-  report.checkpoint = store->meta.checkpoint;
-  report.models = store->meta.models;
-  report.disk_bytes = DiskBytes(files);
+  return Describe(*store, files);
+}
+
+absl::StatusOr<StoreReport> VerifyStore(const StoreOptions& options, const Progress& progress) {
+  const StoreFiles files(options);
+  const auto store = OpenStoreReadOnly(options, files, BootId(options));
+  if (!store.ok()) return store.status();
+  StoreReport report = Describe(*store, files);
   if (absl::Status s = InspectJournal(*store, files, progress, report); !s.ok()) return s;
   if (absl::Status s = InspectStates(*store, progress, report); !s.ok()) return s;
   return report;
@@ -125,10 +139,10 @@ absl::Status CompactStore(const StoreOptions& options) {
                   absl::StrCat("compacting ", files.database));
 }
 
-absl::Status RestoreStore(const std::string& backup, const std::string& folder) {
+absl::Status RestoreStore(const std::string& backup, const std::string& folder, const Progress& progress) {
   StoreOptions options;
   options.folder = backup;
-  if (const auto report = InspectStore(options); !report.ok()) return report.status();
+  if (const auto report = VerifyStore(options, progress); !report.ok()) return report.status();
   const StoreFiles files(options);
   if (files.system->FileExists(absl::StrCat(folder, "/store"), {}, nullptr).ok()) {
     return absl::AlreadyExistsError(

@@ -19,26 +19,30 @@ namespace tidegate {
 struct StoreReport {
   std::string store_id;
   std::uint32_t format = 0;
-  bool clean = false;
-  std::uint64_t checkpoint = 0;
-  std::uint64_t first_group = 0;  // positions; 0: there is none
-  std::uint64_t last_group = 0;
+  bool clean = false;  // it was closed in order: a start has nothing to replay
+  std::vector<StoredModel> models;
+  std::uint64_t checkpoint = 0;    // position
+  std::uint64_t journal_end = 0;   // position of the last group, or the checkpoint's
+  std::uint64_t replay_bytes = 0;  // of groups behind the checkpoint
+  std::uint64_t states = 0;        // by InspectStore about, and with those of deleted streams
+  std::uint64_t disk_bytes = 0;    // of all files
+  // What follows is filled by VerifyStore only; groups are those behind the checkpoint.
   std::uint64_t groups = 0;
   std::uint64_t entries = 0;
-  std::uint64_t journal_bytes = 0;
-  std::uint64_t states = 0;
   std::uint64_t state_bytes = 0;
-  std::uint64_t disk_bytes = 0;  // of all files
-  std::int64_t earliest_ns = 0;  // of the journal's readings
-  std::int64_t latest_ns = 0;    //
-  std::vector<StoredModel> models;
+  std::int64_t earliest_ns = 0;             // of their readings; both 0: there are none
+  std::int64_t latest_ns = 0;               //
   std::vector<std::uint64_t> model_states;  // of each model
 };
 
+// What the store says of itself. Changes nothing. Errors as those of Store::Open; NotFound: there is no
+// store.
+absl::StatusOr<StoreReport> InspectStore(const StoreOptions& options);
+
 // Reads everything and changes nothing: each checksum, each group's place behind the one before it, each
 // entry and state. Errors as those of Store::Open; the first damage is the error. progress: may be empty.
-absl::StatusOr<StoreReport> InspectStore(const StoreOptions& options,
-                                         const std::function<void(absl::string_view)>& progress = {});
+absl::StatusOr<StoreReport> VerifyStore(const StoreOptions& options,
+                                        const std::function<void(absl::string_view)>& progress = {});
 
 // Calls `each` for all groups of a journal that was kept whole (StoreOptions::keep_journal), in their order,
 // until it fails, and changes nothing. models: the store's table, there before the first call. `each` as for
@@ -50,8 +54,9 @@ absl::Status ReadKeptJournal(const StoreOptions& options, std::vector<StoredMode
 // Rewrites the files of the states without what has been deleted or replaced.
 absl::Status CompactStore(const StoreOptions& options);
 
-// Puts a copy that Store::Backup made, checked as InspectStore does, to where a server shall use it. `folder`
+// Puts a copy that Store::Backup made, checked as VerifyStore does, to where a server shall use it. `folder`
 // must not exist or be empty.
-absl::Status RestoreStore(const std::string& backup, const std::string& folder);
+absl::Status RestoreStore(const std::string& backup, const std::string& folder,
+                          const std::function<void(absl::string_view)>& progress = {});
 
 }  // namespace tidegate

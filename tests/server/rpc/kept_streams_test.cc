@@ -1,9 +1,14 @@
 #include <gmock/gmock.h>
 
+#include <atomic>
 #include <filesystem>
 #include <set>
+#include <thread>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "server/store/store.h"
+#include "server/store/store_tools.h"
 #include "tests/server/rpc/rpc_fixture.h"
 
 namespace tidegate {
@@ -31,6 +36,8 @@ class KeptStreamsTest : public RpcFixture, public testing::WithParamInterface<st
   RpcServer::Options ServerOptions() const override {
     RpcServer::Options options = RpcFixture::ServerOptions();
     options.store = store_.get();
+    options.backups = folder_ / "backups";
+    options.expire_after = absl::Hours(1);
     options.keeping.memory_limit = GetParam();
     options.keeping.failed = [](const absl::Status& status) { ADD_FAILURE() << status; };
     return options;
@@ -41,11 +48,17 @@ class KeptStreamsTest : public RpcFixture, public testing::WithParamInterface<st
     if (orderly) {
       EXPECT_TRUE(server_->Shutdown(absl::Seconds(10)).ok());
     }
+    End();
+    OpenStore();
+    EXPECT_EQ(store_->opening().clean, orderly);
+    Start();
+  }
+  void End() {
     stub_.reset();
     server_.reset();
     store_.reset();
-    OpenStore();
-    EXPECT_EQ(store_->opening().clean, orderly);
+  }
+  void Start() {
     auto server = RpcServer::Start(ServerOptions(), repository_, page_);
     ASSERT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
@@ -79,9 +92,9 @@ class KeptStreamsTest : public RpcFixture, public testing::WithParamInterface<st
   const std::atomic<bool> stop_{false};
   std::unique_ptr<Store> store_;
 
- private:
-  void OpenStore() {
-    auto store = Store::Open({.folder = std::filesystem::path(testing::TempDir()) / "kept_streams"});
+  void OpenStore() { OpenStore(std::filesystem::path(testing::TempDir()) / "kept_streams"); }
+  void OpenStore(const std::string& folder) {
+    auto store = Store::Open({.folder = folder});
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }
@@ -127,7 +140,7 @@ TEST_P(KeptStreamsTest, AnOpenCallGoesOnWithStreamsThatWereOutOfMemory) {
     }
   }
   if (GetParam() > 0) {
-    EXPECT_GT(page_.shard(0).cold.loads.value(), 100);
+    EXPECT_GT(page_.shard(0).cold.loads.value() + page_.shard(1).cold.loads.value(), 100);
   }
 }
 
@@ -146,6 +159,97 @@ TEST_P(KeptStreamsTest, WhatIsUsedStaysInMemory) {
   if (GetParam() > 0) {
     EXPECT_GT(evictions, 900);
   }
+}
+
+// Copies that are made while readings are pushed: a server on one goes on as the first one did.
+TEST_P(KeptStreamsTest, ABackupUnderLoadGoesOnAsItsServerDid) {
+  constexpr int kBackups = 3;
+  const std::vector<std::string> ids = Ids(20);
+  std::vector<std::vector<float>> forecasts(1);  // by t, of all streams
+  std::atomic<int> answered{0};
+  std::atomic<bool> enough{false};
+  std::thread pusher([&] {
+    for (int t = 1; !enough; ++t) {
+      const v1::PushResponse answer = Pushed(Readings(ids, t));
+      forecasts.emplace_back(answer.forecast().begin(), answer.forecast().end());
+      answered = t;
+    }
+  });
+  std::vector<int> before;  // each backup
+  std::vector<std::string> folders;
+  for (int b = 0; b < kBackups; ++b) {
+    while (answered < 20 * (b + 1)) std::this_thread::yield();
+    before.push_back(answered);
+    v1::BackupRequest request;
+    v1::BackupResponse response;
+    const grpc::Status status = Call(&v1::Forecaster::Stub::Backup, request, response);
+    EXPECT_TRUE(status.ok()) << status.error_message();
+    EXPECT_GT(response.bytes(), 1'000u);
+    folders.push_back(response.folder());
+  }
+  enough = true;
+  pusher.join();
+  for (int b = 0; b < kBackups; ++b) {
+    End();
+    const std::filesystem::path restored = folder_ / absl::StrCat("restored ", b);
+    ASSERT_TRUE(RestoreStore(folders[b], restored).ok());
+    OpenStore(restored);
+    Start();
+    Recover();
+    v1::GetCursorRequest cursors;
+    cursors.mutable_stream_id()->Assign(ids.begin(), ids.end());
+    v1::GetCursorResponse cursor;
+    ASSERT_TRUE(Call(&v1::Forecaster::Stub::GetCursor, cursors, cursor).ok());
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      const auto t = static_cast<std::size_t>(cursor.timestamp(static_cast<int>(i)) / kSecond);
+      EXPECT_GE(t, static_cast<std::size_t>(before[b]));
+      ASSERT_LT(t, forecasts.size());
+      for (std::size_t next = t; next < std::min(t + 2, forecasts.size()); ++next) {
+        const v1::PushResponse answer = Pushed(Readings({ids[i]}, static_cast<int>(next)));
+        EXPECT_EQ(answer.outcome(0), next == t ? v1::OUTCOME_DUPLICATE : v1::OUTCOME_APPLIED);
+        const std::size_t floats = static_cast<std::size_t>(answer.forecast_size());
+        EXPECT_THAT(answer.forecast(),
+                    testing::ElementsAreArray(std::span(forecasts[next]).subspan(i * floats, floats)));
+      }
+    }
+  }
+}
+
+TEST_P(KeptStreamsTest, BackupsAreNamedOnce) {
+  v1::BackupRequest request;
+  v1::BackupResponse response;
+  request.set_name("monday");
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::Backup, request, response).ok());
+  EXPECT_EQ(response.folder(), folder_ / "backups" / "monday");
+  grpc::Status status = Call(&v1::Forecaster::Stub::Backup, request, response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_THAT(status.error_message(), HasSubstr("name: there is a backup 'monday' already"));
+  request.set_name("../monday");
+  status = Call(&v1::Forecaster::Stub::Backup, request, response);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_THAT(status.error_message(), HasSubstr("'../monday' is no name for a backup"));
+}
+
+TEST_P(KeptStreamsTest, WhatNobodyFeedsExpires) {
+  const absl::Time now = absl::Now();
+  const auto now_s = static_cast<int>(absl::ToUnixSeconds(now));
+  Pushed(Readings(Ids(60), 1));
+  Pushed(Readings({"new"}, now_s));
+  Pushed(Readings({"quiet"}, now_s - 3'500));
+  EXPECT_EQ(server_->expiry()->Sweep(now), 0u);  // all took a reading a moment ago
+  Pushed(Readings({"s:3", "s:4"}, 2));           // old readings that are caught up on
+  // A stream that goes out of memory meanwhile is looked at anew.
+  EXPECT_GE(server_->expiry()->Sweep(now), GetParam() == 0 ? 58u : 50u);
+  EXPECT_THAT(Listed(), testing::IsSupersetOf({"s:3", "s:4", "new", "quiet"}));
+  for (int t = 3; t < 6; ++t) {
+    EXPECT_EQ(Pushed(Readings({"s:4"}, t)).steps(0), static_cast<unsigned>(t));
+    server_->expiry()->Sweep(now + absl::Minutes(30));
+  }
+  EXPECT_THAT(Listed(), testing::UnorderedElementsAre("s:4", "new"));
+  EXPECT_EQ(Pushed(Readings({"s:5"}, 3)).steps(0), 1u);
+  Restart(/*orderly=*/false);
+  Recover();
+  EXPECT_THAT(Listed(), testing::UnorderedElementsAre("s:4", "s:5", "new"));
 }
 
 TEST_P(KeptStreamsTest, QuestionsFindStreamsWhereverTheyAre) {

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <thread>
+
+#include "absl/status/status.h"
+
+namespace tidegate {
+
+// Does what administrators ask for, one thing after the other, on a thread of its own, so that no reading
+// waits for a file.
+class AdminThread {
+ public:
+  using Work = std::function<absl::Status()>;
+  using Done = std::function<void(absl::Status)>;
+
+  AdminThread();
+  ~AdminThread();  // waits for what has been asked for
+
+  // Calls `work`, and then `done` with what it returned, both in the thread. Safe from any thread.
+  void Ask(Work work, Done done);
+
+ private:
+  struct Job {
+    Work work;
+    Done done;
+  };
+  void Run();
+
+  std::mutex mutex_;  // guards what follows
+  std::condition_variable asked_;
+  std::deque<Job> jobs_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+}  // namespace tidegate
