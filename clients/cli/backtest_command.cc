@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -13,6 +12,7 @@
 #include "clients/cli/channels.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/grid.h"
+#include "clients/cli/page.h"
 #include "clients/cli/table.h"
 #include "engine/backtest/backtest.h"
 #include "engine/model/model_file.h"
@@ -86,15 +86,6 @@ absl::StatusOr<Backtest> RunOne(const ModelSpec& spec, const Tensors& tensors,
   const auto model = Model::Create(spec, tensors);
   if (!model.ok()) return model.status();
   return RunBacktest(**model, series, options);
-}
-
-absl::Status WriteText(const std::string& file, const std::string& text) {
-  std::ofstream stream(file, std::ios::binary);
-  stream << text;
-  stream.close();
-  if (!stream) return absl::UnavailableError(absl::StrCat(file, ": cannot be written"));
-  std::cout << "Wrote " << file << ".\n";
-  return absl::OkStatus();
 }
 
 // The linear path and the network, each alone.

@@ -10,40 +10,13 @@
 #include "absl/time/time.h"
 #include "clients/cli/backtest_run.h"
 #include "clients/cli/chart.h"
+#include "clients/cli/page.h"
 #include "clients/cli/table.h"
 
 namespace tidegate {
 namespace {
 
 constexpr const char* kColours[kForecasters] = {"model", "last", "seasonal", "linear"};
-
-constexpr char kPageStyle[] = R"(
-body{margin:0 auto;max-width:1120px;padding:24px 20px 60px;background:var(--page);color:var(--ink);
-font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
-h1{font-size:24px;margin:0 0 4px}h2{font-size:17px;margin:36px 0 8px}
-p{margin:4px 0 10px;max-width:80ch}.faint{color:var(--faint)}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:12px;margin:20px 0}
-.tile{background:var(--panel);border:1px solid var(--rule);border-radius:8px;padding:12px 14px}
-.tile b{display:block;font-size:21px;font-weight:650;font-variant-numeric:tabular-nums}
-.two{display:grid;grid-template-columns:repeat(auto-fit,minmax(430px,1fr));gap:18px}
-.chart{width:100%;height:auto;display:block}
-.scroll{overflow-x:auto}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:14px;width:100%}
-th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
-th{color:var(--faint);font-weight:500}td:nth-child(3),th:nth-child(3){text-align:left}
-tr.model td{font-weight:600;border-top:2px solid var(--rule)}tr.model td:nth-child(3){color:var(--model)}
-@media(max-width:520px){.two{grid-template-columns:1fr}}
-)";
-
-std::string Number(double value) {
-  if (std::isnan(value)) return "–";
-  return absl::StrFormat("%#.4g", value);
-}
-
-std::string Tile(const std::string& value, const std::string& what) {
-  return absl::StrCat("<div class='tile'><b>", Escaped(value), "</b><span class='faint'>", Escaped(what),
-                      "</span></div>\n");
-}
 
 // How much less one error is than another.
 std::string Gain(double ours, double other) {
@@ -80,7 +53,8 @@ std::string Tiles(const BacktestRun& run) {
 std::string TableOf(const BacktestRun& run) {
   std::string html =
       "<div "
-      "class='scroll'><table><tr><th>steps</th><th>origins</th><th>forecast</th><th>MAE</th><th>RMSE</"
+      "class='scroll'><table><tr><th>steps</th><th>origins</th><th "
+      "class='text'>forecast</th><th>MAE</th><th>RMSE</"
       "th><th>MSE</th>"
       "<th>MASE</th><th>sMAPE %</th><th>pinball</th><th>in interval</th><th>width</th></tr>\n";
   for (const HorizonScore& score : run.result.horizons) {
@@ -94,7 +68,7 @@ std::string TableOf(const BacktestRun& run) {
            {f == 0 ? absl::StrCat(score.horizon) : "", f == 0 ? Grouped(score.origins) : "",
             std::string(kForecasterNames[f]), Number(e.mae), Number(std::sqrt(e.mse)), Number(e.mse),
             Number(e.mase), Number(e.smape), Number(e.pinball), coverage, Number(e.width)}) {
-        absl::StrAppend(&html, "<td>", cell, "</td>");
+        absl::StrAppend(&html, cell == kForecasterNames[f] ? "<td class='text'>" : "<td>", cell, "</td>");
       }
       absl::StrAppend(&html, "</tr>\n");
     }
@@ -238,13 +212,10 @@ std::string Fan(const BacktestRun& run, const ForecastExample& example) {
 std::string BacktestHtml(const BacktestRun& run) {
   const ModelSpec& spec = run.spec;
   std::string html = absl::StrCat(
-      "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>\n"
-      "<meta name='viewport' content='width=device-width,initial-scale=1'>\n<title>Backtest of ",
-      Escaped(spec.name), "</title>\n<style>", ChartStyle(), kPageStyle,
-      "</style></head>\n<body>\n<h1>Backtest of ", Escaped(spec.name), "</h1>\n<p class='faint'>",
-      Escaped(run.model), " on ", Escaped(run.file), run.rows.empty() ? "" : ", rows ", Escaped(run.rows),
-      ": ", Grouped(run.readings), " readings of ", run.streams, run.streams == 1 ? " stream" : " streams",
-      ", ", absl::FormatDuration(absl::Nanoseconds(spec.interval_ns)),
+      "<p class='faint'>", Escaped(run.model), " on ", Escaped(run.file), run.rows.empty() ? "" : ", rows ",
+      Escaped(run.rows), ": ", Grouped(run.readings), " readings of ", run.streams,
+      run.streams == 1 ? " stream" : " streams", ", ",
+      absl::FormatDuration(absl::Nanoseconds(spec.interval_ns)),
       " apart. One pass, a forecast after every reading from the state carried on, as a server makes "
       "them.</p>\n");
   absl::StrAppend(&html, Tiles(run), ErrorByStep(run), "<h2>Errors by horizon</h2>\n<p class='faint'>",
@@ -255,7 +226,7 @@ std::string BacktestHtml(const BacktestRun& run) {
     absl::StrAppend(&html, "<div class='two'>\n", Calibration(run), CoverageOverTime(run), "</div>\n");
   absl::StrAppend(&html, "<h2>Forecasts beside what came</h2>\n<div class='two'>\n");
   for (const ForecastExample& example : run.result.examples) absl::StrAppend(&html, Fan(run, example));
-  return absl::StrCat(html, "</div>\n</body></html>\n");
+  return PageOf(absl::StrCat("Backtest of ", spec.name), absl::StrCat(html, "</div>\n"));
 }
 
 }  // namespace tidegate

@@ -23,6 +23,8 @@ void AddReplayCommand(CLI::App& app, Run& run);
 void AddBackupCommand(CLI::App& app, Run& run);
 void AddRestoreCommand(CLI::App& app, Run& run);
 void AddStoreCommand(CLI::App& app, Run& run);
+void AddTuneCommand(CLI::App& app, Run& run);
+void AddCompareCommand(CLI::App& app, Run& run);
 
 // A flag whose value is a duration from 0 up, like 10s, 500ms or 2m; `duration` holds its default.
 void AddDurationFlag(CLI::App& command, const std::string& flag, absl::Duration& duration,

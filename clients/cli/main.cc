@@ -20,6 +20,8 @@ int Main(int argc, char** argv) {
   tidegate::Run run;
   tidegate::AddTrainCommand(app, run);
   tidegate::AddBacktestCommand(app, run);
+  tidegate::AddTuneCommand(app, run);
+  tidegate::AddCompareCommand(app, run);
   tidegate::AddPushCommand(app, run);
   tidegate::AddLoadCommand(app, run);
   tidegate::AddInspectCommand(app, run);

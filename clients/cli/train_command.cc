@@ -18,10 +18,11 @@
 #include "clients/cli/channels.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/grid.h"
+#include "clients/cli/interrupt.h"
+#include "clients/cli/model_folder.h"
 #include "clients/cli/table.h"
 #include "clients/cli/train_progress.h"
 #include "clients/cli/train_record.h"
-#include "engine/model/model_file.h"
 #include "engine/train/trainer.h"
 
 namespace tidegate {
@@ -52,8 +53,6 @@ struct TrainCommand {
   std::string log;
   TrainOptions options;
 };
-
-volatile std::sig_atomic_t stop_asked = 0;
 
 // Says what was read, and lays it on the grid.
 std::vector<Series> Prepare(const TrainCommand& command, const Readings& readings) {
@@ -86,35 +85,6 @@ std::vector<Series> Prepare(const TrainCommand& command, const Readings& reading
               << " of a labelled one.\n";
   }
   return std::move(grid.series);
-}
-
-// DIR/<name>/<one more than the highest version there>.
-std::filesystem::path NextVersion(const std::filesystem::path& folder) {
-  std::uint64_t highest = 0;
-  std::error_code none;  // no such folder: version 1
-  for (const auto& entry : std::filesystem::directory_iterator(folder, none)) {
-    std::uint64_t version = 0;
-    if (absl::SimpleAtoi(entry.path().filename().string(), &version)) highest = std::max(highest, version);
-  }
-  return folder / absl::StrCat(highest + 1);
-}
-
-// Writes the model beside its place, reads it back with every check, and only then moves it there: a server
-// that starts meanwhile never finds half a model. The record of its training goes with it.
-absl::Status Save(const TrainedModel& trained, const TrainRecord& record,
-                  const std::filesystem::path& folder) {
-  const std::filesystem::path draft =
-      folder.parent_path() / absl::StrCat(".", folder.filename().string(), ".draft");
-  std::error_code error;
-  std::filesystem::remove_all(draft, error);
-  absl::Status written = WriteModel(draft, trained.spec, trained.tensors);
-  if (!written.ok()) return written;
-  if (const auto model = ReadModel(draft); !model.ok()) return model.status();
-  written = record.WriteBeside(draft, trained.spec.name);
-  if (!written.ok()) return written;
-  std::filesystem::rename(draft, folder, error);
-  if (error) return absl::UnavailableError(absl::StrCat(folder.string(), ": ", error.message()));
-  return absl::OkStatus();
 }
 
 void PrintResult(const ModelSpec& spec, const std::filesystem::path& folder, const std::string& models) {
@@ -213,17 +183,9 @@ absl::Status SetCycle(const std::string& cycle, TrainOptions& options) {
       absl::StrCat("--cycle is '", cycle, "', expected auto, none or a number of readings"));
 }
 
-// Ctrl-C: the first ends the training, a second one the program.
-void ListenForInterrupt() {
-  struct sigaction on_interrupt = {};
-  on_interrupt.sa_handler = [](int) { stop_asked = 1; };
-  on_interrupt.sa_flags = static_cast<int>(SA_RESETHAND);
-  sigaction(SIGINT, &on_interrupt, nullptr);
-}
-
 // Trains with everything that is shown and written meanwhile.
 absl::StatusOr<TrainedModel> TrainAndRecord(const TrainCommand& command, const std::vector<Series>& series,
-                                            TrainRecord& record) {
+                                            TrainRecord& record, const volatile std::sig_atomic_t& stop) {
   std::optional<Checkpoint> checkpoint;
   if (command.resume) {
     auto read = record.Resume();
@@ -236,11 +198,11 @@ absl::StatusOr<TrainedModel> TrainAndRecord(const TrainCommand& command, const s
   TrainHooks hooks = {.resume = checkpoint ? &*checkpoint : nullptr};
   hooks.progress = [&](const TrainProgress& progress) {
     written = record.Add(progress, line.Epoch(progress));
-    return stop_asked == 0;
+    return stop == 0;
   };
   hooks.within = [&](const TrainMoment& moment) {
     line.Within(moment);
-    return stop_asked == 0;
+    return stop == 0;
   };
   hooks.checkpoint = [&](const Checkpoint& now) { return written.ok() ? record.Save(now) : written; };
   auto trained = Train(series, command.options, hooks);
@@ -281,17 +243,19 @@ absl::Status RunTrain(TrainCommand command) {
   if (command.threads > 0) omp_set_num_threads(command.threads);
   std::cout << "Training on " << omp_get_max_threads()
             << " threads; Ctrl-C stops and keeps the best so far.\n";
-  ListenForInterrupt();
+  const volatile std::sig_atomic_t& stop = ListenForInterrupt();
   const std::filesystem::path models = std::filesystem::path(command.output) / options.name;
   TrainRecord record(models / ".checkpoint", command.log);
-  const auto trained = TrainAndRecord(command, series, record);
+  const auto trained = TrainAndRecord(command, series, record, stop);
   if (!trained.ok()) return trained.status();
 
   const std::filesystem::path folder = NextVersion(models);
-  absl::Status saved = Save(*trained, record, folder);
+  absl::Status saved = SaveModel(*trained, folder, [&](const std::filesystem::path& draft) {
+    return record.WriteBeside(draft, trained->spec.name);
+  });
   if (!saved.ok()) return saved;
   PrintResult(trained->spec, folder, command.output);
-  if (stop_asked != 0) {
+  if (stop != 0) {
     return absl::CancelledError(absl::StrCat(
         "stopped; ", folder.string(), " is the best epoch so far, with --resume the training goes on"));
   }

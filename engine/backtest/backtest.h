@@ -28,6 +28,7 @@ struct BacktestOptions {
   std::size_t season = 1;                   // readings, of SeasonalNaive and of MASE
   bool baselines = true;                    // false: of persistence alone
   std::size_t examples = 0;                 // forecasts to keep for pictures
+  bool origin_losses = false;               // to keep, for tests of one model against another
   std::size_t blocks = 48;                  // parts of the time that coverage is told for
   std::function<double()> clock = nullptr;  // seconds from some time on; null: the cost is not measured
   std::function<void(std::size_t, std::size_t)> progress = nullptr;  // rows done of the rows; may be null
@@ -57,6 +58,12 @@ struct CoverageBlock {
   double coverage = 0;
 };
 
+// The model's mean absolute error over the longest horizon of one forecast, in deviations.
+struct OriginLoss {
+  std::int64_t time_ns = 0;
+  double mae = 0;
+};
+
 struct Backtest {
   std::vector<HorizonScore> horizons;  // rising
   std::vector<ErrorsOfAll>
@@ -64,7 +71,8 @@ struct Backtest {
   std::vector<double> below;  // [Q] share of targets below each level, same origins; reach as in Errors
   std::vector<CoverageBlock> blocks;  // same origins; those without targets are left out
   std::vector<ForecastExample> examples;
-  std::size_t linear_context = 0;  // 0: the rows before the test part were too few to fit it
+  std::vector<OriginLoss> origin_losses;  // row by row, that of one stream after the other
+  std::size_t linear_context = 0;         // 0: the rows before the test part were too few to fit it
   double linear_penalty = 0;
   std::size_t steps = 0;  // readings run through the model, all streams
   double seconds = 0;     // in them: from a reading to its forecast

@@ -51,7 +51,7 @@ std::vector<TestStream> TestStreams(const std::vector<Series>& series, const Mod
 
 Scoring::Scoring(const ModelSpec& spec, const BacktestOptions& options, std::span<const std::size_t> horizons,
                  const std::vector<TestStream>& streams)
-    : spec_(spec) {
+    : spec_(spec), origin_losses_(options.origin_losses) {
   for (const std::size_t horizon : horizons) result_.horizons.push_back({.horizon = horizon});
   result_.steps_ahead.resize(longest());
   result_.below.resize(spec.quantiles.size());
@@ -155,6 +155,9 @@ void Scoring::ScoreOne(const Made& made, std::span<const float> linear) {
     }
     AddAll(score.errors, sums);
   }
+  const Errors& model = Of(sums, Forecaster::kModel);
+  if (origin_losses_ && whole && model.targets > 0)
+    result_.origin_losses.push_back({made.time_ns, model.mae / static_cast<double>(model.targets)});
   for (const Place& place : examples_) {
     if (place.stream == made.stream && place.piece == made.piece && place.row == made.row)
       result_.examples.push_back(ExampleOf(made, linear));

@@ -64,6 +64,7 @@ class Scoring {
   Backtest result_;
   std::vector<std::size_t> expected_;  // targets of each horizon if nothing is missing
   bool complete_ = true;               // nothing is
+  const bool origin_losses_;
   std::int64_t begin_ns_ = 0, end_ns_ = 0;
   std::vector<Place> examples_;  // to be kept
   std::vector<Made> due_;        // of one call

@@ -37,39 +37,6 @@ std::vector<std::size_t> StepsBetween(std::size_t horizon, std::size_t count) {
   return steps;
 }
 
-ModelSpec SpecOf(const TrainOptions& options) {
-  ModelSpec spec;
-  spec.name = options.name;
-  spec.interval_ns = options.interval_ns;
-  for (const std::string& name : options.features) {
-    Feature feature;
-    feature.name = name;
-    spec.features.push_back(std::move(feature));
-  }
-  spec.target = options.target;
-  spec.level_inputs = options.level_inputs;
-  spec.difference_inputs = options.difference_inputs;
-  spec.calendar = options.calendar;
-  spec.per_stream = options.per_stream;
-  spec.layers = options.layers;
-  spec.interleaved = options.interleaved;
-  spec.window = options.window;
-  spec.instance_normalisation = options.instance_normalisation;
-  spec.head = options.head;
-  spec.segment = options.segment;
-  spec.channels = options.channels.size();
-  for (const std::string& name : options.channels) spec.channel_scales.push_back({.name = name});
-  spec.horizon = options.horizon;
-  spec.quantiles = options.quantiles;
-  spec.step_deviation.assign(options.horizon, 1.0f);
-  if (options.scored_steps > 2) spec.scored_steps = StepsBetween(options.horizon, options.scored_steps);
-  spec.warm_up = options.warm_up;
-  spec.bridge_limit = options.bridge_limit;
-  spec.reorder_window = options.reorder_window;
-  spec.trained_on = options.trained_on;
-  return spec;
-}
-
 // What CheckSpec does not see.
 absl::Status CheckOptions(const TrainOptions& options, const ModelSpec& spec) {
   const auto positive = [](const char* what, std::size_t value) {
@@ -266,6 +233,39 @@ Tensors TensorsOf(const ModelSpec& spec, Tensors tensors, Validator::Report repo
 }
 
 }  // namespace
+
+ModelSpec SpecOf(const TrainOptions& options) {
+  ModelSpec spec;
+  spec.name = options.name;
+  spec.interval_ns = options.interval_ns;
+  for (const std::string& name : options.features) {
+    Feature feature;
+    feature.name = name;
+    spec.features.push_back(std::move(feature));
+  }
+  spec.target = options.target;
+  spec.level_inputs = options.level_inputs;
+  spec.difference_inputs = options.difference_inputs;
+  spec.calendar = options.calendar;
+  spec.per_stream = options.per_stream;
+  spec.layers = options.layers;
+  spec.interleaved = options.interleaved;
+  spec.window = options.window;
+  spec.instance_normalisation = options.instance_normalisation;
+  spec.head = options.head;
+  spec.segment = options.segment;
+  spec.channels = options.channels.size();
+  for (const std::string& name : options.channels) spec.channel_scales.push_back({.name = name});
+  spec.horizon = options.horizon;
+  spec.quantiles = options.quantiles;
+  spec.step_deviation.assign(options.horizon, 1.0f);
+  if (options.scored_steps > 2) spec.scored_steps = StepsBetween(options.horizon, options.scored_steps);
+  spec.warm_up = options.warm_up;
+  spec.bridge_limit = options.bridge_limit;
+  spec.reorder_window = options.reorder_window;
+  spec.trained_on = options.trained_on;
+  return spec;
+}
 
 absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const TrainOptions& options,
                                    const std::function<bool(const TrainProgress&)>& progress) {

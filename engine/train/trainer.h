@@ -107,6 +107,9 @@ struct TrainedModel {
   Tensors tensors;  // everything that Model::Create wants
 };
 
+// What the options alone say of the model: its scales are all 1. To be checked with CheckSpec.
+ModelSpec SpecOf(const TrainOptions& options);
+
 // Trains a network, and with it a cycle and a linear path, on `series` by truncated back-propagation through
 // time (Williams & Peng 1990) with Adam (Kingma & Ba 2014, arXiv:1412.6980) on the pinball loss, and keeps
 // the weights with the lowest validation loss. `progress` is called after every epoch; it returns false to

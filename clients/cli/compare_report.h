@@ -1,0 +1,47 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include "engine/backtest/backtest.h"
+#include "engine/tune/family.h"
+
+namespace tidegate {
+
+// Every family beside the others on one set of readings, for people and programs.
+struct CompareReport {
+  // What a forecast is made from: the last readings alone, or all so far by the state carried on.
+  enum Context { kShort, kLong, kCarried, kContexts };
+  static constexpr std::array<std::size_t, kContexts> kReadings = {64, 256, 0};
+
+  struct Score {
+    double validation_loss = 0;  // in deviations of each step, as TuneReport::Point's
+    Backtest test = {};
+    double against_gru = 0;  // relative difference of the mean absolute error
+    double p = 1;            // of it by chance: Diebold & Mariano, for all families at once by Holm
+  };
+  struct Row {
+    Family family = Family::kGru;
+    std::size_t parameters = 0, stream_bytes = 0;
+    double update_seconds = 0;  // of a training step: 16 sequences of 64 readings, one thread
+    double step_seconds = 0, step_seconds_together = 0;  // of a reading alone, of one among 64, as served
+    std::array<std::optional<Score>, kContexts> scores = {};  // none: not trained, or no such forecast
+  };
+  std::string file;
+  std::size_t readings = 0, streams = 0, horizon = 0;
+  double training_seconds = 0;  // of each model
+  std::vector<Row> rows = {};   // in the order of kFamilies
+};
+
+// Fills against_gru and p; the GRU must be among the rows.
+void CompareWithGru(CompareReport& report);
+
+void PrintCompare(const CompareReport& report, std::ostream& out);
+std::string CompareJson(const CompareReport& report);
+std::string CompareHtml(const CompareReport& report);  // one page with pictures, nothing outside it
+
+}  // namespace tidegate

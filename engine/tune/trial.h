@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "engine/model/model.h"
+#include "engine/train/checkpoint.h"
+#include "engine/train/series.h"
+#include "engine/train/trainer.h"
+#include "engine/tune/candidate.h"
+
+namespace tidegate {
+
+// Options with which a training may end at any time: a constant learning rate, a running mean of the weights,
+// short epochs. Of `base` stay: what is forecast from what, and the share that validates.
+TrainOptions TrialOptions(const TrainOptions& base, const Candidate& candidate);
+
+// A candidate after some training.
+struct Trained {
+  TrainedModel model;     // the best epoch's
+  Checkpoint checkpoint;  // to go on from
+  double loss = 0;        // the lowest validation loss, in units of step_deviation
+  std::size_t epochs = 0;
+  double seconds = 0;         // of this training
+  double update_seconds = 0;  // of one update (forward, backward, step of Adam), validation left out
+};
+
+// Trains for so many seconds, to the end of the epoch that they end in, on as many threads as OpenMP has been
+// told; goes on from `resume`, if not null. go_on: false ends it at once, may be null. Errors as those of
+// Train; Cancelled: go_on ended it within its first epoch.
+absl::StatusOr<Trained> TrainFor(double seconds, const std::vector<Series>& series, const TrainOptions& base,
+                                 const Candidate& candidate, const Checkpoint* resume = nullptr,
+                                 const std::function<bool()>& go_on = nullptr);
+
+// The same model as trained by `options`, with weights of which nothing was learnt: to measure its cost.
+absl::StatusOr<std::shared_ptr<const Model>> UntrainedModel(const TrainOptions& options);
+
+}  // namespace tidegate
