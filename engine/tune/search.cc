@@ -15,6 +15,7 @@ namespace {
 constexpr double kLongest = 1.0 / 8;
 constexpr std::size_t kPopulation = 24;  // the youngest, of which parents are drawn
 constexpr std::size_t kTournament = 6;   // drawn; the best of them is the parent
+constexpr std::size_t kGiveUp = 200;     // candidates of which none could be trained
 constexpr int kDraws = 20;               // until one is new
 
 }  // namespace
@@ -32,7 +33,7 @@ std::optional<Search::Task> Search::Next(double elapsed) {
     ++trials_[promoted->trial].asked;
     return promoted;
   }
-  if (SecondsTo(0) > left) return std::nullopt;
+  if (SecondsTo(0) > left || (trials_.size() >= kGiveUp && !best())) return std::nullopt;
   for (std::size_t t = 0; t < trials_.size(); ++t) {
     if (trials_[t].asked == 0) {
       trials_[t].asked = 1;

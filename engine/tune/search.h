@@ -40,7 +40,8 @@ class Search {
     double seconds;    // to train, on one thread
   };
 
-  // The next task when so many seconds of the search are over. Nothing: no task fits into what is left.
+  // The next task when so many seconds of the search are over. Nothing: no task fits into what is left, or
+  // none of many candidates could be trained.
   std::optional<Task> Next(double elapsed);
 
   // The loss after a rung; infinite: the trial has failed and is not asked for again.
