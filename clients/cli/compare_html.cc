@@ -22,7 +22,7 @@ std::string TableOf(const CompareReport& report) {
       "<div class='scroll'><table><tr><th class='text'>family</th><th>parameters</th><th>bytes a "
       "stream</th><th>training step</th><th>µs alone</th><th>µs of 64</th>";
   for (const char* context : {"last 64 readings", "last 256 readings", "state carried on"})
-    absl::StrAppend(&html, "<th>", context, "</th><th>to GRU</th><th>p</th>");
+    absl::StrAppend(&html, "<th>", context, "</th><th>to GRU (p)</th>");
   absl::StrAppend(&html, "</tr>\n");
   for (const CompareReport::Row& row : report.rows) {
     const bool is_gru = row.family == Family::kGru;
@@ -36,14 +36,14 @@ std::string TableOf(const CompareReport& report) {
     }
     for (const auto& score : row.scores) {
       if (!score) {
-        absl::StrAppend(&html, "</td><td>–</td><td></td><td>");
+        absl::StrAppend(&html, "</td><td>–</td><td>");
       } else if (is_gru) {
-        absl::StrAppend(&html, "</td><td>", Number(MaeOf(*score)), "</td><td></td><td>");
+        absl::StrAppend(&html, "</td><td>", Number(MaeOf(*score)), "</td><td>");
       } else {
-        absl::StrAppend(&html, "</td><td>", Number(MaeOf(*score)), "</td><td>",
-                        absl::StrFormat(score->p < kSignificant ? "<b>%+.1f %%</b>" : "%+.1f %%",
-                                        100 * score->against_gru),
-                        "</td><td>", absl::StrFormat("%.2g", score->p));
+        absl::StrAppend(
+            &html, "</td><td>", Number(MaeOf(*score)), "</td><td>",
+            absl::StrFormat(score->p < kSignificant ? "<b>%+.1f %%</b> (%.2g)" : "%+.1f %% (%.2g)",
+                            100 * score->against_gru, score->p));
       }
     }
     absl::StrAppend(&html, "</td></tr>\n");

@@ -47,26 +47,29 @@ std::string Tiles(const TuneReport& report) {
                       Tile(Grouped(winner.point.parameters), "parameters"), "</div>\n");
 }
 
-// Accuracy against cost; outliers that would press the others together are left out.
+// Accuracy against cost; candidates that would press the others together are left out.
 std::string Front(const TuneReport& report) {
-  Chart chart = {.title = "Accuracy against the time of a reading",
-                 .x_label = "µs for a reading alone, one thread",
-                 .y_label = "validation loss",
-                 .width = 560,
-                 .height = 380};
+  Chart chart = {
+      .title = "Accuracy against the time of a reading",
+      .x_label = "µs for a reading alone, one thread (those far slower than the front are left out)",
+      .y_label = "validation loss",
+      .width = 560,
+      .height = 380};
   std::vector<double> losses;
   losses.reserve(report.points.size());
   for (const TuneReport::Point& point : report.points) losses.push_back(point.loss);
   std::ranges::sort(losses);
   const double least = losses.front();
   const double most = std::max(losses[losses.size() * 9 / 10], least * 1.01);
-  Chart::Line all = {.name = "candidates", .colour = "last", .dots = true};
-  for (const TuneReport::Point& point : report.points) {
-    if (point.loss <= most) AddDot(all, 1e6 * point.step_seconds, point.loss);
-  }
   Chart::Line front = {.name = "front", .colour = "model", .dots = true};
   std::vector<TuneReport::Point> best = FrontOf(report.points);
   std::ranges::sort(best, {}, &TuneReport::Point::step_seconds);
+  const double slowest = 3 * best.back().step_seconds;
+  Chart::Line all = {.name = "candidates", .colour = "last", .dots = true};
+  for (const TuneReport::Point& point : report.points) {
+    if (point.loss <= most && point.step_seconds <= slowest)
+      AddDot(all, 1e6 * point.step_seconds, point.loss);
+  }
   for (const TuneReport::Point& point : best) {
     if (point.loss <= most) front.points.emplace_back(1e6 * point.step_seconds, point.loss);
   }

@@ -22,6 +22,7 @@ void DescribeModel(const Repository& repository, std::size_t index, v1::ModelInf
   for (const std::size_t step : spec.ScoredSteps()) info.add_scored_step(static_cast<std::uint32_t>(step));
   info.set_warm_up(static_cast<std::uint32_t>(spec.warm_up));
   info.set_bridge_limit(static_cast<std::uint32_t>(spec.bridge_limit));
+  info.set_reorder_window(static_cast<std::uint32_t>(spec.reorder_window));
   info.set_parameters(served.model->parameters());
   info.set_stream_bytes(StreamBytes(*served.model));
   info.set_weights_sha256(spec.weights_sha256);
