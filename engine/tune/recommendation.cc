@@ -158,44 +158,51 @@ Reason UnitsByReadings(const DataProfile& profile, Recommendation& shape) {
 
 std::string Microseconds(double seconds) { return absl::StrFormat("%.2f us", 1e6 * seconds); }
 
-// Makes the shape cheaper until it is allowed: first the family, then the units.
-std::vector<Reason> FitBudget(const DataProfile& profile,
-                              absl::FunctionRef<double(const ModelSpec&)> step_seconds,
-                              Recommendation& shape) {
-  const auto measure = [&] { shape.step_seconds = step_seconds(UntrainedSpec(profile, shape)); };
-  measure();
-  std::vector<Reason> reasons;
-  if (std::isinf(shape.allowed_seconds)) return reasons;
-  const std::string rule = absl::StrFormat(
+bool IsTooSlow(const Recommendation& shape) { return shape.step_seconds > shape.allowed_seconds; }
+
+std::string TimeText(absl::string_view what, const Recommendation& shape) {
+  return absl::StrCat("a step of ", what, " takes ", Microseconds(shape.step_seconds), " and may take ",
+                      Microseconds(shape.allowed_seconds));
+}
+
+std::string BudgetRule() {
+  return absl::StrFormat(
       "%.0f %% of a core, less %s a reading beside its step, is for the streams, %.0f %% of the latency for "
       "a "
       "batch of %d steps: else a gru, then fewer units",
       100 * kUtilisation, Microseconds(kServingSeconds), 100 * kShareOfLatency, kStepsTogether);
-  const auto too_long = [&](absl::string_view what) {
-    return absl::StrCat("a step of ", what, " takes ", Microseconds(shape.step_seconds), " and may take ",
-                        Microseconds(shape.allowed_seconds));
-  };
-  if (shape.step_seconds > shape.allowed_seconds && shape.family != Family::kGru) {
-    std::string because = too_long(FamilyName(shape.family));
-    shape.family = Family::kGru;
-    shape.kernel = 0;
+}
+
+Reason FamilyByBudget(Recommendation& shape) {
+  std::string because = TimeText(FamilyName(shape.family), shape);
+  shape.family = Family::kGru;
+  shape.kernel = 0;
+  return {"family", FamilyName(shape.family), std::move(because), BudgetRule()};
+}
+
+Reason UnitsByBudget(absl::FunctionRef<void()> measure, Recommendation& shape) {
+  std::string because = TimeText(absl::StrCat(shape.units, " units"), shape);
+  while (IsTooSlow(shape) && shape.units > kUnits[0]) {
+    shape.units /= 2;
     measure();
-    reasons.push_back({"family", FamilyName(shape.family), std::move(because), rule});
   }
-  if (shape.step_seconds > shape.allowed_seconds && shape.units > kUnits[0]) {
-    std::string because = too_long(absl::StrCat(shape.units, " units"));
-    do {
-      shape.units /= 2;
-      measure();
-    } while (shape.step_seconds > shape.allowed_seconds && shape.units > kUnits[0]);
-    reasons.push_back({"units", absl::StrCat(shape.units), std::move(because), rule});
-  }
-  shape.within_budget = shape.step_seconds <= shape.allowed_seconds;
+  return {"units", absl::StrCat(shape.units), std::move(because), BudgetRule()};
+}
+
+Reason BudgetKept(const DataProfile& profile, Recommendation& shape) {
+  shape.within_budget = !IsTooSlow(shape);
   const double streams =
       kUtilisation * static_cast<double>(profile.interval_ns) * 1e-9 / (shape.step_seconds + kServingSeconds);
-  reasons.push_back({"budget", shape.within_budget ? "kept" : "not kept",
-                     absl::StrFormat("%s; a core does for %.0f streams", too_long("this model"), streams),
-                     rule});
+  return {"budget", shape.within_budget ? "kept" : "not kept",
+          absl::StrFormat("%s; a core does for %.0f streams", TimeText("this model", shape), streams),
+          BudgetRule()};
+}
+
+// Of the shape's family: context, inputs and units.
+std::vector<Reason> SizeByData(const DataProfile& profile, Recommendation& shape) {
+  std::vector<Reason> reasons = {ContextByMemory(profile, shape)};
+  if (profile.level) reasons.push_back(InputsByLevel(shape));
+  reasons.push_back(UnitsByReadings(profile, shape));
   return reasons;
 }
 
@@ -238,10 +245,17 @@ Recommendation Recommend(const DataProfile& profile, const Budget& budget,
   Recommendation shape;
   shape.allowed_seconds = AllowedSeconds(profile, budget);
   shape.reasons.push_back(FamilyByData(profile, budget, shape));
-  shape.reasons.push_back(ContextByMemory(profile, shape));
-  if (profile.level) shape.reasons.push_back(InputsByLevel(shape));
-  shape.reasons.push_back(UnitsByReadings(profile, shape));
-  for (Reason& reason : FitBudget(profile, step_seconds, shape)) shape.reasons.push_back(std::move(reason));
+  std::vector<Reason> size = SizeByData(profile, shape);
+  const auto measure = [&] { shape.step_seconds = step_seconds(UntrainedSpec(profile, shape)); };
+  measure();
+  if (IsTooSlow(shape) && shape.family != Family::kGru) {
+    shape.reasons.push_back(FamilyByBudget(shape));
+    size = SizeByData(profile, shape);
+    measure();
+  }
+  for (Reason& reason : size) shape.reasons.push_back(std::move(reason));
+  if (IsTooSlow(shape) && shape.units > kUnits[0]) shape.reasons.push_back(UnitsByBudget(measure, shape));
+  if (std::isfinite(shape.allowed_seconds)) shape.reasons.push_back(BudgetKept(profile, shape));
   if (profile.season > 0) shape.reasons.push_back(CycleBySeason(profile, shape));
   return shape;
 }

@@ -73,7 +73,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Case{"local_but_broken", 128, 0.2, 0.2, false, 0, Family::kLstm, 128},
                     Case{"window", 300, 0.2, 0, true, 0, Family::kBidirectionalGru, 128},
                     Case{"long_but_constrained", 128, 0, 0, false, 100'000, Family::kGru, 128},
-                    Case{"window_but_constrained", 128, 0, 0, true, 100'000, Family::kGru, 128}),
+                    Case{"window_but_constrained", 256, 0, 0, true, 100'000, Family::kGru, 256}),
     [](const auto& test) { return std::string(test.param.name); });
 
 TEST(RecommendationTest, UnitsGrowWithTheReadingsAndNotWithNoise) {
