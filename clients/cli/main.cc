@@ -1,6 +1,6 @@
 // tidegate: trains models on CSV files and backtests them, pushes readings to a server, puts load on one,
 // looks into models, and into those of a server, replays a server's journal, looks
-// after its data.
+// after its data, says which model suits some readings.
 
 #include <CLI/CLI.hpp>
 #include <exception>
@@ -26,6 +26,7 @@ int Main(int argc, char** argv) {
   tidegate::AddLoadCommand(app, run);
   tidegate::AddInspectCommand(app, run);
   tidegate::AddModelsCommand(app, run);
+  tidegate::AddRecommendCommand(app, run);
   tidegate::AddReplayCommand(app, run);
   tidegate::AddBackupCommand(app, run);
   tidegate::AddRestoreCommand(app, run);

@@ -41,7 +41,9 @@ TuneRun::TuneRun(const LearningData& data, Options options, Told told)
     : data_(data),
       options_(std::move(options)),
       told_(std::move(told)),
-      search_({.seed = data.options.seed, .seconds = absl::ToDoubleSeconds(options_.budget)}) {}
+      search_({.seed = data.options.seed,
+               .seconds = absl::ToDoubleSeconds(options_.budget),
+               .season = data.options.cycle > 0}) {}
 
 double TuneRun::elapsed() const { return before_ + absl::ToDoubleSeconds(absl::Now() - begin_); }
 
@@ -60,6 +62,7 @@ std::string TuneRun::Identity() const {
                {"horizon", options.horizon},
                {"quantiles", options.quantiles},
                {"per_stream", options.per_stream},
+               {"season", options.cycle},
                {"seed", options.seed}})
       .dump();
 }

@@ -13,7 +13,24 @@ constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kTimesSeen = 4;
 constexpr double kLeastLikeness = 0.2;  // autocorrelation of a period that is worth a try
 
-// Values of feature f before the split, less their mean over `period` rows around each; NaN where missing.
+// The lag of the highest autocorrelation after the first fall below zero, up to `most`; 0: none is high.
+std::size_t StrongestLag(const std::vector<float>& values, std::size_t most) {
+  std::size_t lag = 1;
+  while (lag <= most && Autocorrelation(values, lag) > 0) ++lag;
+  std::size_t best = 0;
+  double highest = kLeastLikeness;
+  for (; lag <= most; ++lag) {
+    const double now = Autocorrelation(values, lag);
+    if (now > highest * (best == 0 ? 1 : 1.02)) {  // multiples of a period are no better than it
+      highest = now;
+      best = lag;
+    }
+  }
+  return best;
+}
+
+}  // namespace
+
 std::vector<float> LessTrend(const Series& series, std::size_t split, std::size_t f, std::size_t period) {
   std::vector<double> sums(split + 1), counts(split + 1);
   std::vector<float> values(split, kMissing);
@@ -35,34 +52,17 @@ std::vector<float> LessTrend(const Series& series, std::size_t split, std::size_
   return rest;
 }
 
-// The lag of the highest autocorrelation after the first fall below zero, up to `most`; 0: none is high.
-std::size_t StrongestLag(const std::vector<float>& values, std::size_t most) {
-  const auto likeness = [&](std::size_t lag) {
-    double product = 0, squares = 0;
-    for (std::size_t t = lag; t < values.size(); ++t) {
-      if (std::isnan(values[t]) || std::isnan(values[t - lag])) continue;
-      product += static_cast<double>(values[t]) * values[t - lag];
-      squares += (static_cast<double>(values[t]) * values[t] +
-                  static_cast<double>(values[t - lag]) * values[t - lag]) /
-                 2;
-    }
-    return squares > 0 ? product / squares : 0;
-  };
-  std::size_t lag = 1;
-  while (lag <= most && likeness(lag) > 0) ++lag;
-  std::size_t best = 0;
-  double highest = kLeastLikeness;
-  for (; lag <= most; ++lag) {
-    const double now = likeness(lag);
-    if (now > highest * (best == 0 ? 1 : 1.02)) {  // multiples of a period are no better than it
-      highest = now;
-      best = lag;
-    }
+double Autocorrelation(std::span<const float> values, std::size_t lag) {
+  double product = 0, squares = 0;
+  for (std::size_t t = lag; t < values.size(); ++t) {
+    if (std::isnan(values[t]) || std::isnan(values[t - lag])) continue;
+    product += static_cast<double>(values[t]) * values[t - lag];
+    squares += (static_cast<double>(values[t]) * values[t] +
+                static_cast<double>(values[t - lag]) * values[t - lag]) /
+               2;
   }
-  return best;
+  return squares > 0 ? product / squares : 0;
 }
-
-}  // namespace
 
 std::vector<std::size_t> CandidatePeriods(const std::vector<Series>& series,
                                           const std::vector<std::size_t>& splits, const ModelSpec& spec) {

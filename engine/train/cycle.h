@@ -1,12 +1,20 @@
 #pragma once
 
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "engine/model/spec.h"
 #include "engine/train/series.h"
 
 namespace tidegate {
+
+// [split] Values of feature f before the split, less their mean over `period` rows around each; NaN where
+// missing or not scored.
+std::vector<float> LessTrend(const Series& series, std::size_t split, std::size_t f, std::size_t period);
+
+// Of values around zero with those `lag` before them, -1 to 1; NaN: missing. 0 where no pair is known.
+double Autocorrelation(std::span<const float> values, std::size_t lag);
 
 // Periods, in readings, that a learnt cycle may have: the day and the week (with daily readings the week
 // alone) and the lag at which the series resemble themselves most, each at least four times in the training

@@ -80,6 +80,7 @@ const std::vector<Change>& Changes() {
       [](Candidate& c, Random& r) { c.kernel = Any(kKernels, r); },
       [](Candidate& c, Random& r) { c.stride = Any(kStrides, r); },
       [](Candidate& c, Random& r) { c.level_inputs = r.Below(2) == 1; },
+      [](Candidate& c, Random& r) { c.season = r.Below(2) == 1; },
       [](Candidate& c, Random& r) { c.learning_rate = Any(kRates, r); },
       [](Candidate& c, Random& r) { c.weight_decay = Any(kDecays, r); },
       [](Candidate& c, Random& r) { c.dropout = Any(kDropouts, r); },
@@ -139,6 +140,7 @@ void Apply(const Candidate& candidate, TrainOptions& options) {
   options.sequence_length = std::max<std::size_t>(options.sequence_length, 2 * candidate.context);
   options.level_inputs = candidate.level_inputs;
   options.difference_inputs = true;
+  if (!candidate.season) options.cycle = 0;
   options.learning_rate = candidate.learning_rate;
   options.weight_decay = candidate.weight_decay;
 }
@@ -152,6 +154,7 @@ std::string TextOf(const Candidate& candidate) {
   if (HasConvolution(candidate.family)) absl::StrAppend(&text, ", kernel ", candidate.kernel);
   if (candidate.stride > 1) absl::StrAppend(&text, ", stride ", candidate.stride);
   if (candidate.level_inputs) absl::StrAppend(&text, ", levels");
+  if (candidate.season) absl::StrAppend(&text, ", season");
   absl::StrAppendFormat(&text, ", rate %g", candidate.learning_rate);
   if (candidate.weight_decay > 0) absl::StrAppendFormat(&text, ", decay %g", candidate.weight_decay);
   if (candidate.dropout > 0) absl::StrAppendFormat(&text, ", dropout %g", candidate.dropout);
@@ -168,6 +171,7 @@ std::string CandidateJson(const Candidate& candidate) {
       {"residual", candidate.residual},
       {"kernel", candidate.kernel},
       {"stride", candidate.stride},
+      {"season", candidate.season},
       {"level_inputs", candidate.level_inputs},
       {"learning_rate", candidate.learning_rate},
       {"weight_decay", candidate.weight_decay},
@@ -196,6 +200,7 @@ absl::StatusOr<Candidate> ParseCandidate(absl::string_view text) {
     json.at("kernel").get_to(candidate.kernel);
     json.at("stride").get_to(candidate.stride);
     json.at("level_inputs").get_to(candidate.level_inputs);
+    json.at("season").get_to(candidate.season);
     json.at("learning_rate").get_to(candidate.learning_rate);
     json.at("weight_decay").get_to(candidate.weight_decay);
     json.at("dropout").get_to(candidate.dropout);

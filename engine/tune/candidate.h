@@ -23,6 +23,7 @@ struct Candidate {
   std::size_t kernel = 5;     // cnn families: readings under a filter
   std::size_t stride = 1;     // cnn families: readings from one output to the next
   bool level_inputs = false;  // values beside their differences
+  bool season = false;        // the cycle that the options name is taken out first; else none is
   double learning_rate = 3e-3;
   double weight_decay = 0;
   float dropout = 0;  // between layers

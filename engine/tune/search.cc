@@ -88,6 +88,7 @@ Candidate Search::NewCandidate(double elapsed, std::string& origin) const {
   Candidate candidate;
   for (int draws = 0; draws < kDraws; ++draws) {
     candidate = explores ? DrawCandidate(random) : Mutate(trials_[parent].candidate, random);
+    if (!options_.season) candidate.season = false;
     if (!Known(candidate)) break;
   }
   return candidate;

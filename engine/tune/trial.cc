@@ -36,6 +36,11 @@ absl::StatusOr<Trained> TrainFor(double seconds, const std::vector<Series>& seri
                                  const std::function<bool()>& go_on) {
   const absl::Time begin = absl::Now();
   Trained trained;
+  if (resume != nullptr) {  // it may have learnt all that it can
+    trained.checkpoint = *resume;
+    trained.loss = resume->best_loss;
+    trained.epochs = resume->epoch;
+  }
   bool ended = false;
   absl::Time epoch_begin = begin, last_batch = begin;
   absl::Duration learning;
