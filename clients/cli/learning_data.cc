@@ -13,6 +13,7 @@
 #include "clients/cli/commands.h"
 #include "clients/cli/grid.h"
 #include "clients/cli/table.h"
+#include "engine/tune/data_profile.h"
 
 namespace tidegate {
 namespace {
@@ -93,6 +94,12 @@ absl::StatusOr<LearningData> ReadLearningData(const LearningFlags& flags) {
             << absl::StrJoin(options.features, ", ") << "; forecast: " << options.features[options.target]
             << ", " << options.horizon << " steps of "
             << absl::FormatDuration(absl::Nanoseconds(options.interval_ns)) << ".\n";
+  if (const auto profile = ProfileOf(data.learn, options.interval_ns, options.target, options.horizon);
+      profile.ok() && profile->season > 0) {
+    options.cycle = profile->season;
+    std::cout << absl::StrFormat("Season: %d readings, %.0f %% of the variance around the trend.\n",
+                                 profile->season, 100 * profile->season_share);
+  }
   if (dropped > 0) {
     std::cout << dropped << " pieces between gaps are shorter than " << shortest
               << " readings and left out.\n";

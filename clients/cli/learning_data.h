@@ -28,7 +28,8 @@ void AddLearningFlags(CLI::App& command, LearningFlags& flags);
 
 // The readings of a file in two parts, on the time grid.
 struct LearningData {
-  TrainOptions options;                // what is forecast from what; the rest as in LearningFlags
+  // What is forecast from what; the rest as in LearningFlags. cycle: that of the readings, if there is one.
+  TrainOptions options = {};
   std::vector<Series> learn = {};      // without the test part; of its last share models are chosen
   std::vector<Series> test = {};       // the test part of each, with some readings before it to warm up on
   std::vector<std::size_t> from = {};  // its first row in each of `test`

@@ -25,7 +25,7 @@ SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file_
 DASHBOARDS = os.path.join(SOURCE, "deploy/grafana/dashboards")
 DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 PANEL_TYPES = {"timeseries", "stat", "gauge", "heatmap", "table", "row"}
-UNITS = {"s", "bytes", "percentunit", "reqps", "ops", "short", "none", "dtdurations", "cps"}
+UNITS = {"s", "Bps", "bytes", "percentunit", "reqps", "ops", "short", "none", "dtdurations", "cps"}
 SCHEMA_VERSION = 39  # Grafana 10.4 and 11; later ones migrate it on load
 
 

@@ -16,6 +16,7 @@ TrainOptions Base() {
   TrainOptions options;
   options.interval_ns = 1'000'000'000;
   options.features = {"temperature", "humidity"};
+  options.cycle = 24;
   return options;
 }
 

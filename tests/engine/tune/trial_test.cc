@@ -50,6 +50,17 @@ TEST(TrialTest, TrainsOnFromWhereItEnded) {
   EXPECT_EQ(on->model.spec.layers.front().kind, LayerKind::kConv1d);
 }
 
+TEST(TrialTest, WhatHasLearntAllItCanStaysAsItIs) {
+  const std::vector<Series> series = Waves();
+  auto first = TrainFor(0, series, Base(), DefaultOf(Family::kGru));
+  ASSERT_TRUE(first.ok()) << first.status();
+  first->checkpoint.epoch += 1'000;  // none was better since
+  const auto on = TrainFor(0, series, Base(), DefaultOf(Family::kGru), &first->checkpoint);
+  ASSERT_TRUE(on.ok()) << on.status();
+  EXPECT_EQ(on->loss, first->loss);
+  EXPECT_EQ(on->epochs, first->checkpoint.epoch);
+}
+
 TEST(TrialTest, EndsAtOnceWhenAsked) {
   const auto ended = TrainFor(60, Waves(), Base(), DefaultOf(Family::kGru), nullptr, [] { return false; });
   EXPECT_TRUE(absl::IsCancelled(ended.status())) << ended.status();
