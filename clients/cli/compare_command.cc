@@ -85,7 +85,7 @@ class Trainings {
       const double share = static_cast<double>(done_) / static_cast<double>(trainings_.size());
       const double spent = absl::ToDoubleSeconds(absl::Now() - begin_);
       std::cout << absl::StrFormat(
-                       "  %2d of %d  %s, %d readings: validation %.4f after %d epochs; %.0f s left\n", done_,
+                       "  %2d of %d  %s, %d readings: validation %.4g after %d epochs; %.0f s left\n", done_,
                        trainings_.size(), FamilyName(training.family), candidate.context,
                        training.trained->loss, training.trained->epochs, spent * (1 - share) / share)
                 << std::flush;

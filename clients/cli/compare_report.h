@@ -19,7 +19,7 @@ struct CompareReport {
   static constexpr std::array<std::size_t, kContexts> kReadings = {64, 256, 0};
 
   struct Score {
-    double validation_loss = 0;  // in deviations of each step, as TuneReport::Point's
+    double validation_loss = 0;  // pinball, unit of the target, as TuneReport::Point's
     Backtest test = {};
     double against_gru = 0;  // relative difference of the mean absolute error
     double p = 1;            // of it by chance: Diebold & Mariano, for all families at once by Holm

@@ -52,13 +52,13 @@ class TuneProgress {
       best_ = result.loss;
       text_ = TextOf(trial.candidate);
       std::cout << (terminal_ ? "\r\033[K" : "")
-                << absl::StrFormat("  %6s  validation %.4f  trial %d, rung %d: %s (%s)\n",
+                << absl::StrFormat("  %6s  validation %.4g  trial %d, rung %d: %s (%s)\n",
                                    Seconds(result.elapsed), best_, result.trial + 1, result.rung + 1, text_,
                                    trial.origin)
                 << std::flush;
     }
     if (!terminal_) return;
-    std::cout << absl::StrFormat("\r\033[K  %s %d candidates, best %.4f: %s; %s left",
+    std::cout << absl::StrFormat("\r\033[K  %s %d candidates, best %.4g: %s; %s left",
                                  ProgressBar(result.elapsed / budget_, 24), search.trials().size(), best_,
                                  text_, Seconds(std::max(0.0, budget_ - result.elapsed)))
               << std::flush;

@@ -44,13 +44,13 @@ void PrintTune(const TuneReport& report, std::ostream& out) {
   out << absl::StrFormat("%d candidates were trained in %s", report.points.size(), Seconds(report.seconds));
   if (report.refused > 0) out << absl::StrFormat(", %d did not fit the latency budget", report.refused);
   out << ". The best, on the test part that nothing was chosen by:\n\n";
-  Table table({"candidate", "", "validation", "test MAE", "in interval", "us alone", "us of 64", "parameters",
-               "bytes a stream"},
+  Table table({"candidate", "", "validation pinball", "test MAE", "in interval", "us alone", "us of 64",
+               "parameters", "bytes a stream"},
               2);
   for (const TuneReport::Finalist& finalist : report.finalists) {
     const Errors& errors = ErrorsOf(finalist, Forecaster::kModel);
     table.Add({TextOf(finalist.point.candidate), finalist.front ? "front" : "",
-               absl::StrFormat("%.4f", finalist.point.loss), absl::StrFormat("%.4f", errors.mae),
+               absl::StrFormat("%.4g", finalist.point.loss), absl::StrFormat("%.4f", errors.mae),
                absl::StrFormat("%.1f %%", 100 * errors.coverage),
                absl::StrFormat("%.1f", 1e6 * finalist.step_seconds),
                absl::StrFormat("%.2f", 1e6 * finalist.step_seconds_together),

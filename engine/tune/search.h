@@ -32,7 +32,7 @@ class Search {
   struct Trial {
     Candidate candidate;
     std::string origin;          // "default", "random", "from 12": the trial that it was changed from
-    std::vector<double> losses;  // the lowest validation loss up to each rung's end; infinite: it failed
+    std::vector<double> losses;  // validation loss at each rung's end; infinite: it failed
     std::size_t asked = 0;       // rungs that were asked for
   };
   struct Task {

@@ -38,7 +38,6 @@ absl::StatusOr<Trained> TrainFor(double seconds, const std::vector<Series>& seri
   Trained trained;
   if (resume != nullptr) {  // it may have learnt all that it can
     trained.checkpoint = *resume;
-    trained.loss = resume->best_loss;
     trained.epochs = resume->epoch;
   }
   bool ended = false;
@@ -47,7 +46,6 @@ absl::StatusOr<Trained> TrainFor(double seconds, const std::vector<Series>& seri
   TrainHooks hooks = {.resume = resume};
   hooks.progress = [&](const TrainProgress& progress) {
     learning += last_batch - epoch_begin;
-    trained.loss = progress.best_loss;
     trained.epochs = progress.epoch;
     epoch_begin = absl::Now();
     return epoch_begin - begin < absl::Seconds(seconds);
@@ -65,6 +63,7 @@ absl::StatusOr<Trained> TrainFor(double seconds, const std::vector<Series>& seri
   if (ended && trained.checkpoint.epoch == 0) return absl::CancelledError("stopped within the first epoch");
   if (!model.ok()) return model.status();
   trained.model = *std::move(model);
+  trained.loss = trained.model.spec.validation.pinball;
   trained.seconds = absl::ToDoubleSeconds(absl::Now() - begin);
   const std::size_t before = resume == nullptr ? 0 : resume->learner.updates;
   trained.update_seconds =

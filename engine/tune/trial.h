@@ -22,7 +22,9 @@ TrainOptions TrialOptions(const TrainOptions& base, const Candidate& candidate);
 struct Trained {
   TrainedModel model;     // the best epoch's
   Checkpoint checkpoint;  // to go on from
-  double loss = 0;        // the lowest validation loss, in units of step_deviation
+  // Pinball loss on validation, mean over steps and quantiles, unit of the target: what all candidates can be
+  // compared by, whatever they take out of the values first.
+  double loss = 0;
   std::size_t epochs = 0;
   double seconds = 0;         // of this training
   double update_seconds = 0;  // of one update (forward, backward, step of Adam), validation left out
