@@ -81,9 +81,11 @@ std::string TuneJson(const TuneReport& report) {
     one["stream_bytes"] = finalist.stream_bytes;
     one["test"] = {{"mae", ErrorsOf(finalist, Forecaster::kModel).mae},
                    {"pinball", ErrorsOf(finalist, Forecaster::kModel).pinball},
-                   {"coverage", ErrorsOf(finalist, Forecaster::kModel).coverage},
-                   {"last_value_mae", ErrorsOf(finalist, Forecaster::kLastValue).mae},
-                   {"linear_mae", ErrorsOf(finalist, Forecaster::kLinear).mae}};
+                   {"coverage", ErrorsOf(finalist, Forecaster::kModel).coverage}};
+    for (const auto& [key, who] : {std::pair("last_value_mae", Forecaster::kLastValue),
+                                   std::pair("linear_mae", Forecaster::kLinear)}) {
+      if (ErrorsOf(finalist, who).targets > 0) one["test"][key] = ErrorsOf(finalist, who).mae;
+    }
     json["finalists"].push_back(std::move(one));
   }
   for (const TuneReport::Point& point : report.points) json["candidates"].push_back(JsonOf(point));
