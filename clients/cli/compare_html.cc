@@ -40,10 +40,10 @@ std::string TableOf(const CompareReport& report) {
       } else if (is_gru) {
         absl::StrAppend(&html, "</td><td>", Number(MaeOf(*score)), "</td><td>");
       } else {
-        absl::StrAppend(
-            &html, "</td><td>", Number(MaeOf(*score)), "</td><td>",
-            absl::StrFormat(score->p < kSignificant ? "<b>%+.1f %%</b> (%.2g)" : "%+.1f %% (%.2g)",
-                            100 * score->against_gru, score->p));
+        const std::string difference = absl::StrFormat("%+.1f %%", 100 * score->against_gru);
+        absl::StrAppend(&html, "</td><td>", Number(MaeOf(*score)), "</td><td>",
+                        score->p < kSignificant ? absl::StrCat("<b>", difference, "</b>") : difference,
+                        absl::StrFormat(" (%.2g)", score->p));
       }
     }
     absl::StrAppend(&html, "</td></tr>\n");

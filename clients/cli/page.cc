@@ -24,7 +24,7 @@ p{margin:4px 0 10px;max-width:80ch}.faint{color:var(--faint)}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:14px;width:100%}
 th,td{padding:4px 10px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
-th{color:var(--faint);font-weight:500}td.text,th.text{text-align:left}
+th{color:var(--faint);font-weight:500}td.text,th.text{text-align:left;white-space:normal}
 tr.model td{font-weight:600;border-top:2px solid var(--rule)}tr.model td.text{color:var(--model)}
 @media(max-width:520px){.two{grid-template-columns:1fr}}
 )";

@@ -185,12 +185,12 @@ absl::Status TuneRun::Do(const Search::Task& task, const Candidate& candidate,
   auto trained = TrainFor(std::min(task.seconds, std::max(left, 0.0)), data_.learn, data_.options, candidate,
                           task.rung == 0 ? nullptr : &checkpoint, [&stop] { return stop == 0; });
   if (absl::IsCancelled(trained.status())) return absl::OkStatus();
-  if (trained.ok()) return Keep(task, candidate, *std::move(trained));
+  if (trained.ok()) return Keep(task, candidate, *trained);
   if (task.trial == 0) return trained.status();  // the first default: the readings are at fault
   return Note({.trial = task.trial, .rung = task.rung, .loss = kNever}, candidate);
 }
 
-absl::Status TuneRun::Keep(const Search::Task& task, const Candidate& candidate, Trained trained) {
+absl::Status TuneRun::Keep(const Search::Task& task, const Candidate& candidate, const Trained& trained) {
   const std::filesystem::path file = FileOf(task.trial, ".checkpoint");
   std::ofstream out(file, std::ios::binary);
   out << WriteCheckpoint(trained.checkpoint);

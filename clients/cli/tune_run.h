@@ -71,7 +71,7 @@ class TuneRun {
   absl::Status Do(const Search::Task& task, const Candidate& candidate,
                   const volatile std::sig_atomic_t& stop);
   absl::StatusOr<Cost> CostOf(std::size_t trial, const Candidate& candidate);
-  absl::Status Keep(const Search::Task& task, const Candidate& candidate, Trained trained);
+  absl::Status Keep(const Search::Task& task, const Candidate& candidate, const Trained& trained);
   absl::Status Note(const Result& result, const Candidate& candidate);
   std::filesystem::path FileOf(std::size_t trial, const char* what) const;
   std::string Identity() const;

@@ -48,7 +48,7 @@ class ColdStreams {
   ColdMetrics& metrics_;
   const std::size_t memory_;
   std::size_t cold_;  // streams in the store alone; after a start that did not read them all, about
-  StreamKey hand_;  // goes round all slots: who was not used since it last came by is put out
+  StreamKey hand_;    // goes round all slots: who was not used since it last came by is put out
   StateBatch batch_;
   std::vector<StreamKey> chosen_;
   std::vector<absl::string_view> wanted_;
