@@ -48,7 +48,7 @@ class ChoosingTest : public testing::Test {
 };
 
 TEST_F(ChoosingTest, ASearchEndsWithAModelThatIsServedAndAPage) {
-  const Process::Result result = RunTidegate(Tune({"--budget", "4s", "--report", Path("tune.html")}));
+  const Process::Result result = RunTidegate(Tune({"--budget", "8s", "--report", Path("tune.html")}));
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("trial 1, rung 1"));
   EXPECT_THAT(result.out, HasSubstr("Model: " + Path("models/tuned/1")));
@@ -67,9 +67,9 @@ TEST_F(ChoosingTest, ASearchEndsWithAModelThatIsServedAndAPage) {
 }
 
 TEST_F(ChoosingTest, ASearchThatWasStoppedKeepsWhatItFoundAndGoesOn) {
-  Process search(TidegateCommand(Tune({"--budget", "20s"})));
+  Process search(TidegateCommand(Tune({"--budget", "120s"})));
   const absl::Time limit = absl::Now() + absl::Minutes(1);
-  while (!std::filesystem::exists(Path("models/tuned/.tune/trial-9"))) ASSERT_LT(absl::Now(), limit);
+  while (!std::filesystem::exists(Path("models/tuned/.tune/trial-3"))) ASSERT_LT(absl::Now(), limit);
   search.Signal(SIGINT);
   const Process::Result stopped = search.Wait(absl::Minutes(1));
   EXPECT_EQ(stopped.exit_code, 130) << stopped.err;
@@ -80,7 +80,7 @@ TEST_F(ChoosingTest, ASearchThatWasStoppedKeepsWhatItFoundAndGoesOn) {
   const Process::Result other = RunTidegate(Tune({"--budget", "20s", "--resume", "--seed", "2"}));
   EXPECT_EQ(other.exit_code, 1);
   EXPECT_THAT(other.err, HasSubstr("is of a search with other readings or flags"));
-  const Process::Result result = RunTidegate(Tune({"--budget", "6s", "--resume"}));
+  const Process::Result result = RunTidegate(Tune({"--budget", "10s", "--resume"}));
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("Going on after"));
   EXPECT_GE(Json("tune.json")["candidates"].size(), before);
@@ -101,7 +101,7 @@ TEST_F(ChoosingTest, WhatCannotBeSearchedIsSaid) {
 }
 
 TEST_F(ChoosingTest, EveryFamilyIsComparedWithTheGru) {
-  const Process::Result result = RunTidegate({"compare", file_, "--horizon", "6", "--budget", "4s", "--json",
+  const Process::Result result = RunTidegate({"compare", file_, "--horizon", "6", "--budget", "6s", "--json",
                                               Path("compare.json"), "--report", Path("compare.html")});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("18 of 18"));
