@@ -1,5 +1,6 @@
 #include <omp.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <iostream>
@@ -160,7 +161,8 @@ absl::Status RunCompare(const CompareCommand& command) {
   for (const Family family : kFamilies) {
     auto row = RowOf(family, trainings.all(), *data);
     if (!row.ok()) return row.status();
-    report.rows.push_back(*std::move(row));
+    const bool any = std::ranges::any_of(row->scores, [](const auto& score) { return score.has_value(); });
+    if (any) report.rows.push_back(*std::move(row));
   }
   CompareWithGru(report);
   PrintCompare(report, std::cout);
@@ -171,7 +173,7 @@ absl::Status RunCompare(const CompareCommand& command) {
     if (absl::Status status = WriteText(command.report, CompareHtml(report)); !status.ok()) return status;
   }
   return stop == 0 ? absl::OkStatus()
-                   : absl::CancelledError("stopped: families without numbers were not trained");
+                   : absl::CancelledError("stopped: what is missing in the table was not trained");
 }
 
 }  // namespace

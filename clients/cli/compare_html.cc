@@ -13,10 +13,6 @@
 namespace tidegate {
 namespace {
 
-constexpr double kSignificant = 0.05;
-
-double MaeOf(const CompareReport::Score& score) { return score.test.horizons.back().errors[0].mae; }
-
 std::string TableOf(const CompareReport& report) {
   std::string html =
       "<div class='scroll'><table><tr><th class='text'>family</th><th>parameters</th><th>bytes a "
@@ -38,12 +34,13 @@ std::string TableOf(const CompareReport& report) {
       if (!score) {
         absl::StrAppend(&html, "</td><td>–</td><td>");
       } else if (is_gru) {
-        absl::StrAppend(&html, "</td><td>", Number(MaeOf(*score)), "</td><td>");
+        absl::StrAppend(&html, "</td><td>", Number(score->errors().mae), "</td><td>");
       } else {
         const std::string difference = absl::StrFormat("%+.1f %%", 100 * score->against_gru);
-        absl::StrAppend(&html, "</td><td>", Number(MaeOf(*score)), "</td><td>",
-                        score->p < kSignificant ? absl::StrCat("<b>", difference, "</b>") : difference,
-                        absl::StrFormat(" (%.2g)", score->p));
+        absl::StrAppend(
+            &html, "</td><td>", Number(score->errors().mae), "</td><td>",
+            score->p < CompareReport::kSignificant ? absl::StrCat("<b>", difference, "</b>") : difference,
+            absl::StrFormat(" (%.2g)", score->p));
       }
     }
     absl::StrAppend(&html, "</td></tr>\n");
@@ -62,7 +59,8 @@ std::string ErrorByStep(const CompareReport& report) {
   const CompareReport::Row* best = nullptr;
   for (const CompareReport::Row& row : report.rows) {
     const auto& score = row.scores[CompareReport::kCarried];
-    if (score && (best == nullptr || MaeOf(*score) < MaeOf(*best->scores[CompareReport::kCarried])))
+    if (score &&
+        (best == nullptr || score->errors().mae < best->scores[CompareReport::kCarried]->errors().mae))
       best = &row;
   }
   const auto add = [&](const CompareReport::Row& row, const char* colour) {
@@ -96,7 +94,7 @@ std::string Cost(const CompareReport& report) {
     const double x = 1e6 * row.step_seconds_together;
     chart.lines.push_back({.name = named ? FamilyName(row.family) : "",
                            .colour = colour,
-                           .points = {{x, MaeOf(*score)}, {x, kNaN}},
+                           .points = {{x, score->errors().mae}, {x, kNaN}},
                            .dots = true});
   }
   return chart.lines.empty() ? "" : SvgOf(chart);

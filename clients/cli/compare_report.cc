@@ -14,21 +14,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr double kSignificant = 0.05;
 constexpr const char* kContextNames[CompareReport::kContexts] = {"last_64_readings", "last_256_readings",
                                                                  "state_carried_on"};
-
-const Errors& ErrorsOf(const CompareReport::Score& score, Forecaster who = Forecaster::kModel) {
-  return score.test.horizons.back().errors[static_cast<std::size_t>(who)];
-}
 
 // "0.1234 -1.2 % *".
 std::string Cell(const std::optional<CompareReport::Score>& score, bool is_gru) {
   if (!score) return "-";
-  const std::string mae = absl::StrFormat("%.4f", ErrorsOf(*score).mae);
+  const std::string mae = absl::StrFormat("%.4f", score->errors().mae);
   if (is_gru) return mae + "          ";
   return absl::StrFormat("%s %+6.1f %% %s", mae, 100 * score->against_gru,
-                         score->p < kSignificant ? "*" : " ");
+                         score->p < CompareReport::kSignificant ? "*" : " ");
 }
 
 }  // namespace
@@ -42,7 +37,7 @@ void CompareWithGru(CompareReport& report) {
     for (CompareReport::Row& row : report.rows) {
       if (!row.scores[c] || row.family == Family::kGru) continue;
       CompareReport::Score& score = *row.scores[c];
-      score.against_gru = ErrorsOf(score).mae / ErrorsOf(*gru->scores[c]).mae - 1;
+      score.against_gru = score.errors().mae / gru->scores[c]->errors().mae - 1;
       p.push_back(CompareModels(score.test, gru->scores[c]->test, report.horizon).p);
       others.push_back(&score);
     }
@@ -72,10 +67,10 @@ void PrintCompare(const CompareReport& report, std::ostream& out) {
   table.Print(out);
   for (const CompareReport::Row& row : report.rows) {
     const auto& score = row.scores[CompareReport::kCarried];
-    if (!score || ErrorsOf(*score, Forecaster::kLastValue).targets == 0) continue;
-    out << absl::StrFormat("\nThe last value errs by %.4f", ErrorsOf(*score, Forecaster::kLastValue).mae);
-    if (ErrorsOf(*score, Forecaster::kLinear).targets > 0)
-      out << absl::StrFormat(", a linear autoregression by %.4f", ErrorsOf(*score, Forecaster::kLinear).mae);
+    if (!score || score->errors(Forecaster::kLastValue).targets == 0) continue;
+    out << absl::StrFormat("\nThe last value errs by %.4f", score->errors(Forecaster::kLastValue).mae);
+    if (score->errors(Forecaster::kLinear).targets > 0)
+      out << absl::StrFormat(", a linear autoregression by %.4f", score->errors(Forecaster::kLinear).mae);
     out << ".\n";
     break;
   }
@@ -95,8 +90,8 @@ std::string CompareJson(const CompareReport& report) {
       if (!row.scores[c]) continue;
       const CompareReport::Score& score = *row.scores[c];
       one[kContextNames[c]] = {
-          {"validation_loss", score.validation_loss}, {"mae", ErrorsOf(score).mae},
-          {"pinball", ErrorsOf(score).pinball},       {"coverage", ErrorsOf(score).coverage},
+          {"validation_loss", score.validation_loss}, {"mae", score.errors().mae},
+          {"pinball", score.errors().pinball},        {"coverage", score.errors().coverage},
           {"against_gru", score.against_gru},         {"p", score.p}};
     }
     json["families"].push_back(std::move(one));

@@ -18,11 +18,17 @@ struct CompareReport {
   enum Context { kShort, kLong, kCarried, kContexts };
   static constexpr std::array<std::size_t, kContexts> kReadings = {64, 256, 0};
 
+  static constexpr double kSignificant = 0.05;  // p below which a difference counts
+
   struct Score {
     double validation_loss = 0;  // pinball, unit of the target, as TuneReport::Point's
     Backtest test = {};
     double against_gru = 0;  // relative difference of the mean absolute error
     double p = 1;            // of it by chance: Diebold & Mariano, for all families at once by Holm
+
+    const Errors& errors(Forecaster who = Forecaster::kModel) const {  // over the whole horizon
+      return test.horizons.back().errors[static_cast<std::size_t>(who)];
+    }
   };
   struct Row {
     Family family = Family::kGru;
@@ -34,7 +40,7 @@ struct CompareReport {
   std::string file;
   std::size_t readings = 0, streams = 0, horizon = 0;
   double training_seconds = 0;  // of each model
-  std::vector<Row> rows = {};   // in the order of kFamilies
+  std::vector<Row> rows = {};   // in the order of kFamilies, those that were trained
 };
 
 // Fills against_gru and p; the GRU must be among the rows.

@@ -1,6 +1,6 @@
 // tidegate: trains models on CSV files and backtests them, pushes readings to a server, puts load on one,
-// looks into models, and into those of a server, replays a server's journal, looks
-// after its data, says which model suits some readings.
+// looks into models, and into those of a server, replays a server's journal, looks after its data, says which
+// model suits some readings.
 
 #include <CLI/CLI.hpp>
 #include <exception>

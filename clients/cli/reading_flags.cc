@@ -5,6 +5,15 @@
 #include "clients/cli/commands.h"
 
 namespace tidegate {
+namespace {
+
+std::map<std::string, TimeUnit> TimeUnitsByFlag() {
+  std::map<std::string, TimeUnit> units;
+  for (const TimeUnit unit : kTimeUnits) units[TimeUnitFlag(unit)] = unit;
+  return units;
+}
+
+}  // namespace
 
 void AddReadingFlags(CLI::App& command, ReadingOptions& options) {
   command.option_defaults()->group("What the columns mean");
@@ -23,10 +32,7 @@ void AddReadingFlags(CLI::App& command, ReadingOptions& options) {
       .add_option(
           "--time-unit", options.time_unit,
           "What numbers in the time column count since 1970: s, ms, us or ns\n(default: told by their size)")
-      ->transform(CLI::CheckedTransformer(std::map<std::string, TimeUnit>{{"s", TimeUnit::kSeconds},
-                                                                          {"ms", TimeUnit::kMilliseconds},
-                                                                          {"us", TimeUnit::kMicroseconds},
-                                                                          {"ns", TimeUnit::kNanoseconds}}));
+      ->transform(CLI::CheckedTransformer(TimeUnitsByFlag()));
   command.add_flag(
       "--strict", options.strict,
       "Refuse a file whose times do not rise within each stream, in place of sorting the readings and\n"

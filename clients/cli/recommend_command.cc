@@ -1,16 +1,13 @@
 #include <chrono>
-#include <fstream>
 #include <iostream>
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/grid.h"
+#include "clients/cli/page.h"
 #include "clients/cli/recommend_run.h"
-#include "engine/model/model.h"
-#include "engine/stream/residual_table.h"
 #include "engine/train/trainer.h"
 #include "engine/tune/step_time.h"
 
@@ -24,17 +21,7 @@ struct RecommendCommand {
   std::string json;
 };
 
-// What one reading costs with a model of this spec, its weights all zero, which takes as long as any others.
-double MeasureStep(const ModelSpec& spec) {
-  Tensors tensors = Model::ZeroParameters(spec);
-  const ResidualTable residuals = ResidualTable::From({0, 1});
-  tensors["residuals.quantiles"] = {{ResidualTable::kLevels},
-                                    {residuals.quantiles().begin(), residuals.quantiles().end()}};
-  tensors["residuals.count"] = {{1}, {2}};
-  tensors["golden.values"] = {{1, spec.features.size()}, std::vector<float>(spec.features.size())};
-  tensors["golden.forecast"] = {{spec.horizon, spec.quantiles.size()}, std::vector<float>(spec.outputs())};
-  return StepSeconds(**Model::Create(spec, tensors), kStepsTogether);
-}
+double MeasureStep(const ModelSpec& spec) { return StepSeconds(**UntrainedModel(spec), kStepsTogether); }
 
 absl::StatusOr<DataProfile> Measure(const RecommendCommand& command) {
   const auto readings = ReadReadings(command.run.file, command.run.readings);
@@ -65,12 +52,7 @@ absl::Status RunRecommend(RecommendCommand command) {
   run.recommendation = Recommend(run.profile, run.budget, MeasureStep);
   PrintRecommendation(run, std::cout);
   if (command.json.empty()) return absl::OkStatus();
-  std::ofstream stream(command.json, std::ios::binary);
-  stream << RecommendJson(run);
-  stream.close();
-  if (!stream) return absl::UnavailableError(absl::StrCat(command.json, ": cannot be written"));
-  std::cout << "Wrote " << command.json << ".\n";
-  return absl::OkStatus();
+  return WriteText(command.json, RecommendJson(run));
 }
 
 }  // namespace

@@ -28,20 +28,6 @@ std::string Quoted(const std::string& word) {
   return absl::StrCat("'", absl::StrReplaceAll(word, {{"'", "'\\''"}}), "'");
 }
 
-const char* UnitFlag(TimeUnit unit) {
-  switch (unit) {
-    case TimeUnit::kSeconds:
-      return "s";
-    case TimeUnit::kMilliseconds:
-      return "ms";
-    case TimeUnit::kMicroseconds:
-      return "us";
-    case TimeUnit::kNanoseconds:
-      break;
-  }
-  return "ns";
-}
-
 // The flags that AddReadingFlags would parse into `options`.
 std::vector<std::string> ReadingWords(const ReadingOptions& options) {
   std::vector<std::string> words;
@@ -51,7 +37,7 @@ std::vector<std::string> ReadingWords(const ReadingOptions& options) {
     words.push_back(value);
   };
   add("--time-column", options.time_column);
-  if (options.time_unit) add("--time-unit", UnitFlag(*options.time_unit));
+  if (options.time_unit) add("--time-unit", TimeUnitFlag(*options.time_unit));
   if (options.interval > absl::ZeroDuration()) add("--interval", absl::FormatDuration(options.interval));
   if (options.strict) words.emplace_back("--strict");
   add("--stream-column", options.stream_column);

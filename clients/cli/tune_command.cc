@@ -1,10 +1,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <csignal>
 #include <filesystem>
+#include <functional>
 #include <iostream>
-#include <map>
+#include <limits>
 #include <memory>
 #include <string>
 #include <thread>

@@ -25,15 +25,11 @@ void AddDot(Chart::Line& line, double x, double y) {
 
 std::string Micros(double seconds) { return absl::StrFormat("%.1f", 1e6 * seconds); }
 
-const Errors& Of(const TuneReport::Finalist& finalist, Forecaster who) {
-  return finalist.test.horizons.back().errors[static_cast<std::size_t>(who)];
-}
-
 std::string Tiles(const TuneReport& report) {
   const TuneReport::Finalist& winner = report.finalists.front();
-  const double ours = Of(winner, Forecaster::kModel).mae;
+  const double ours = winner.errors().mae;
   const auto against = [&](Forecaster who, const char* name) {
-    const Errors& other = Of(winner, who);
+    const Errors& other = winner.errors(who);
     if (other.targets == 0) return std::string();
     return Tile(absl::StrFormat("%+.1f %%", 100 * (ours / other.mae - 1)),
                 absl::StrCat("test error against ", name));
@@ -114,7 +110,7 @@ std::string Finalists(const TuneReport& report) {
       "loss</th><th>test MAE</th><th>test pinball</th><th>in interval</th><th>µs alone</th><th>µs of 64</th>"
       "<th>parameters</th><th>bytes a stream</th></tr>\n";
   for (const TuneReport::Finalist& finalist : report.finalists) {
-    const Errors& errors = Of(finalist, Forecaster::kModel);
+    const Errors& errors = finalist.errors();
     absl::StrAppend(
         &html,
         Row({TextOf(finalist.point.candidate), finalist.point.origin, Number(finalist.point.loss),

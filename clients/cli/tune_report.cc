@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -11,10 +12,6 @@ namespace tidegate {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-const Errors& ErrorsOf(const TuneReport::Finalist& finalist, Forecaster who) {
-  return finalist.test.horizons.back().errors[static_cast<std::size_t>(who)];
-}
 
 Json JsonOf(const TuneReport::Point& point) {
   return {{"trial", point.trial},
@@ -48,7 +45,7 @@ void PrintTune(const TuneReport& report, std::ostream& out) {
                "parameters", "bytes a stream"},
               2);
   for (const TuneReport::Finalist& finalist : report.finalists) {
-    const Errors& errors = ErrorsOf(finalist, Forecaster::kModel);
+    const Errors& errors = finalist.errors();
     table.Add({TextOf(finalist.point.candidate), finalist.front ? "front" : "",
                absl::StrFormat("%.4g", finalist.point.loss), absl::StrFormat("%.4f", errors.mae),
                absl::StrFormat("%.1f %%", 100 * errors.coverage),
@@ -60,7 +57,7 @@ void PrintTune(const TuneReport& report, std::ostream& out) {
   const TuneReport::Finalist& winner = report.finalists.front();
   out << absl::StrFormat(
       "\nOf the last value the test MAE is %.4f, of a linear autoregression %.4f (deviations).\nModel: %s\n",
-      ErrorsOf(winner, Forecaster::kLastValue).mae, ErrorsOf(winner, Forecaster::kLinear).mae, report.winner);
+      winner.errors(Forecaster::kLastValue).mae, winner.errors(Forecaster::kLinear).mae, report.winner);
 }
 
 std::string TuneJson(const TuneReport& report) {
@@ -79,12 +76,12 @@ std::string TuneJson(const TuneReport& report) {
     one["step_seconds"] = finalist.step_seconds;
     one["step_seconds_of_64"] = finalist.step_seconds_together;
     one["stream_bytes"] = finalist.stream_bytes;
-    one["test"] = {{"mae", ErrorsOf(finalist, Forecaster::kModel).mae},
-                   {"pinball", ErrorsOf(finalist, Forecaster::kModel).pinball},
-                   {"coverage", ErrorsOf(finalist, Forecaster::kModel).coverage}};
+    one["test"] = {{"mae", finalist.errors().mae},
+                   {"pinball", finalist.errors().pinball},
+                   {"coverage", finalist.errors().coverage}};
     for (const auto& [key, who] : {std::pair("last_value_mae", Forecaster::kLastValue),
                                    std::pair("linear_mae", Forecaster::kLinear)}) {
-      if (ErrorsOf(finalist, who).targets > 0) one["test"][key] = ErrorsOf(finalist, who).mae;
+      if (finalist.errors(who).targets > 0) one["test"][key] = finalist.errors(who).mae;
     }
     json["finalists"].push_back(std::move(one));
   }

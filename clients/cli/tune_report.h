@@ -29,6 +29,10 @@ struct TuneReport {
     double step_seconds = 0, step_seconds_together = 0;  // of a reading alone, of one among 64; quiet
     std::size_t stream_bytes = 0;
     Backtest test = {};
+
+    const Errors& errors(Forecaster who = Forecaster::kModel) const {  // over the whole horizon
+      return test.horizons.back().errors[static_cast<std::size_t>(who)];
+    }
   };
   std::string file, name;
   std::size_t readings = 0, streams = 0, horizon = 0;

@@ -51,21 +51,8 @@ std::filesystem::path TuneRun::FileOf(std::size_t trial, const char* what) const
   return options_.folder / absl::StrCat("trial-", trial + 1, what);
 }
 
-// What another run must have in common with this one to go on; the budget may grow.
-std::string TuneRun::Identity() const {
-  const TrainOptions& options = data_.options;
-  return Json({{"readings", data_.readings},
-               {"streams", data_.streams},
-               {"features", options.features},
-               {"target", options.target},
-               {"interval_ns", options.interval_ns},
-               {"horizon", options.horizon},
-               {"quantiles", options.quantiles},
-               {"per_stream", options.per_stream},
-               {"season", options.cycle},
-               {"seed", options.seed}})
-      .dump();
-}
+// What another run must have in common with this one to go on; the budgets may change.
+std::string TuneRun::Identity() const { return TrainingIdentity(data_.learn, data_.options, /*workers=*/1); }
 
 absl::Status TuneRun::Resume() {
   const std::filesystem::path file = options_.folder / kTrials;
@@ -75,9 +62,9 @@ absl::Status TuneRun::Resume() {
     return absl::NotFoundError(
         absl::StrCat(file.string(), " is not there or empty: there is no search to go on with"));
   }
-  if (line != Identity()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        file.string(), " is of a search with other readings or flags: ", line, "; this one: ", Identity()));
+  if (absl::Status same = CheckIdentity(line, Identity()); !same.ok()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(file.string(), " is of a search with other readings or flags: ", same.message()));
   }
   std::vector<Search::Trial> trials;
   while (std::getline(in, line)) {
@@ -156,7 +143,7 @@ void TuneRun::Work(const volatile std::sig_atomic_t& stop) {
 }
 
 absl::StatusOr<TuneRun::Cost> TuneRun::CostOf(std::size_t trial, const Candidate& candidate) {
-  const auto model = UntrainedModel(TrialOptions(data_.options, candidate));
+  const auto model = UntrainedModel(SpecOf(TrialOptions(data_.options, candidate)));
   if (!model.ok()) return model.status();
   const Cost cost = {.step_seconds = StepSeconds(**model, 1), .parameters = (*model)->parameters()};
   const absl::MutexLock lock(&mutex_);

@@ -46,6 +46,11 @@ absl::StatusOr<float> ParseValue(absl::string_view cell) {
   return value;
 }
 
+const char* TimeUnitFlag(TimeUnit unit) {
+  constexpr const char* kFlags[] = {"s", "ms", "us", "ns"};
+  return kFlags[static_cast<std::size_t>(unit)];
+}
+
 const char* TimeUnitName(TimeUnit unit) {
   switch (unit) {
     case TimeUnit::kSeconds:

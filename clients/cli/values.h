@@ -15,6 +15,9 @@ absl::StatusOr<float> ParseValue(absl::string_view cell);
 // What a number in a column of times counts since 1970.
 enum class TimeUnit { kSeconds, kMilliseconds, kMicroseconds, kNanoseconds };
 const char* TimeUnitName(TimeUnit unit);  // "seconds", ...
+const char* TimeUnitFlag(TimeUnit unit);  // "s", "ms", "us", "ns"
+inline constexpr TimeUnit kTimeUnits[] = {TimeUnit::kSeconds, TimeUnit::kMilliseconds,
+                                          TimeUnit::kMicroseconds, TimeUnit::kNanoseconds};
 
 // By the size of a number: seconds up to the year 5138, so milliseconds from 1973 on, and so forth; of what
 // is no number seconds.

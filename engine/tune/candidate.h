@@ -42,7 +42,7 @@ Candidate Mutate(const Candidate& candidate, Random& random);
 // Sets what the candidate says, and leaves the rest.
 void Apply(const Candidate& candidate, TrainOptions& options);
 
-// "2 x gru 64, context 128, learning rate 0.003, dropout 0.1".
+// "2 x gru 64, context 128, rate 0.003, dropout 0.1".
 std::string TextOf(const Candidate& candidate);
 
 // A JSON object; and back. InvalidArgument: not such a one.

@@ -13,6 +13,7 @@ namespace {
 // The last rung's training is so much of the search, on one thread: about what each of nine families would
 // get alone.
 constexpr double kLongest = 1.0 / 8;
+constexpr double kExploration = 0.3;     // share of the search before evolution begins
 constexpr std::size_t kPopulation = 24;  // the youngest, of which parents are drawn
 constexpr std::size_t kTournament = 6;   // drawn; the best of them is the parent
 constexpr std::size_t kGiveUp = 200;     // candidates of which none could be trained
@@ -75,7 +76,7 @@ Candidate Search::NewCandidate(double elapsed, std::string& origin) const {
     if (!trials_[t].losses.empty() && std::isfinite(trials_[t].losses.back())) population.push_back(t);
   }
   Random random(options_.seed * 1'000'003 + begun);
-  const bool explores = elapsed < options_.exploration * options_.seconds || population.empty();
+  const bool explores = elapsed < kExploration * options_.seconds || population.empty();
   std::size_t parent = 0;
   if (!explores) {
     parent = population[random.Below(population.size())];

@@ -23,9 +23,8 @@ class Search {
 
   struct Options {
     std::uint64_t seed = 1;
-    double seconds = 600;      // of the whole search
-    double exploration = 0.3;  // share of it before evolution begins
-    bool season = false;       // there is one to be taken out
+    double seconds = 600;  // of the whole search
+    bool season = false;   // there is one to be taken out
   };
   explicit Search(Options options);
 

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <chrono>
 #include <limits>
+#include <utility>
 #include <vector>
 
+#include "engine/stream/residual_table.h"
 #include "engine/train/random.h"
 
 namespace tidegate {
@@ -14,6 +16,16 @@ constexpr int kRuns = 5;
 constexpr double kRunSeconds = 2e-3;
 
 }  // namespace
+
+absl::StatusOr<std::shared_ptr<const Model>> UntrainedModel(ModelSpec spec) {
+  if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
+  Tensors tensors = Model::ZeroParameters(spec);
+  tensors["residuals.quantiles"] = ZeroTensor({ResidualTable::kLevels});
+  tensors["residuals.count"] = {{1}, {1}};
+  tensors["golden.values"] = ZeroTensor({1, spec.features.size()});
+  tensors["golden.forecast"] = ZeroTensor({spec.horizon, spec.quantiles.size()});
+  return Model::Create(std::move(spec), tensors);
+}
 
 double StepSeconds(const Model& model, std::size_t batch) {
   using Clock = std::chrono::steady_clock;

@@ -1,13 +1,10 @@
 #include "engine/tune/trial.h"
 
 #include <algorithm>
-#include <limits>
-#include <memory>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
-#include "engine/stream/residual_table.h"
 
 namespace tidegate {
 namespace {
@@ -64,23 +61,11 @@ absl::StatusOr<Trained> TrainFor(double seconds, const std::vector<Series>& seri
   if (!model.ok()) return model.status();
   trained.model = *std::move(model);
   trained.loss = trained.model.spec.validation.pinball;
-  trained.seconds = absl::ToDoubleSeconds(absl::Now() - begin);
   const std::size_t before = resume == nullptr ? 0 : resume->learner.updates;
   trained.update_seconds =
       absl::ToDoubleSeconds(learning) /
       static_cast<double>(std::max<std::size_t>(trained.checkpoint.learner.updates - before, 1));
   return trained;
-}
-
-absl::StatusOr<std::shared_ptr<const Model>> UntrainedModel(const TrainOptions& options) {
-  ModelSpec spec = SpecOf(options);
-  if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
-  Tensors tensors = Model::ZeroParameters(spec);
-  tensors["residuals.quantiles"] = ZeroTensor({ResidualTable::kLevels});
-  tensors["residuals.count"] = {{1}, {1}};
-  tensors["golden.values"] = ZeroTensor({1, spec.features.size()});
-  tensors["golden.forecast"] = ZeroTensor({spec.horizon, spec.quantiles.size()});
-  return Model::Create(std::move(spec), tensors);
 }
 
 }  // namespace tidegate

@@ -2,11 +2,9 @@
 
 #include <cstddef>
 #include <functional>
-#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "engine/model/model.h"
 #include "engine/train/checkpoint.h"
 #include "engine/train/series.h"
 #include "engine/train/trainer.h"
@@ -26,7 +24,6 @@ struct Trained {
   // compared by, whatever they take out of the values first.
   double loss = 0;
   std::size_t epochs = 0;
-  double seconds = 0;         // of this training
   double update_seconds = 0;  // of one update (forward, backward, step of Adam), validation left out
 };
 
@@ -36,8 +33,5 @@ struct Trained {
 absl::StatusOr<Trained> TrainFor(double seconds, const std::vector<Series>& series, const TrainOptions& base,
                                  const Candidate& candidate, const Checkpoint* resume = nullptr,
                                  const std::function<bool()>& go_on = nullptr);
-
-// The same model as trained by `options`, with weights of which nothing was learnt: to measure its cost.
-absl::StatusOr<std::shared_ptr<const Model>> UntrainedModel(const TrainOptions& options);
 
 }  // namespace tidegate

@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "engine/tune/step_time.h"
 #include "engine/tune/trial.h"
 
 namespace tidegate {
@@ -23,7 +24,7 @@ TrainOptions Base() {
 TEST(CandidateTest, EveryFamilyHasANetworkThatCanBeBuilt) {
   for (const Family family : kFamilies) {
     EXPECT_EQ(FamilyOf(FamilyName(family)), family);
-    const auto model = UntrainedModel(TrialOptions(Base(), DefaultOf(family)));
+    const auto model = UntrainedModel(SpecOf(TrialOptions(Base(), DefaultOf(family))));
     EXPECT_TRUE(model.ok()) << FamilyName(family) << ": " << model.status();
   }
   EXPECT_EQ(FamilyOf("transformer"), std::nullopt);
@@ -34,7 +35,7 @@ TEST(CandidateTest, EveryPointOfTheSpaceCanBeBuilt) {
   std::set<std::string> texts;
   for (int i = 0; i < 300; ++i) {
     const Candidate candidate = DrawCandidate(random);
-    const auto model = UntrainedModel(TrialOptions(Base(), candidate));
+    const auto model = UntrainedModel(SpecOf(TrialOptions(Base(), candidate)));
     ASSERT_TRUE(model.ok()) << TextOf(candidate) << ": " << model.status();
     texts.insert(TextOf(candidate));
   }
@@ -48,7 +49,7 @@ TEST(CandidateTest, AMutationIsAnotherNetworkOrAnotherTraining) {
   for (int i = 0; i < 300; ++i) {
     const Candidate next = Mutate(candidate, random);
     ASSERT_NE(TextOf(next), TextOf(candidate));
-    ASSERT_TRUE(UntrainedModel(TrialOptions(Base(), next)).ok()) << TextOf(next);
+    ASSERT_TRUE(UntrainedModel(SpecOf(TrialOptions(Base(), next))).ok()) << TextOf(next);
     families.insert(next.family);
     candidate = next;
   }
