@@ -8,6 +8,7 @@
 #include "server/store/backup.h"
 #include "server/store/open_store.h"
 #include "server/store/read_store.h"
+#include "server/store/segments.h"
 
 namespace tidegate {
 namespace {
@@ -39,6 +40,22 @@ absl::Status InspectJournal(const OpenedStore& store, const StoreFiles& files, c
                                     });
   if (report.earliest_ns > report.latest_ns) report.earliest_ns = report.latest_ns = 0;
   return status;
+}
+
+// What was kept of the journal before the checkpoint (StoreOptions::keep_journal), which no start reads.
+absl::Status InspectKeptJournal(const OpenedStore& store, const StoreFiles& files) {
+  const auto segments = ListSegments(*files.system, files.database);
+  if (!segments.ok() || segments->empty()) return segments.status();
+  const auto read = [entry = JournalEntry()](GroupReader& group) mutable {
+    while (group.Next(entry)) {
+    }
+    return group.status();
+  };
+  JournalScan scan;
+  absl::Status status = ReadSegments(*files.system, *segments, segments->front().first - 1, read, scan);
+  if (!status.ok() || scan.damage.empty() || scan.end >= store.meta.checkpoint) return status;
+  return absl::DataLossError(absl::StrCat("the journal that was kept is damaged, ", scan.damage,
+                                          "; no start needs it, but what came then can no longer be proved"));
 }
 
 absl::Status InspectStates(const OpenedStore& store, const Progress& progress, StoreReport& report) {
@@ -104,6 +121,7 @@ absl::StatusOr<StoreReport> VerifyStore(const StoreOptions& options, const Progr
   const auto store = OpenStoreReadOnly(options, files, BootId(options));
   if (!store.ok()) return store.status();
   StoreReport report = Describe(*store, files);
+  if (absl::Status s = InspectKeptJournal(*store, files); !s.ok()) return s;
   if (absl::Status s = InspectJournal(*store, files, progress, report); !s.ok()) return s;
   if (absl::Status s = InspectStates(*store, progress, report); !s.ok()) return s;
   return report;

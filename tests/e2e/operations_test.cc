@@ -116,6 +116,26 @@ TEST_F(OperationsTest, TheStoreIsInspectedVerifiedAndCompacted) {
   EXPECT_EQ(Steps(), static_cast<unsigned>(kRows));
 }
 
+TEST_F(OperationsTest, DamageOfAKeptJournalIsFound) {
+  EXPECT_EQ(server_->Stop().exit_code, 0);
+  server_.emplace(models_, std::vector<std::string>{"--data", Path("kept"), "--keep-journal"});
+  EXPECT_EQ(Push("first.csv", 0).exit_code, 0);
+  EXPECT_EQ(server_->Stop().exit_code, 0);  // all of the journal lies before the checkpoint now
+  EXPECT_EQ(RunTidegate({"store", "verify", Path("kept")}).exit_code, 0);
+  for (const auto& entry : std::filesystem::directory_iterator(Path("kept/store"))) {
+    const std::string name = entry.path().filename().string();
+    if (!name.starts_with("journal-") || name == "journal-end") continue;
+    std::fstream file(entry.path(), std::ios::in | std::ios::out | std::ios::binary);
+    file.seekp(400);
+    file.put('\xff');
+  }
+  const Process::Result verified = RunTidegate({"store", "verify", Path("kept")});
+  EXPECT_EQ(verified.exit_code, 1);
+  EXPECT_THAT(verified.err, HasSubstr("the journal that was kept is damaged"));
+  server_.emplace(models_, std::vector<std::string>{"--data", Path("kept"), "--keep-journal"});
+  EXPECT_EQ(Steps(), static_cast<unsigned>(kRows));
+}
+
 TEST_F(OperationsTest, DamageIsFoundAndNotRestored) {
   EXPECT_EQ(server_->Stop().exit_code, 0);
   for (const auto& entry : std::filesystem::directory_iterator(Path("data/store"))) {
