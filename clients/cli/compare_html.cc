@@ -107,7 +107,7 @@ std::string CompareHtml(const CompareReport& report) {
       absl::StrCat("Families on ", report.file),
       absl::StrCat("<p class='faint'>", Grouped(report.readings), " readings of ", report.streams,
                    report.streams == 1 ? " stream" : " streams", ", forecasts of ", report.horizon,
-                   " steps. Each model was trained for ", Seconds(report.training_seconds),
+                   " steps. Each model was trained for at most ", Seconds(report.training_seconds),
                    " on one thread; errors are of the test part, in deviations of the training readings. A "
                    "difference to "
                    "the GRU in bold is not chance (p under 0.05 by the test of Diebold and Mariano, with "

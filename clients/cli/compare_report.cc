@@ -48,7 +48,8 @@ void CompareWithGru(CompareReport& report) {
 
 void PrintCompare(const CompareReport& report, std::ostream& out) {
   out << absl::StrFormat(
-      "\nEach model was trained for %s on one thread. Mean absolute error over %d steps of the test part, "
+      "\nEach model was trained for at most %s on one thread. Mean absolute error over %d steps of the test "
+      "part, "
       "in\n"
       "deviations, with the difference to the GRU; * marks one that is not chance (p < 0.05, "
       "Diebold-Mariano,\n"

@@ -39,7 +39,7 @@ struct CompareReport {
   };
   std::string file;
   std::size_t readings = 0, streams = 0, horizon = 0;
-  double training_seconds = 0;  // of each model
+  double training_seconds = 0;  // of each model at most: one that gets no better ends early
   std::vector<Row> rows = {};   // in the order of kFamilies, those that were trained
 };
 
