@@ -59,6 +59,11 @@ class TuneProgress {
                                    trial.origin)
                 << std::flush;
     }
+    if (!result.error.empty()) {
+      std::cout << (terminal_ ? "\r\033[K" : "")
+                << absl::StrFormat("  %6s  trial %d, %s, could not be trained: %s\n", Seconds(result.elapsed),
+                                   result.trial + 1, TextOf(trial.candidate), result.error);
+    }
     if (!terminal_) return;
     std::cout << absl::StrFormat("\r\033[K  %s %d candidates, best %.4g: %s; %s left",
                                  ProgressBar(result.elapsed / budget_, 24), search.trials().size(), best_,

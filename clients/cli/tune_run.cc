@@ -174,7 +174,11 @@ absl::Status TuneRun::Do(const Search::Task& task, const Candidate& candidate,
   if (absl::IsCancelled(trained.status())) return absl::OkStatus();
   if (trained.ok()) return Keep(task, candidate, *trained);
   if (task.trial == 0) return trained.status();  // the first default: the readings are at fault
-  return Note({.trial = task.trial, .rung = task.rung, .loss = kNever}, candidate);
+  return Note({.trial = task.trial,
+               .rung = task.rung,
+               .loss = kNever,
+               .error = std::string(trained.status().message())},
+              candidate);
 }
 
 absl::Status TuneRun::Keep(const Search::Task& task, const Candidate& candidate, const Trained& trained) {
@@ -205,6 +209,7 @@ absl::Status TuneRun::Note(const Result& ended, const Candidate& candidate) {
                      {"step_seconds", cost.step_seconds},
                      {"parameters", cost.parameters},
                      {"refused", result.refused},
+                     {"error", result.error},
                      {"origin", search_.trials()[result.trial].origin},
                      {"candidate", Json::parse(CandidateJson(candidate))}};
   std::ofstream out(options_.folder / kTrials, std::ios::app);

@@ -57,7 +57,7 @@ absl::StatusOr<Trained> TrainFor(double seconds, const std::vector<Series>& seri
     return absl::OkStatus();
   };
   auto model = Train(series, TrialOptions(base, candidate), hooks);
-  if (ended && trained.checkpoint.epoch == 0) return absl::CancelledError("stopped within the first epoch");
+  if (ended) return absl::CancelledError("stopped within the training");
   if (!model.ok()) return model.status();
   trained.model = *std::move(model);
   trained.loss = trained.model.spec.validation.pinball;

@@ -29,7 +29,7 @@ struct Trained {
 
 // Trains for so many seconds, to the end of the epoch that they end in, on as many threads as OpenMP has been
 // told; goes on from `resume`, if not null. go_on: false ends it at once, may be null. Errors as those of
-// Train; Cancelled: go_on ended it within its first epoch.
+// Train; Cancelled: go_on ended it, and how good it is after so many seconds is not known.
 absl::StatusOr<Trained> TrainFor(double seconds, const std::vector<Series>& series, const TrainOptions& base,
                                  const Candidate& candidate, const Checkpoint* resume = nullptr,
                                  const std::function<bool()>& go_on = nullptr);

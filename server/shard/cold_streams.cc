@@ -8,6 +8,7 @@ namespace tidegate {
 namespace {
 
 constexpr std::size_t kTogether = 256;  // streams put out together
+constexpr int kChances = 256;           // streams passed by for one that goes, because they were used
 
 }  // namespace
 
@@ -93,10 +94,11 @@ void ColdStreams::Evict() {
 
 // The next stream that may go. False: none.
 bool ColdStreams::Choose(StreamKey& chosen) {
+  int chances = kChances;
   // Twice round: the first time takes away the marks of those that were used.
   for (std::size_t left = 2 * table_.all_slots(); left > 0 && Advance(); --left) {
     if (table_.id(hand_).empty() || table_.queue(hand_).first != StreamQueue::kNone) continue;
-    if (std::exchange(table_.used(hand_), false)) continue;
+    if (std::exchange(table_.used(hand_), false) && chances-- > 0) continue;
     if (!chosen_.empty() && table_.KeyOf(hand_) == chosen_.front()) return false;
     chosen = table_.KeyOf(hand_);
     return true;

@@ -9,6 +9,7 @@
 #include "rocksdb/listener.h"
 #include "rocksdb/options.h"
 #include "rocksdb/table.h"
+#include "server/store/checked_tables.h"
 #include "server/store/store_format.h"
 #include "server/store/stored_state.h"
 
@@ -42,6 +43,14 @@ class ForgetDeletions final : public rocksdb::CompactionFilterFactory {
   std::shared_ptr<std::atomic<std::uint64_t>> checkpoint_;
 };
 
+// With checksums that CheckedTables knows, in a layout that every RocksDB since 6.6 reads.
+rocksdb::BlockBasedTableOptions TableOptions() {
+  rocksdb::BlockBasedTableOptions table;
+  table.checksum = rocksdb::kCRC32c;
+  table.format_version = 5;
+  return table;
+}
+
 // States are read one by one, at random, and an id that has none must cost little. Filters and indexes stay
 // in memory: about 1.5 bytes a stream.
 rocksdb::ColumnFamilyOptions StateFamily(const StoreOptions& options, const Database& database) {
@@ -55,11 +64,10 @@ rocksdb::ColumnFamilyOptions StateFamily(const StoreOptions& options, const Data
   family.level0_stop_writes_trigger = 256;
   family.soft_pending_compaction_bytes_limit = 0;
   family.hard_pending_compaction_bytes_limit = 0;
-  rocksdb::BlockBasedTableOptions table;
+  rocksdb::BlockBasedTableOptions table = TableOptions();
   table.block_size = std::size_t{16} << 10;
   table.block_cache = rocksdb::NewLRUCache(options.cache_bytes);
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
-  table.format_version = 5;
   family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   return family;
 }
@@ -68,6 +76,7 @@ rocksdb::ColumnFamilyOptions MetaFamily() {
   rocksdb::ColumnFamilyOptions family;
   family.write_buffer_size = std::size_t{1} << 20;
   family.compression = rocksdb::kNoCompression;
+  family.table_factory.reset(rocksdb::NewBlockBasedTableFactory(TableOptions()));
   return family;
 }
 
@@ -111,7 +120,7 @@ absl::Status StatusOf(const rocksdb::Status& status, absl::string_view task) {
 
 StoreFiles::StoreFiles(const StoreOptions& options)
     : system(options.file_system != nullptr ? options.file_system : rocksdb::FileSystem::Default()),
-      env(rocksdb::NewCompositeEnv(system)),
+      env(rocksdb::NewCompositeEnv(std::make_shared<CheckedTables>(system))),
       folder(options.folder),
       database(absl::StrCat(folder, "/", store_format::kDatabase)),
       new_database(absl::StrCat(folder, "/", store_format::kNewDatabase)) {
