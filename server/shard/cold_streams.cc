@@ -69,7 +69,7 @@ std::optional<StreamKey> ColdStreams::Return(absl::string_view id, const StoredS
 }
 
 void ColdStreams::Evict() {
-  while (table_.memory() > memory_) {
+  while (Overflows()) {
     chosen_.clear();
     std::size_t left = table_.memory();
     for (StreamKey key; left > memory_ && chosen_.size() < kTogether && Choose(key);) {

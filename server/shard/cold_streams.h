@@ -37,6 +37,9 @@ class ColdStreams {
   // the journal must have been submitted.
   void Evict();
 
+  // Whether there is something for Evict to do.
+  bool Overflows() const { return table_.memory() > memory_; }
+
  private:
   std::optional<StreamKey> Return(absl::string_view id, const StoredState& state);
   bool Choose(StreamKey& chosen);

@@ -296,6 +296,7 @@ void Shard::Forecast(StreamKey key, std::span<float> forecast) {
 }
 
 bool Shard::idle() const {
+  if (cold_ != nullptr && !stays_ && cold_->Overflows()) return false;
   return empty_.empty() && durable_.empty() &&
          std::ranges::all_of(lanes_, [](const auto& lane) { return lane == nullptr || lane->idle(); });
 }

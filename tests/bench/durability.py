@@ -135,7 +135,7 @@ def cold(build, models, folder, runs, many):
                           load(build, unlimited, *hot)['readings_per_second'])
         good &= say('readings/s of a thousand hot streams, to a server without a limit', statistics.median(ratios), 0.95)
         before = sample(server, 'tidegate_stream_loads_total')
-        back = load(build, server, '--model', MODEL, '--streams', many, '--unary', '--rate', 200, '--duration', '20s')
+        back = load(build, server, '--model', MODEL, '--streams', many, '--unary', '--rate', 200, '--warm-up', '60s', '--duration', '30s')
         print(f'{sample(server, "tidegate_stream_loads_total") - before:,.0f} streams brought back')
         return good & say('p99 of a reading of a stream on disk, ms', 1e3 * back['latency_seconds']['p99'], 1, least=False)
 

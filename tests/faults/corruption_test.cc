@@ -119,6 +119,7 @@ class CorruptionTest : public testing::Test {
       const std::string& content = *nodes_[node].content;
       const std::size_t all = per_byte * content.size();
       const std::size_t wanted = Count() == 0 ? all : std::min(all, Count() / files_.size() + 1);
+      if (Count() == 0) std::cout << name << ": " << wanted << " changes" << std::endl;
       for (std::size_t i = 0; i < wanted; ++i) {
         change(name, content, wanted == all ? i : static_cast<std::size_t>(random() % all), tally);
       }
