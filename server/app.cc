@@ -1,5 +1,6 @@
 #include "server/app.h"
 
+#include <malloc.h>
 #include <oneapi/dnnl/dnnl.h>
 #include <pthread.h>
 #include <sched.h>
@@ -161,6 +162,9 @@ void EndWithoutStore(const absl::Status& status) {
 // Null: streams live in memory only.
 absl::StatusOr<std::unique_ptr<Store>> OpenStore(const Options& options, Metrics& metrics) {
   if (options.data.empty()) return nullptr;
+  // Buffers of a megabyte, as RocksDB's, go back to the system when they are freed; by default the C library
+  // soon begins to keep them in its heap, where they leave holes.
+  mallopt(M_MMAP_THRESHOLD, 256 << 10);
   StoreOptions store = {.folder = options.data,
                         .durability = options.durability == "power"     ? Durability::kPower
                                       : options.durability == "process" ? Durability::kProcess
