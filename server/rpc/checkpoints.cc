@@ -112,6 +112,7 @@ absl::Status Checkpoints::PutStreams(std::size_t loop) {
   if (!written.ok()) return written;
   StreamKey next;
   for (bool more = true; more;) {
+    store_.WaitForStateRoom();
     OnLoop(loop, [&](ServingLoop& there) {
       // What a shard puts out of memory, it writes itself: so must it write what could be older.
       const bool at_once = there.shard().cold() != nullptr;

@@ -42,6 +42,11 @@ absl::Status StateWriter::Write(rocksdb::WriteBatch& batch) {
   return StatusOf(database_.db->Write(write, &batch), "writing states");
 }
 
+void StateWriter::WaitForRoom() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return bytes_ < buffer_bytes_ || over_; });
+}
+
 absl::Status StateWriter::Flush() {
   const std::lock_guard one(flush_mutex_);
   std::uint64_t sequence = 0;

@@ -28,6 +28,9 @@ class StateWriter {
   // Requires that the groups which the states contain are written. Waits if the buffer is full twice over.
   absl::Status Write(rocksdb::WriteBatch& batch);
 
+  // Waits until the buffer is not full once, so that the next Write need not wait.
+  void WaitForRoom();
+
   // Makes durable what is written: the journal, then states and meta in one step.
   absl::Status Flush();
 

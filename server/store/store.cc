@@ -158,6 +158,8 @@ absl::Status Store::WriteStates(StateBatch& batch) {
   return absl::OkStatus();
 }
 
+void Store::WaitForStateRoom() { parts_->states->WaitForRoom(); }
+
 absl::Status Store::ReadStates(std::span<const absl::string_view> ids, std::span<bool> found,
                                std::span<StoredState> states) {
   parts_->states_read.fetch_add(ids.size(), std::memory_order_relaxed);

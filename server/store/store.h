@@ -99,6 +99,9 @@ class Store {
   // Sorts and writes them; `batch` is empty then. May wait: for the commit of the states' groups, in kPower,
   // and for a flush, if twice state_buffer_bytes are not through yet.
   absl::Status WriteStates(StateBatch& batch);
+  // Waits until less than state_buffer_bytes of states are not through yet. A thread that has many states
+  // written by others, who answer readings, waits here in their place.
+  void WaitForStateRoom();
   // found [N], states [N]: buffers are reused. Of a stream that is not found, `position` is of the group that
   // deleted it, or 0, and the rest does not count; so its entries in the journal can be told as of others.
   absl::Status ReadStates(std::span<const absl::string_view> ids, std::span<bool> found,

@@ -7,7 +7,7 @@
 
 #include "absl/strings/string_view.h"
 
-// What a fuzz target defines. Every target is built twice: with clang's libFuzzer (CMake preset `fuzz`),
+// What a fuzz target defines. Every target is built twice: with clang's libFuzzer (CMake preset `asan`),
 // which looks for inputs that reach new code, and in every other build as a program that feeds it the seeds
 // and a fixed number of mutations of them.
 
