@@ -59,7 +59,8 @@ class Table {
     if (checksums != kCrc32cChecksums || !absl::EndsWith(text_, MagicBytes())) return rocksdb::IOStatus::OK();
     if (auto s = ReadBlock(meta_blocks); !s.ok()) return s;
     const Extent properties = FindProperties();
-    return properties.size == 0 ? rocksdb::IOStatus::OK() : ReadBlock(properties);
+    if (properties.size == 0) return rocksdb::IOStatus::OK();
+    return ReadBlock(properties);
   }
 
  private:
@@ -76,7 +77,8 @@ class Table {
     auto s = file_.Read(extent.offset, extent.size, {}, &got, text_.data(), nullptr);
     if (!s.ok()) return s;
     text_ = got.ToString();
-    return text_.size() == extent.size ? s : rocksdb::IOStatus::Corruption("a table ends too soon");
+    if (text_.size() != extent.size) return rocksdb::IOStatus::Corruption("a table ends too soon");
+    return s;
   }
 
   // Into text_, without its trailer.

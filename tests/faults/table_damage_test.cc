@@ -1,6 +1,5 @@
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <memory>
 #include <string>
 #include <utility>
@@ -38,8 +37,8 @@ std::string Table() {
   std::string table;
   for (const std::string& name : disk->Names(disk->Find("/data/store"))) {
     if (!absl::EndsWith(name, ".sst")) continue;
-    table = std::max(table, *disk->Content(disk->Find("/data/store/" + name)),
-                     [](const std::string& a, const std::string& b) { return a.size() < b.size(); });
+    const auto content = disk->Content(disk->Find("/data/store/" + name));
+    if (content->size() > table.size()) table = *content;
   }
   return table;
 }
