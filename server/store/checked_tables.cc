@@ -1,12 +1,12 @@
 #include "server/store/checked_tables.h"
 
+#include <cstddef>
 #include <cstdint>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/store/bytes.h"
 #include "server/store/crc32c.h"
-#include "server/store/rocks.h"
 
 namespace tidegate {
 namespace {
@@ -131,6 +131,7 @@ rocksdb::IOStatus CheckedTables::NewRandomAccessFile(const std::string& path,
   std::uint64_t size = 0;
   status = GetFileSize(path, options.io_options, &size, debug);
   if (status.ok()) status = Table(**file, size).Check();
+  if (!status.ok()) file->reset();
   if (status.IsCorruption())
     return rocksdb::IOStatus::Corruption(absl::StrCat(path, ": ", status.ToString()));
   return status;

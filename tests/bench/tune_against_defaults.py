@@ -4,13 +4,13 @@
     tests/bench/tune_against_defaults.py build/release DATA [--budget 10m] [--sets motes,etth1,taylor] [--reports DIR]
                                          [--more-budget 2m] [--more air-t,beijing-temp,...]
 
-For each of three sets: `tidegate compare` trains the defaults of the nine families, at two contexts, with the budget shared out
-among them; `tidegate tune` searches for as long; `tidegate recommend` names a family from what it measures. The
-search's choice (by validation) is held against the best of the eighteen defaults (by validation), on validation and
+For each of three sets: `tidegate compare` trains the defaults of the nine families, at two contexts, with the budget
+shared out among them; `tidegate tune` searches for as long; `tidegate recommend` names a family from what it measures.
+The search's choice (by validation) is held against the best of the eighteen defaults (by validation), on validation and
 on the test part. Of more sets only `recommend` is held against a short search: its family against the one the search
-chose, and how much more the best candidate of the recommended family errs. DATA holds motes_single_hop/readings.csv (Suthaharan et al. 2010), etth1/ETTh1.csv.gz (zhouhaoyi/
-ETDataset) and classics/taylor.csv (Taylor 2003); for more sets see tests/e2e/real_series.py, where they get their names. Run it on an
-idle machine: about an hour.
+chose, and how much more the best candidate of the recommended family errs. DATA holds motes_single_hop/readings.csv
+(Suthaharan et al. 2010), etth1/ETTh1.csv.gz (zhouhaoyi/ETDataset) and classics/taylor.csv (Taylor 2003); for more sets
+see tests/e2e/real_series.py, where they get their names. Run it on an idle machine: about an hour.
 """
 import argparse
 import gzip
@@ -99,10 +99,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('build', type=pathlib.Path)
     parser.add_argument('data', type=pathlib.Path)
-    parser.add_argument('--budget', default='10m')
-    parser.add_argument('--sets', default=','.join(SETS))
-    parser.add_argument('--more', default=MORE)
-    parser.add_argument('--more-budget', default='2m')
+    parser.add_argument('--budget', default='10m', help='of compare and tune on each set (default: 10m)')
+    parser.add_argument('--sets', default=','.join(SETS), help=f'of {",".join(SETS)} (default: all)')
+    parser.add_argument('--more', default=MORE, help="more sets, by real_series.py's names; '': none")
+    parser.add_argument('--more-budget', default='2m', help='of the search on each of them (default: 2m)')
     parser.add_argument('--reports', type=pathlib.Path, help='folder for the pages and tables; none are kept without')
     arguments = parser.parse_args()
     tidegate = arguments.build / 'clients/cli/tidegate'

@@ -65,6 +65,16 @@ TEST(TrialTest, EndsAtOnceWhenAsked) {
   EXPECT_TRUE(absl::IsCancelled(ended.status())) << ended.status();
 }
 
+TEST(TrialTest, WhatIsEndedAfterSomeEpochsIsNotTakenForTrained) {
+  std::size_t batches = 0;
+  const auto count = [&batches] { return ++batches > 0; };
+  ASSERT_TRUE(TrainFor(0, Waves(), Base(), DefaultOf(Family::kGru), nullptr, count).ok());  // one epoch
+  std::size_t left = batches + 1;
+  const auto ended =
+      TrainFor(60, Waves(), Base(), DefaultOf(Family::kGru), nullptr, [&left] { return left-- > 0; });
+  EXPECT_TRUE(absl::IsCancelled(ended.status())) << ended.status();
+}
+
 TEST(TrialTest, ACheckpointOfAnotherCandidateIsRefused) {
   const std::vector<Series> series = Waves();
   const auto first = TrainFor(0, series, Base(), DefaultOf(Family::kGru));
