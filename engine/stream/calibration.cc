@@ -13,9 +13,8 @@ namespace tidegate {
 namespace {
 
 constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-constexpr float kMemory = 10'000;  // forecasts that a running mean looks back on
-constexpr float kTrim = 0.06f;     // see calibration.h
-constexpr float kTrimReadings = 2'000;
+constexpr float kMemory = 10'000;       // forecasts that a running mean looks back on
+constexpr float kTrimReadings = 2'000;  // see calibration.h
 constexpr float kMostTrim = 1.5f;
 constexpr std::size_t kMostLevels = 99;  // CheckSpec allows no more
 constexpr std::size_t kCounts = sizeof(TrackedStep) / sizeof(float);
@@ -30,11 +29,11 @@ std::size_t SideOf(const ModelSpec& spec, std::size_t q) {
   return q - (q > spec.quantiles.size() / 2 ? 1 : 0);
 }
 
-// What the widths of the outermost levels are multiplied with for what the interval owes.
-float Trim(const ModelSpec& spec, const TrackedStep& mean) {
+// What the widths of the outermost levels are multiplied with for what the interval owes. by: of a reading.
+float Trim(const ModelSpec& spec, const TrackedStep& mean, float by) {
   const float share = spec.quantiles.back() - spec.quantiles.front();
   const float owed = (share - mean.coverage) * std::min(mean.scored, kTrimReadings);
-  const float trim = std::clamp(kTrim * owed, -kMostTrim, kMostTrim);
+  const float trim = std::clamp(by * owed, -kMostTrim, kMostTrim);
   return trim >= 0 ? 1 + trim : 1 / (1 - trim);
 }
 
@@ -138,7 +137,8 @@ void CalibrateForecast(const Model& model, const float* kept, std::span<float> f
     if (q != 0 && q != levels - 1) return own;
     TrackedStep mean;
     std::memcpy(&mean, tracked, sizeof mean);
-    return own + std::abs(own) * (Trim(spec, mean) - 1);  // wider also where it lies across the median
+    return own + std::abs(own) *
+                     (Trim(spec, mean, layout.trims[k]) - 1);  // wider also where it lies across the median
   };
   std::array<float, kMostLevels> width, slope;
   for (std::size_t q = 0; q < levels; ++q) width[q] = ratio(0, q);

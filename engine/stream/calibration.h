@@ -20,7 +20,8 @@ namespace tidegate {
 // stay slow, and what the interval as a whole owes trims its two sides (the integral part of conformal PID
 // control, Angelopoulos, Candes & Tibshirani 2023, arXiv:2307.16895):
 //   owed = (share of the interval - its coverage so far) * readings, at most 2,000 of them
-//   trim = 1 + 0.06 owed, or where it covers too much 1 / (1 - 0.06 owed); from 0.4 to 2.5
+//   trim = 1 + g owed, or where it covers too much 1 / (1 - g owed); from 0.4 to 2.5; g = 0.06 / h^0.4 of
+//   step h
 // The steps between two scored ones take widths between theirs. A level holds up to half the sensor's
 // resolution beyond it.
 

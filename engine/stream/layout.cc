@@ -8,13 +8,14 @@
 namespace tidegate {
 namespace {
 
-// Of step 1. Of step h by h^0.4 less: its hits come h readings late and in runs, and a position that went as
+// Of step 1. Of step h by h^0.4 less: its hits come h readings late and in runs, and an interval that went as
 // far with every one of them would swing between no width and far too much.
 constexpr float kRate = 0.04f;
-constexpr float kRateFall = 0.4f;
+constexpr float kTrim = 0.06f;
+constexpr float kFall = 0.4f;
 // Of far steps at most so much by a whole run of h hits or misses: beyond the ratios that validation saw the
 // width doubles with every fifth.
-constexpr float kMostByARun = 0.4f;
+constexpr float kMostByARun = 0.25f;
 
 }  // namespace
 
@@ -31,7 +32,8 @@ StreamLayout::StreamLayout(const ModelSpec& spec, std::size_t state_floats) : st
   std::size_t ring = 0;
   for (const std::size_t step : steps) {
     const auto ahead = static_cast<float>(step);
-    rates.push_back(std::min(kRate / std::pow(ahead, kRateFall), kMostByARun / ahead));
+    rates.push_back(std::min(kRate / std::pow(ahead, kFall), kMostByARun / ahead));
+    trims.push_back(kTrim / std::pow(ahead, kFall));
     rings.push_back(ring);
     ring += step * levels;
   }

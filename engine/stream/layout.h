@@ -43,6 +43,7 @@ struct StreamLayout {
   std::vector<float> units;        // [horizon, Q] spec.step_deviation of each output's step
   std::vector<std::size_t> steps;  // [K] the scored steps, rising, the first is 1
   std::vector<float> rates;        // [K] how far a reading moves each one's positions, see calibration.h
+  std::vector<float> trims;        // [K] what each reading that an interval owes trims it by
   std::vector<std::size_t> rings;  // [K] where each one's ring begins, counted from `kept`
   std::size_t held = 0;            // floats before the readings that wait
   std::size_t held_width = 0;      // of one of them
