@@ -7,16 +7,22 @@
 #include <grpcpp/security/server_credentials.h>
 #include <grpcpp/server_builder.h>
 
+#include <algorithm>
+#include <atomic>
 #include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "server/rpc/limits.h"
 
 namespace tidegate {
 namespace {
+
+// What connections without calls have to end by themselves.
+constexpr absl::Duration kFarewell = absl::Milliseconds(250);
 
 // Keeps gRPC's threads until the process ends: with the last user gone gRPC would join them, and one that
 // still polls a connection takes up to 10 s.
@@ -147,15 +153,32 @@ void RpcServer::EndCalls(absl::Duration grace) {
   if (server_ == nullptr) return;
   AnnounceShutdown();
   for (const auto& loop : group_.loops) loop->Drain();
-  server_->Shutdown(absl::ToChronoTime(absl::Now() + grace));
-  absl::BlockingCounter loops_with_calls(static_cast<int>(group_.loops.size()));
-  for (const auto& loop : group_.loops) loop->Finish(loops_with_calls);
-  loops_with_calls.Wait();
+  // gRPC waits not only for calls but for every connection, and a client that does nothing does not see that
+  // it is to end.
+  WaitUntilNoCalls(absl::Now() + grace);
+  server_->Shutdown(absl::ToChronoTime(absl::Now() + std::min(grace, kFarewell)));
+  WaitUntilNoCalls(absl::InfiniteFuture());
   admin_.reset();
   if (expiry_ != nullptr) expiry_->Stop();
   if (keeper_ != nullptr) keeper_->Stop();
   for (const auto& loop : group_.loops) loop->End();
   server_.reset();
+}
+
+// Also returns at the deadline.
+void RpcServer::WaitUntilNoCalls(absl::Time deadline) {
+  struct Loops {
+    std::atomic<std::size_t> with_calls;
+    absl::Notification none;
+  };
+  const auto loops = std::make_shared<Loops>();  // a loop may come to it after the deadline
+  loops->with_calls = group_.loops.size();
+  for (const auto& loop : group_.loops) {
+    loop->WhenWithoutCalls([loops] {
+      if (--loops->with_calls == 0) loops->none.Notify();
+    });
+  }
+  loops->none.WaitForNotificationWithDeadline(deadline);
 }
 
 }  // namespace tidegate

@@ -73,6 +73,7 @@ class RpcServer {
       : repository_(repository), group_(max_streams) {}
 
   void EndCalls(absl::Duration grace);
+  void WaitUntilNoCalls(absl::Time deadline);
 
   const Repository repository_;  // as of the start
   std::string host_;             // with the colon

@@ -113,8 +113,8 @@ void ServingLoop::Drain() {
   });
 }
 
-void ServingLoop::Finish(absl::BlockingCounter& loops_with_calls) {
-  Post([this, &loops_with_calls] { loops_with_calls_ = &loops_with_calls; });
+void ServingLoop::WhenWithoutCalls(std::function<void()> then) {
+  Post([this, then = std::move(then)]() mutable { when_without_calls_ = std::move(then); });
 }
 
 void ServingLoop::End() {
@@ -208,8 +208,8 @@ void ServingLoop::Run() {
     AnswerSome();
     peer_.Send();
     admission_.TimeHasPassed();
-    if (loops_with_calls_ != nullptr && gathered == Gathered::kDry && calls_.empty()) {
-      std::exchange(loops_with_calls_, nullptr)->DecrementCount();
+    if (when_without_calls_ && gathered == Gathered::kDry && calls_.empty()) {
+      std::exchange(when_without_calls_, nullptr)();
     }
   }
 }

@@ -103,11 +103,12 @@ class ServingLoop {
   // thread.
   void Drain();
 
-  // After grpc::Server::Shutdown: counts down when this loop has no calls any more; other loops may still
-  // need it. Safe from any thread; once.
-  void Finish(absl::BlockingCounter& loops_with_calls);
+  // Calls `then` in this loop's thread when it has no calls, once; of several that wait the last one's. Safe
+  // from any thread, until End.
+  void WhenWithoutCalls(std::function<void()> then);
 
-  // After that, when no loop has calls: ends the thread. Safe from any other thread; once.
+  // After grpc::Server::Shutdown, when no loop has calls, as others may need this one: ends the thread. Safe
+  // from any other thread; once.
   void End();
 
   // What follows is for the loop's thread, that is for the calls.
@@ -179,10 +180,10 @@ class ServingLoop {
   std::atomic<bool> serving_;  // for Health
   bool ready_;
   bool draining_ = false;
-  absl::BlockingCounter* loops_with_calls_ = nullptr;  // to be told when there are no calls
-  grpc::Alarm wake_;                                   // wakes the thread when there is mail
-  std::atomic<bool> waking_{false};                    // wake_ has been set, and its event not been taken
-  grpc::Alarm tick_;                                   // now and then, while there are calls
+  std::function<void()> when_without_calls_;  // null: nobody waits for it
+  grpc::Alarm wake_;                          // wakes the thread when there is mail
+  std::atomic<bool> waking_{false};           // wake_ has been set, and its event not been taken
+  grpc::Alarm tick_;                          // now and then, while there are calls
   bool ticking_ = false;
   std::thread thread_;
 };
