@@ -13,24 +13,17 @@
 #include "server/rpc/request_check.h"
 
 namespace tidegate {
-namespace {
-
-constexpr std::size_t kMaxFree = 64;  // exchanges kept for reuse
-
-}  // namespace
 
 Admission::Admission(const Repository& repository, ShardPeer& shard, ShardMetrics& metrics,
                      absl::Duration max_future)
-    : repository_(repository), shard_(shard), metrics_(metrics), max_future_(max_future) {}
+    : repository_(repository),
+      shard_(shard),
+      metrics_(metrics),
+      max_future_(max_future),
+      exchanges_(shard.shards()) {}
 
 absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, NamedStreams* streams, Call* call) {
-  std::unique_ptr<Exchange> exchange;
-  if (free_.empty()) {
-    exchange = std::make_unique<Exchange>(shard_.shards());
-  } else {
-    exchange = std::move(free_.back());
-    free_.pop_back();
-  }
+  std::unique_ptr<Exchange> exchange = exchanges_.Take(bytes.Length());
   exchange->call = call;
   exchange->answered = false;
   exchange->received = Work::Clock::now();
@@ -91,10 +84,7 @@ const std::vector<Exchange*>& Admission::Run() {
   return answered_;
 }
 
-void Admission::Release(Exchange* exchange) {
-  std::unique_ptr<Exchange> owned(exchange);
-  if (free_.size() < kMaxFree) free_.push_back(std::move(owned));
-}
+void Admission::Release(Exchange* exchange) { exchanges_.Return(std::unique_ptr<Exchange>(exchange)); }
 
 bool Admission::full() const { return waiting_readings_ >= limits::kWaitingReadings / shard_.shards(); }
 

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -10,6 +9,7 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "server/models/repository.h"
 #include "server/rpc/exchange.h"
+#include "server/rpc/exchange_pool.h"
 #include "server/shard/shard_peer.h"
 
 namespace tidegate {
@@ -51,7 +51,7 @@ class Admission {
   ShardMetrics& metrics_;
   absl::Duration max_future_;
   std::int64_t latest_ns_ = 0;  // of messages that are taken in together; 0: look at the clock
-  std::vector<std::unique_ptr<Exchange>> free_;
+  ExchangePool exchanges_;
   std::vector<Message*> done_;
   std::vector<Exchange*> answered_;
   std::size_t waiting_readings_ = 0;

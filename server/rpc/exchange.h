@@ -19,6 +19,7 @@ struct Exchange : Message {
 
   Call* call = nullptr;
   bool answered = false;
+  bool large = false;  // has had a large request or answer, see ExchangePool
   v1::PushRequest request;
   v1::PushResponse response;
   NamedStreams message_streams;  // of a call with one message
