@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/model/convert.h"
 #include "engine/model/model_file.h"
 #include "engine/stream/even_quantiles.h"
 #include "tests/support/tiny_model.h"
@@ -43,6 +44,14 @@ Tensors TrainedTensors(const ModelSpec& spec) {
   return tensors;
 }
 
+// `spec` with bf16 weights, under a name of its own.
+absl::Status WriteBf16(const std::filesystem::path& folder, ModelSpec spec) {
+  spec.name += "-bf16";
+  auto converted = ConvertModel({spec, TrainedTensors(spec)}, Precision::kBf16);
+  if (!converted.ok()) return converted.status();
+  return WriteModel(folder / spec.name / "1", converted->files.spec, converted->files.tensors);
+}
+
 int Main(const std::filesystem::path& folder) {
   const LayerSpec gru = {.kind = LayerKind::kGru, .units = 64};
   const std::vector<float> point = {0.5f};
@@ -58,6 +67,10 @@ int Main(const std::filesystem::path& folder) {
       std::cerr << written.message() << '\n';
       return 1;
     }
+  }
+  if (const absl::Status written = WriteBf16(folder, Spec("gru64", gru, point)); !written.ok()) {
+    std::cerr << written.message() << '\n';
+    return 1;
   }
   return 0;
 }

@@ -86,6 +86,7 @@ CASES = [
     throughput('GRU 64, 1 a message', 'gru64', SINGLE, 0.8),
     throughput('GRU 64, 64 a message', 'gru64', f'{BATCHED} 64', 0.4),
     throughput('GRU 64, 256 a message', 'gru64', f'{BATCHED} 256', 0.2),
+    throughput('GRU 64 in bf16, 256 a message', 'gru64-bf16', f'{BATCHED} 256', None),
     throughput('GRU 64, 256 a message, 3 quantiles', 'gru64-quantiles', f'{BATCHED} 256', None, 'echo, 72 floats'),
     throughput('GRU 64, Push, 1 a message', 'gru64', '--unary --window 32', 0.9),
     latency('GRU 64, ping-pong', '--calls 1 --window 1', {'p50': 1.15, 'p99': 1.3}),
