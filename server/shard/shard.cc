@@ -165,7 +165,7 @@ void Shard::Run(std::vector<Work*>& done) {
 }
 
 void Shard::Submit(std::vector<Work*>& done, std::size_t first) {
-  journal_->Submit();
+  journal_->Submit(/*alone=*/lanes_idle() && waiting_.empty());
   if (journal_->all_durable()) return;
   for (std::size_t i = first; i < done.size(); ++i) waiting_.push_back({journal_->position(), done[i], {}});
   done.resize(first);
@@ -297,8 +297,11 @@ void Shard::Forecast(StreamKey key, std::span<float> forecast) {
 
 bool Shard::idle() const {
   if (cold_ != nullptr && !stays_ && cold_->Overflows()) return false;
-  return empty_.empty() && durable_.empty() &&
-         std::ranges::all_of(lanes_, [](const auto& lane) { return lane == nullptr || lane->idle(); });
+  return empty_.empty() && durable_.empty() && lanes_idle();
+}
+
+bool Shard::lanes_idle() const {
+  return std::ranges::all_of(lanes_, [](const auto& lane) { return lane == nullptr || lane->idle(); });
 }
 
 }  // namespace tidegate

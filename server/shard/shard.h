@@ -128,6 +128,7 @@ class Shard {
   // Ends the journal's group, and hands the answered requests from `first` on back or keeps them until it is
   // durable.
   void Submit(std::vector<Work*>& done, std::size_t first);
+  bool lanes_idle() const;
   void CountStreams(std::uint32_t model);
   void CountCreated(std::uint32_t model);
   // The stream of a handle that had none when it was named, created if need be. False: reading i was refused.

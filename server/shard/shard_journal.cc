@@ -7,6 +7,7 @@
 namespace tidegate {
 namespace {
 
+constexpr std::size_t kSmall = 256;  // entries of a group
 constexpr std::uint32_t kNoModel = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
@@ -59,10 +60,11 @@ void ShardJournal::NoteDelete(absl::string_view stream) {
   AddDeleted(stream);
 }
 
-void ShardJournal::Submit() {
+void ShardJournal::Submit(bool alone) {
   if (group_.empty()) return;
+  const bool before = std::exchange(small_, group_.entries() <= kSmall);
   if (Broken(Break::kAcknowledgeWithoutJournal)) return group_.Clear();
-  const auto submitted = submitter_->Submit(group_);
+  const auto submitted = submitter_->Submit(group_, alone && before && small_);
   if (!submitted.ok()) return failed_(submitted.status());
   position_ = submitted->position;
   if (submitted->durable) durable_ = position_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -45,15 +46,17 @@ class ShardJournal {
   void NoteDelete(absl::string_view stream);
   void NoteReset(absl::string_view stream) { group_.AddReset(stream); }
 
-  // Ends the group.
-  void Submit();
+  // Ends the group. alone: the shard has nothing else to do, and nobody waits for an earlier group. Then, if
+  // this one and the one before are small, the call may last until it is durable, see Store::Submitter.
+  // (After a large one more may be on its way already.)
+  void Submit(bool alone = false);
 
   // The last group that was submitted: the table's streams contain all up to it, if nothing was noted since.
   std::uint64_t position() const { return position_; }
   // All groups up to `position`, which were written by an earlier process, are in the shard's streams.
   void Replayed(std::uint64_t position) { position_ = durable_ = position; }
   // Groups up to `position` are durable.
-  void Durable(std::uint64_t position) { durable_ = position; }
+  void Durable(std::uint64_t position) { durable_ = std::max(durable_, position); }
   std::uint64_t durable() const { return durable_; }
   bool all_durable() const { return durable_ >= position_; }
 
@@ -75,6 +78,7 @@ class ShardJournal {
   std::vector<std::uint32_t> index_of_;  // by number
   absl::flat_hash_set<std::string> deleted_;
   GroupWriter group_;
+  bool small_ = false;  // the last group was
   std::uint64_t position_, durable_;
   std::unique_ptr<Store::Submitter> submitter_;  // the last to be made, the first to go
 };

@@ -9,13 +9,21 @@
 #include "server/store/bytes.h"
 
 namespace tidegate {
+namespace {
+
+// With slower disks a submitter never waits itself: it has answers to give that need no disk.
+constexpr absl::Duration kQuick = absl::Milliseconds(1);
+
+}  // namespace
 
 // What a submitting thread holds.
 class Journal::Entrance final : public Store::Submitter {
  public:
   Entrance(Journal& journal, std::shared_ptr<Way> way) : journal_(journal), way_(std::move(way)) {}
   ~Entrance() override { journal_.Remove(way_); }
-  absl::StatusOr<Submitted> Submit(GroupWriter& group) override { return journal_.Submit(way_, group); }
+  absl::StatusOr<Submitted> Submit(GroupWriter& group, bool may_wait) override {
+    return journal_.Submit(way_, group, may_wait);
+  }
 
  private:
   Journal& journal_;
@@ -39,7 +47,7 @@ Journal::~Journal() {
   {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
-    changed_.notify_all();
+    work_.notify_all();
   }
   if (thread_.joinable()) thread_.join();
 }
@@ -55,7 +63,7 @@ std::unique_ptr<Store::Submitter> Journal::AddSubmitter(Store::Through through) 
 void Journal::Remove(const std::shared_ptr<Way>& way) {
   {
     std::unique_lock lock(mutex_);
-    while (way->waiting > 0 && failed_.ok()) changed_.wait(lock);
+    while (way->waiting > 0 && failed_.ok()) through_.wait(lock);
     ways_.erase(std::find(ways_.begin(), ways_.end(), way));
   }
   const std::lock_guard lock(way->calling);
@@ -82,14 +90,15 @@ void Journal::Count(StoreCounts& counts) const {
 
 absl::Status Journal::WaitFor(std::uint64_t position) {
   std::unique_lock lock(mutex_);
-  while (failed_.ok() && committed_ < std::min(position, last_)) changed_.wait(lock);
+  while (failed_.ok() && committed_ < std::min(position, last_)) through_.wait(lock);
   return failed_;
 }
 
 absl::StatusOr<Store::Submitter::Submitted> Journal::Submit(const std::shared_ptr<Way>& way,
-                                                            GroupWriter& group) {
+                                                            GroupWriter& group, bool may_wait) {
   absl::Status status;
   std::uint64_t position = 0;
+  bool here = false;
   {
     const std::lock_guard lock(mutex_);
     if (!failed_.ok()) return failed_;
@@ -99,22 +108,33 @@ absl::StatusOr<Store::Submitter::Submitted> Journal::Submit(const std::shared_pt
     counts_.entries += group.entries();
     counts_.journal_bytes += group.bytes();
     if (durability_ == Durability::kPower) {
-      Enqueue(way, group, position, previous);
+      here = may_wait && waiting_.empty() && !committing_ && last_took_ < kQuick;
+      Enqueue(way, group, position, previous, here ? lone_ : waiting_);
+      committing_ |= here;
     } else {
       if (durability_ == Durability::kProcess) status = WriteNow(group, position, previous);
       if (status.ok()) committed_ = position;
     }
   }
   group.Clear();
+  if (here) status = CommitHere();
   if (!status.ok()) {
     Fail(status);
     return status;
   }
-  return Store::Submitter::Submitted{position, durability_ != Durability::kPower};
+  return Store::Submitter::Submitted{position, here || durability_ != Durability::kPower};
+}
+
+// What is in lone_.
+absl::Status Journal::CommitHere() {
+  if (absl::Status s = Commit(lone_); !s.ok()) return s;  // and nobody commits any more
+  const std::lock_guard lock(mutex_);
+  Reuse(lone_);
+  return absl::OkStatus();
 }
 
 void Journal::Enqueue(const std::shared_ptr<Way>& way, GroupWriter& group, std::uint64_t position,
-                      std::uint64_t previous) {
+                      std::uint64_t previous, std::vector<Waiting>& groups) {
   Waiting waiting{.group = {}, .position = position, .previous = previous, .way = way};
   if (!spare_.empty()) {
     swap(waiting.group, spare_.back());
@@ -122,8 +142,21 @@ void Journal::Enqueue(const std::shared_ptr<Way>& way, GroupWriter& group, std::
   }
   swap(waiting.group, group);
   ++way->waiting;
-  waiting_.push_back(std::move(waiting));
-  changed_.notify_all();
+  groups.push_back(std::move(waiting));
+  if (&groups == &waiting_) work_.notify_one();
+}
+
+// The end of a commit.
+void Journal::Reuse(std::vector<Waiting>& groups) {
+  for (Waiting& group : groups) {
+    --group.way->waiting;
+    group.group.Clear();
+    spare_.push_back(std::move(group.group));
+  }
+  groups.clear();
+  committing_ = false;
+  through_.notify_all();
+  if (!waiting_.empty() || stopping_) work_.notify_one();
 }
 
 absl::Status Journal::WriteNow(GroupWriter& group, std::uint64_t position, std::uint64_t previous) {
@@ -141,22 +174,17 @@ void Journal::Run() {
   for (;;) {
     {
       std::unique_lock lock(mutex_);
-      while (waiting_.empty() && !stopping_) changed_.wait(lock);
+      while (failed_.ok() && (committing_ || (waiting_.empty() && !stopping_))) work_.wait(lock);
       if (waiting_.empty() || !failed_.ok()) return;
       groups.swap(waiting_);
+      committing_ = true;
     }
     if (Broken(Break::kStateBeforeJournal)) absl::SleepFor(absl::Milliseconds(5));  // time to be overtaken
     const absl::Status status = Commit(groups);
     if (!status.ok()) return Fail(status);
     Tell(groups);
     const std::lock_guard lock(mutex_);
-    for (Waiting& group : groups) {
-      --group.way->waiting;
-      group.group.Clear();
-      spare_.push_back(std::move(group.group));
-    }
-    groups.clear();
-    changed_.notify_all();
+    Reuse(groups);
   }
 }
 
@@ -177,8 +205,9 @@ absl::Status Journal::Commit(std::vector<Waiting>& groups) {
   if (!status.ok()) return status;
   const std::lock_guard lock(mutex_);
   committed_ = last;
+  last_took_ = commit.took;
   ++counts_.commits;
-  changed_.notify_all();
+  through_.notify_all();
   return failed_;  // meanwhile, by something else
 }
 
@@ -230,7 +259,8 @@ void Journal::Fail(const absl::Status& status) {
     if (!failed_.ok()) return;
     failed_ = status;
     ways = ways_;
-    changed_.notify_all();
+    through_.notify_all();
+    work_.notify_all();
   }
   for (const std::shared_ptr<Way>& way : ways) {
     const std::lock_guard lock(way->calling);

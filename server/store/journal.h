@@ -25,7 +25,10 @@ namespace tidegate {
 //   kNone      nothing is written
 //   kProcess   by the thread that submits: a copy into the operating system's memory costs less than to wake
 //              another thread for it
-//   kPower     by a thread of its own: while one commit is being synced, the groups of the next one gather
+//   kPower     by a thread of its own: while one commit is being synced, the groups of the next one gather;
+//   or
+//              by a submitter that has nothing else to do, if no commit is under way: that is quicker than to
+//              wake one thread and then the other
 // Thread-safe.
 class Journal {
  public:
@@ -73,11 +76,14 @@ class Journal {
     std::shared_ptr<Way> way;
   };
 
-  absl::StatusOr<Store::Submitter::Submitted> Submit(const std::shared_ptr<Way>& way, GroupWriter& group);
+  absl::StatusOr<Store::Submitter::Submitted> Submit(const std::shared_ptr<Way>& way, GroupWriter& group,
+                                                     bool may_wait);
   absl::Status WriteNow(GroupWriter& group, std::uint64_t position, std::uint64_t previous)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Enqueue(const std::shared_ptr<Way>& way, GroupWriter& group, std::uint64_t position,
-               std::uint64_t previous) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+               std::uint64_t previous, std::vector<Waiting>& groups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  void Reuse(std::vector<Waiting>& groups) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status CommitHere();
   void Remove(const std::shared_ptr<Way>& way);
   void Run();
   absl::Status Commit(std::vector<Waiting>& groups);
@@ -91,7 +97,8 @@ class Journal {
 
   // Held while a group gets its position; in kProcess also while it is written.
   mutable std::mutex mutex_;
-  std::condition_variable changed_;  // any of what follows
+  std::condition_variable work_;     // for the thread: groups that wait, and nobody commits; or it is to stop
+  std::condition_variable through_;  // groups are committed, or the journal has failed
   std::uint64_t next_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t last_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t committed_ ABSL_GUARDED_BY(mutex_);
@@ -100,6 +107,9 @@ class Journal {
   StoreCounts counts_ ABSL_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Way>> ways_ ABSL_GUARDED_BY(mutex_);
   std::vector<Waiting> waiting_ ABSL_GUARDED_BY(mutex_);
+  bool committing_ ABSL_GUARDED_BY(mutex_) = false;         // somebody is, and nobody else may
+  absl::Duration last_took_ ABSL_GUARDED_BY(mutex_) = {};   // the last commit
+  std::vector<Waiting> lone_;                               // of CommitHere, while committing_
   std::vector<GroupWriter> spare_ ABSL_GUARDED_BY(mutex_);  // empty ones with grown buffers
 
   std::mutex end_mutex_ ABSL_ACQUIRED_AFTER(mutex_);

@@ -84,8 +84,10 @@ class Store {
       std::uint64_t position = 0;
       bool durable = false;  // as durable as it gets; else `through` will be called with its position
     };
-    // Takes the entries; `group` is empty then. Requires that there are any. Not thread-safe.
-    virtual absl::StatusOr<Submitted> Submit(GroupWriter& group) = 0;
+    // Takes the entries; `group` is empty then. may_wait: in kPower the thread may be held up by a write and
+    // a sync, which nobody else needs to be woken for then; it is if no commit is under way and the disk is
+    // quick. Requires that there are entries. Not thread-safe.
+    virtual absl::StatusOr<Submitted> Submit(GroupWriter& group, bool may_wait) = 0;
   };
   // Its groups up to `position` are durable; or the store has failed (once, then nothing is called any more).
   // Called on the thread of the store or of whatever failed; must not block, submit or destroy the submitter.

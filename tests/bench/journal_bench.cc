@@ -74,7 +74,7 @@ class Feed {
         if (++next == ids_.size()) next = 0;
       }
       const auto before = Clock::now();
-      const auto submitted = submitter_->Submit(group_);
+      const auto submitted = submitter_->Submit(group_, false);
       if (!submitted.ok()) return;
       if (submitted->durable) {
         waits_.push_back(std::chrono::duration<double, std::micro>(Clock::now() - before).count());

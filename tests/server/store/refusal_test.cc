@@ -47,7 +47,7 @@ class RefusalTest : public testing::Test {
     GroupWriter group;
     for (int i = 0; i < groups; ++i) {
       group.AddReset("stream");
-      ASSERT_TRUE(submitter->Submit(group).ok());
+      ASSERT_TRUE(submitter->Submit(group, false).ok());
     }
   }
   std::string InStore(const std::string& name) { return absl::StrCat(options_.folder, "/store/", name); }
@@ -200,7 +200,7 @@ TEST_F(RefusalTest, ALostJournalIsAcceptedWhenTold) {
     EXPECT_THAT((*store)->opening().lost, HasSubstr("the journal can be read up to group"));
     GroupWriter group;
     group.AddReset("stream");
-    ASSERT_TRUE((*store)->AddSubmitter({})->Submit(group).ok());
+    ASSERT_TRUE((*store)->AddSubmitter({})->Submit(group, false).ok());
   }
   options_.accept_lost_journal = false;
   EXPECT_GT(Groups(), 1u);

@@ -41,7 +41,7 @@ class StoreTest : public testing::TestWithParam<Durability> {
     for (const std::string& stream : streams) {
       group.AddReading({.stream = stream, .sequence = sequence, .values = values});
     }
-    const auto submitted = submitter->Submit(group);
+    const auto submitted = submitter->Submit(group, false);
     EXPECT_TRUE(submitted.ok()) << submitted.status();
     EXPECT_TRUE(group.empty());
     if (!submitted->durable) {
