@@ -143,14 +143,44 @@ std::vector<double> LinearSums::Errors(std::size_t context, std::size_t first, s
 }
 
 double LinearSums::Error(std::size_t context, std::size_t left, double penalty) const {
+  return Error({context, false, penalty}, left, 0);
+}
+
+double LinearSums::Error(const LinearFit& fit, std::size_t left, std::size_t channel) const {
   const std::vector<std::size_t> steps = StepsToCompare(horizon_);
-  RidgeSums others(context, steps.size());
+  const auto part = [&](const std::vector<RidgeSums>& block) {
+    return (fit.per_channel ? block[channel] : Together(block)).Part(fit.context, steps);
+  };
+  RidgeSums others(fit.context, steps.size());
   for (std::size_t block = 0; block < blocks_.size(); ++block) {
-    if (block != left) others.Add(Together(blocks_[block]).Part(context, steps));
+    if (block != left) others.Add(part(blocks_[block]));
   }
-  const RidgeSums judge = Together(blocks_[left]).Part(context, steps);
+  const RidgeSums judge = part(blocks_[left]);
   const double count = judge.rows() * static_cast<double>(steps.size());
-  return judge.Error(others.Solve(penalty, Dearness(context))) / std::max(count, 1.0);
+  return judge.Error(others.Solve(fit.penalty, Dearness(fit.context))) / std::max(count, 1.0);
+}
+
+double LinearSums::LastValueError(std::size_t block) const {
+  const RidgeSums sums = Together(blocks_[block]).Part(1, StepsToCompare(horizon_));
+  const double count = sums.rows() * static_cast<double>(sums.outputs());
+  return sums.Error(Matrix(sums.outputs(), 1)) / std::max(count, 1.0);
+}
+
+bool LinearSums::Pays(const LinearFit& fit) const {
+  const std::size_t maps = fit.per_channel ? blocks_[0].size() : 1;
+  const auto blocks = static_cast<double>(blocks_.size());
+  double sum = 0, squares = 0;
+  for (std::size_t block = 0; block < blocks_.size(); ++block) {
+    double error = 0;
+    for (std::size_t map = 0; map < maps; ++map) error += Error(fit, block, map) / static_cast<double>(maps);
+    const double last = LastValueError(block);
+    const double gain = last > 0 ? 1 - error / last : 0;
+    sum += gain;
+    squares += gain * gain;
+  }
+  const double mean = sum / blocks;
+  const double deviation = std::sqrt(std::max(squares / blocks - mean * mean, 0.0));
+  return mean > 2 * deviation / std::sqrt(blocks - 1);
 }
 
 double LinearChoice::trust() const {
@@ -192,7 +222,7 @@ LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts, bool s
     rows += sums.rows() * static_cast<double>(sums.outputs());
   }
   choice.last_value_error /= std::max(rows, 1.0);
-  if (best.error > kWorthAMap * choice.last_value_error) {
+  if (best.error > kWorthAMap * choice.last_value_error || !Pays(best)) {
     const std::size_t shortest = *std::ranges::min_element(contexts);
     choice.fits = {{shortest, false, kLastValue, choice.last_value_error}};
     return choice;

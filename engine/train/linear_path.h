@@ -53,7 +53,7 @@ class LinearSums {
   // For each of the contexts (up to L) the penalty with the least error on blocks which were left out of the
   // fit; of these fits the best and all that err at most 2 % more. Maps for each channel (only if `scopes`)
   // are among them if the best of them is better than the best map for all by a percent. If the best is not a
-  // percent better than the last value, that alone.
+  // percent better than the last value, or not by more than chance, that alone.
   LinearChoice Choose(const std::vector<std::size_t>& contexts, bool scopes) const;
 
   // Into how many blocks Part::kBlocks cuts `rows`, each long enough for origins of its own.
@@ -65,6 +65,13 @@ class LinearSums {
   std::vector<Matrix> Solve(const LinearChoice& choice) const;
 
  private:
+  // The same of a fit's map, for one channel only if the fit has a map for each.
+  double Error(const LinearFit& fit, std::size_t left, std::size_t channel) const;
+  double LastValueError(std::size_t block) const;
+  // Whether a fit's gains over the last value are more than chance: their mean over the blocks that were left
+  // out is above twice its standard error. Far ahead a block holds few outcomes that do not depend on each
+  // other.
+  bool Pays(const LinearFit& fit) const;
   // Of a map for the channels [first, end): the mean squared error of each penalty on blocks left out.
   std::vector<double> Errors(std::size_t context, std::size_t first, std::size_t end) const;
   LinearFit BestPenalty(std::size_t context, bool per_channel) const;
