@@ -167,6 +167,11 @@ std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
 
 // Segments, their chains, and the parallel head that goes with them.
 void SetSegments(const TrainCommand& command, TrainOptions& options) {
+  if (const std::size_t rest = options.horizon % command.segment; rest > 0) {
+    options.horizon += command.segment - rest;
+    std::cout << "Horizon: " << options.horizon << " steps, as segments of " << command.segment
+              << " are forecast whole.\n";
+  }
   options.interleaved = options.window == 0;
   options.head = HeadKind::kParallel;
   options.segment = command.segment;
@@ -327,7 +332,7 @@ void AddTrainCommand(CLI::App& app, Run& run) {
       "Each column of values is a stream of its own, a channel of one model with a scale of its own");
   train->add_option("--segment", command->segment,
                     "Readings that enter the recurrent layer together, level-free, and steps that leave it\n"
-                    "together (SegRNN); divides the horizon. 0: reading by reading");
+                    "together (SegRNN); the horizon is rounded up to whole segments. 0: reading by reading");
   train
       ->add_option("--linear-contexts", options.linear_contexts,
                    "Lengths of a linear path to choose from, in readings; with --inputs level or --segment")

@@ -17,7 +17,7 @@ constexpr double kWorthMaps = 0.99;  // of the error of one for all
 constexpr double kWorthAMap = 0.99;  // of the error of the last value
 constexpr double kWhollyTrusted = 0.1;
 constexpr double kAlike = 1.02;     // of the least error: no worse as far as these rows can tell
-constexpr double kLastValue = 1e6;  // leaves the last value as it is
+constexpr double kLastValue = 1e9;  // leaves the last value as it is
 constexpr double kPenalties[] = {1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1, kLastValue};
 constexpr double kAge = 168;  // readings; see Dearness
 

@@ -70,7 +70,7 @@ def ratios(arguments, table, rows, folder):
         answer, *common)
     found = json.loads(answer.read_text())["horizons"]
     lines = []
-    for one in found:
+    for one in found:  # the model may forecast further, up to whole segments
         model, linear = one["errors"]["model"], one["errors"].get("linear")
         if linear is None:
             raise RuntimeError("too short for the ridge regression")

@@ -90,5 +90,13 @@ TEST_F(TrainingTest, WritesALineOfJsonPerEpochAndAPicture) {
   EXPECT_EQ(epoch, 3u);
 }
 
+TEST_F(TrainingTest, AHorizonIsRoundedUpToWholeSegments) {
+  const Process::Result train = RunTidegate(Arguments(
+      "m", {"--each-column", "--segment", "4", "--linear-contexts", "16", "--quantiles", "0.5"}, "1"));
+  ASSERT_EQ(train.exit_code, 0) << train.err;
+  EXPECT_THAT(train.out, HasSubstr("Horizon: 8 steps, as segments of 4 are forecast whole."));
+  EXPECT_THAT(RunTidegate({"inspect", Path("m/wave/1")}).out, HasSubstr("value, 8 steps"));
+}
+
 }  // namespace
 }  // namespace tidegate
