@@ -88,7 +88,7 @@ absl::Status Workload::Submit() {
     const std::size_t stream = 2 * Below(Story::kStreams / 2) + lane;
     story_.AddEntry(stream, AnyKind(stream), group_);
   }
-  const auto submitted = submitters_[lane]->Submit(group_, /*may_wait=*/Below(2) == 0);
+  const auto submitted = submitters_[lane]->Submit(group_, /*may_wait=*/++groups_ % 2 == 0);
   if (!submitted.ok()) return submitted.status();
   story_.Submitted(submitted->position);
   const std::lock_guard lock(mutex_);

@@ -50,6 +50,7 @@ class Workload {
   std::mt19937_64 random_;
   std::vector<std::unique_ptr<Store::Submitter>> submitters_;
   GroupWriter group_;
+  std::size_t groups_ = 0;  // submitted
   StateBatch batch_;
   std::vector<std::uint64_t> put_;  // of each stream, the version that was last put
 
