@@ -1,6 +1,7 @@
 #include "engine/train/mixing.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace tidegate {
@@ -11,13 +12,22 @@ constexpr std::size_t kBlocks = 8;
 constexpr double kDraw = 0.5;
 constexpr double kCost = 0.005;  // of the least error: what being drawn may cost
 
+// The block of each step. The first steps have blocks of their own, of 1, 1, 2, 4, 8, ... steps: there a
+// linear map is often much the better one.
+std::vector<std::size_t> Blocks(const ModelSpec& spec) {
+  const std::size_t length = std::max({spec.segment, (spec.horizon + kBlocks - 1) / kBlocks, std::size_t{1}});
+  std::vector<std::size_t> blocks = {0};
+  for (std::size_t h = 1; h < spec.horizon; ++h)
+    blocks.push_back(blocks.back() + (h % length == 0 || (h < length && std::has_single_bit(h)) ? 1 : 0));
+  return blocks;
+}
+
 }  // namespace
 
 MixingFit::MixingFit(const ModelSpec& spec)
     : horizon_(spec.horizon),
       levels_(spec.quantiles.size()),
-      block_(spec.segment > 0 ? std::max(spec.segment, (spec.horizon + kBlocks - 1) / kBlocks)
-                              : std::max<std::size_t>(1, (spec.horizon + kBlocks - 1) / kBlocks)),
+      block_of_(Blocks(spec)),
       unit_(spec.step_deviation),
       sums_(spec.linear_maps() * blocks()) {}
 
@@ -29,7 +39,7 @@ void MixingFit::Add(std::span<const std::size_t> maps, const Matrix& targets, co
       if (std::isnan(target)) continue;
       const double line = linear.row(r)[h], squared = static_cast<double>(unit_[h]) * unit_[h];
       const double apart = network.row(r)[h * levels_ + levels_ / 2] - line;
-      Sums& sums = sums_[maps[r] * blocks() + h / block_];
+      Sums& sums = sums_[maps[r] * blocks() + block_of_[h]];
       sums.together += squared * (target - line) * apart;
       sums.apart += squared * apart * apart;
       sums.alone += squared * (target - line) * (target - line);
@@ -51,7 +61,7 @@ std::vector<float> MixingFit::Weights(double trust) const {
   std::vector<float> weights;
   for (std::size_t map = 0; map < sums_.size() / blocks(); ++map) {
     for (std::size_t h = 0; h < horizon_; ++h)
-      weights.push_back(static_cast<float>(trust * Weight(sums_[map * blocks() + h / block_])));
+      weights.push_back(static_cast<float>(trust * Weight(sums_[map * blocks() + block_of_[h]])));
   }
   return weights;
 }

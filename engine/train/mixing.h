@@ -34,10 +34,11 @@ class MixingFit {
   };
   static double Weight(const Sums& sums);
 
-  std::size_t horizon_, levels_, block_;
-  std::vector<float> unit_;  // [horizon]
-  std::vector<Sums> sums_;   // [maps, blocks]
-  std::size_t blocks() const { return (horizon_ + block_ - 1) / block_; }
+  std::size_t horizon_, levels_;
+  std::vector<std::size_t> block_of_;  // [horizon]
+  std::vector<float> unit_;            // [horizon]
+  std::vector<Sums> sums_;             // [maps, blocks]
+  std::size_t blocks() const { return block_of_.back() + 1; }
 };
 
 // outputs [R, horizon, Q] of the network become those of the model, as Model::MixLinear does it. maps [R]:
