@@ -15,6 +15,7 @@ TEST(ExchangePoolTest, AsManySmallOnesAsWereInFlightAreUsedAgain) {
   ExchangePool pool(1);
   std::vector<std::unique_ptr<Exchange>> in_flight;
   std::set<const Exchange*> seen;
+  in_flight.reserve(1'000);
   for (int i = 0; i < 500; ++i) in_flight.push_back(pool.Take(kSmall));
   for (auto& exchange : in_flight) {
     seen.insert(exchange.get());
