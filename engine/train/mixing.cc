@@ -53,7 +53,10 @@ double MixingFit::Weight(const Sums& sums) {
   const double least = std::clamp(sums.together / sums.apart, 0.0, 1.0);
   const double error = sums.alone + least * (least * sums.apart - 2 * sums.together);
   const double farthest = std::sqrt(kCost * std::max(error, 0.0) / sums.apart);
-  const double drawn = (least + kDraw * 0.5) / (1 + kDraw);
+  const double network = sums.alone - 2 * sums.together + sums.apart;
+  const double alike = std::min(network, sums.alone) / std::max({network, sums.alone, 1e-300});
+  const double draw = kDraw * std::max(2 * alike - 1, 0.0);  // none if one errs twice as much as the other
+  const double drawn = (least + draw * 0.5) / (1 + draw);
   return std::clamp(drawn, least - farthest, least + farthest);
 }
 

@@ -12,8 +12,8 @@ namespace tidegate {
 
 // Fits how much of a forecast is the network's and how much the linear path's, on validation forecasts: for
 // each block of the horizon, and each map of the linear path, the weight with the least squared error, drawn
-// towards a half, as both err alike on other data, as far as that costs half a percent of the error; within 0
-// and 1.
+// towards a half, the more so the more alike both err, as far as that costs half a percent of the error;
+// within 0 and 1.
 class MixingFit {
  public:
   explicit MixingFit(const ModelSpec& spec);
