@@ -25,9 +25,8 @@ namespace tidegate {
 //   kNone      nothing is written
 //   kProcess   by the thread that submits: a copy into the operating system's memory costs less than to wake
 //              another thread for it
-//   kPower     by a thread of its own: while one commit is being synced, the groups of the next one gather;
-//   or
-//              by a submitter that has nothing else to do, if no commit is under way: that is quicker than to
+//   kPower     by a thread of its own: while one commit is being synced, the groups of the next one gather.
+//              If no commit is under way, by a submitter that has nothing else to do: that is quicker than to
 //              wake one thread and then the other
 // Thread-safe.
 class Journal {

@@ -5,9 +5,10 @@
     tests/bench/against_ridge.py build/release DATA --sets taylor,air
 
 DATA as tests/e2e/real_series.py takes it. A set is one table, whose columns are its series; 70 % of its rows are
-learnt from, 10 % choose and are then learnt from too (--refit), as the ridge does, the last 20 % are forecast, one pass with the state carried on, at steps up to a tenth of
-these rows, at most --horizon. Prints the model's squared and absolute error over those of the ridge, of steps up to
-1, a quarter, a half and all of the horizon: at most 1.01 is asked for. A set that is too short for the recipe says so.
+learnt from, 10 % choose and are then learnt from too (--refit), as the ridge does. The last 20 % are forecast, one pass
+with the state carried on, at steps up to a tenth of these rows, at most --horizon. Prints the model's squared and
+absolute error over those of the ridge, of steps up to 1, a quarter, a half and all of the horizon: at most 1.01 is
+asked for. A set that is too short for the recipe says so.
 """
 import argparse
 import csv
@@ -70,7 +71,7 @@ def ratios(arguments, table, rows, folder):
         answer, *common)
     found = json.loads(answer.read_text())["horizons"]
     lines = []
-    for one in found:  # the model may forecast further, up to whole segments
+    for one in found:
         model, linear = one["errors"]["model"], one["errors"].get("linear")
         if linear is None:
             raise RuntimeError("too short for the ridge regression")
