@@ -14,6 +14,8 @@ namespace {
 // With slower disks a submitter never waits itself: it has answers to give that need no disk.
 constexpr absl::Duration kQuick = absl::Milliseconds(1);
 
+constexpr std::size_t kRoomBytes = std::size_t{512} << 10;
+
 }  // namespace
 
 // What a submitting thread holds.
@@ -34,7 +36,8 @@ Journal::Journal(const StoreOptions& options, const StoreFiles& files, std::stri
                  std::uint64_t next, std::uint64_t previous)
     : durability_(options.durability),
       on_commit_(options.on_commit),
-      segments_(files.system, files.database, options.segment_bytes),
+      segments_(files.system, files.database, options.segment_bytes,
+                options.durability == Durability::kPower ? kRoomBytes : 0),
       next_(next),
       last_(previous),
       committed_(previous),

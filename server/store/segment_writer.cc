@@ -9,22 +9,44 @@
 #include "server/store/segments.h"
 
 namespace tidegate {
+namespace {
+
+constexpr std::size_t kLeastGroupsInRoom = 32;  // larger ones gain little and would write twice as much
+
+}  // namespace
 
 absl::Status SegmentWriter::Append(std::uint64_t position, absl::string_view group) {
-  if (current_ == nullptr || current_bytes_ + group.size() > segment_bytes_) {
+  if (current_ == nullptr || used_bytes_ + group.size() > segment_bytes_) {
     if (absl::Status s = Begin(position); !s.ok()) return s;
   }
-  current_bytes_ += group.size();
-  return StatusOf(current_->Append(Slice(group), {}, nullptr), "writing the journal");
+  const absl::string_view bytes = WithRoom(group);
+  const rocksdb::IOStatus written =
+      current_->Write(used_bytes_, rocksdb::Slice(bytes.data(), bytes.size()), {}, nullptr);
+  file_bytes_ = std::max(file_bytes_, used_bytes_ + bytes.size());
+  used_bytes_ += group.size();
+  return StatusOf(written, "writing the journal");
+}
+
+// The group, with zeros behind it if it is the one to make room.
+absl::string_view SegmentWriter::WithRoom(absl::string_view group) {
+  const bool grows = used_bytes_ + group.size() > file_bytes_;
+  const std::size_t room = std::min(room_bytes_, segment_bytes_ - std::min(segment_bytes_, used_bytes_));
+  if (!grows || group.size() > room / kLeastGroupsInRoom) return group;
+  padded_.assign(group.data(), group.size());
+  padded_.resize(room);
+  return padded_;
 }
 
 absl::Status SegmentWriter::Begin(std::uint64_t position) {
   const std::string path = absl::StrCat(folder_, "/", SegmentName(position));
-  std::unique_ptr<rocksdb::FSWritableFile> file;
-  const rocksdb::IOStatus made = files_->NewWritableFile(path, {}, &file, nullptr);
-  if (!made.ok()) return StatusOf(made, absl::StrCat("making ", path));
+  std::unique_ptr<rocksdb::FSWritableFile> made;
+  std::unique_ptr<rocksdb::FSRandomRWFile> file;
+  rocksdb::IOStatus status = files_->NewWritableFile(path, {}, &made, nullptr);
+  if (status.ok()) status = made->Close({}, nullptr);
+  if (status.ok()) status = files_->NewRandomRWFile(path, {}, &file, nullptr);
+  if (!status.ok()) return StatusOf(status, absl::StrCat("making ", path));
   current_ = std::move(file);
-  current_bytes_ = 0;
+  used_bytes_ = file_bytes_ = 0;
   const std::lock_guard lock(mutex_);
   unsynced_.push_back(current_);
   new_names_ = true;

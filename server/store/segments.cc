@@ -32,14 +32,20 @@ class SegmentFile {
     return file;
   }
 
-  // The bytes of the next group, as far as its length can be trusted; all that is left if it cannot. Empty:
-  // the end. Holds until the next call.
+  // The bytes of the next group, as far as its length can be trusted; what is left if it cannot. Empty: the
+  // end, or nothing but zeros up to it: room that no group has taken (segment_writer.h). Holds until the next
+  // call.
   absl::StatusOr<absl::string_view> Next() {
     at_ += std::exchange(given_, 0);
     if (absl::Status s = Fill(group_format::kHeaderBytes); !s.ok()) return s;
     ByteReader header(absl::string_view(buffer_).substr(at_));
     header.Number<std::uint32_t>();
     const std::size_t bytes = header.Number<std::uint32_t>();
+    if (header.ok() && bytes == 0) {
+      const auto zeros = OnlyZerosLeft();
+      if (!zeros.ok()) return zeros.status();
+      return *zeros ? absl::string_view() : Rest();
+    }
     if (!header.ok() || bytes < group_format::kHeaderBytes || bytes > group_format::kGroupBytes)
       return Rest();
     if (absl::Status s = Fill(bytes); !s.ok()) return s;
@@ -66,6 +72,12 @@ class SegmentFile {
       at_end_ = read.empty();
     }
     return absl::OkStatus();
+  }
+  absl::StatusOr<bool> OnlyZerosLeft() {
+    while (!at_end_) {
+      if (absl::Status s = Fill(buffer_.size() - at_ + 1); !s.ok()) return s;
+    }
+    return Rest().find_first_not_of('\0') == absl::string_view::npos;
   }
   absl::string_view Rest() const { return absl::string_view(buffer_).substr(at_); }
 

@@ -33,9 +33,10 @@ struct Tally {
 
 class CorruptionTest : public testing::Test {
  protected:
-  static StoreOptions Options(const std::shared_ptr<MemoryFileSystem>& files) {
+  static StoreOptions Options(const std::shared_ptr<MemoryFileSystem>& files,
+                              Durability durability = Durability::kProcess) {
     return {.folder = "/data",
-            .durability = Durability::kProcess,
+            .durability = durability,
             .segment_bytes = std::size_t{2} << 10,
             .state_buffer_bytes = std::size_t{4} << 10,
             .cache_bytes = std::size_t{64} << 10,
@@ -43,11 +44,13 @@ class CorruptionTest : public testing::Test {
             .boot_id = "boot"};
   }
 
-  // A store as a killed process leaves it: with states and journal in tables, and more of both in the log.
+  // A store as a killed process leaves it: with states in tables and in the log, and journal files without
+  // and with room behind their groups.
   void SetUp() override {
     const auto disk = std::make_shared<Disk>();
     for (int opening = 0; opening < 2; ++opening) {
-      const auto store = Store::Open(Options(std::make_shared<MemoryFileSystem>(disk)));
+      const auto durability = opening == 0 ? Durability::kProcess : Durability::kPower;
+      const auto store = Store::Open(Options(std::make_shared<MemoryFileSystem>(disk), durability));
       ASSERT_TRUE(store.ok()) << store.status();
       ASSERT_EQ(story_.Judge(**store, {}), "");
       Workload workload(**store, story_, *disk, 7);

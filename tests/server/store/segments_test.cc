@@ -22,8 +22,8 @@ using testing::IsEmpty;
 class SegmentsTest : public testing::Test {
  protected:
   // Groups 1 to n, each in a file of its own or all in one.
-  void Write(std::uint64_t n, std::size_t segment_bytes) {
-    SegmentWriter writer(files_, folder_.path(), segment_bytes);
+  void Write(std::uint64_t n, std::size_t segment_bytes, std::size_t room_bytes = 0) {
+    SegmentWriter writer(files_, folder_.path(), segment_bytes, room_bytes);
     GroupWriter group;
     for (std::uint64_t position = 1; position <= n; ++position) {
       group.AddReset("stream");
@@ -60,6 +60,36 @@ TEST_F(SegmentsTest, ReadsGroupsBehindAPosition) {
     EXPECT_EQ(scan_.end, 4u);
     EXPECT_EQ(scan_.damage, "");
   }
+}
+
+// A group of one reset is 40 bytes long.
+TEST_F(SegmentsTest, GroupsGoWhereRoomWasMadeForThem) {
+  Write(2, 10'000, 4096);
+  EXPECT_THAT(Segments(), ElementsAre(testing::Field(&Segment::bytes, 4096u)));
+  Write(200, 10'000, 4096);
+  EXPECT_THAT(Segments(), ElementsAre(testing::Field(&Segment::bytes, testing::Gt(8000u))));
+  EXPECT_EQ(Read(0).size(), 200u);
+  EXPECT_EQ(scan_.damage, "");
+  Write(200, 5000, 4096);
+  EXPECT_THAT(Segments(), ElementsAre(testing::Field(&Segment::bytes, testing::Le(5000u)),
+                                      testing::Field(&Segment::bytes, testing::Le(5000u))));
+  EXPECT_EQ(Read(0).size(), 200u) << "also behind the room that the first file has left";
+  EXPECT_EQ(scan_.damage, "");
+}
+
+TEST_F(SegmentsTest, ALargeGroupMakesNoRoom) {
+  Write(1, 10'000, 1000);
+  EXPECT_LT(Segments()[0].bytes, 100u);
+}
+
+TEST_F(SegmentsTest, WhatIsLeftOfAGroupInTheRoomIsDamage) {
+  Write(2, 10'000, 4096);
+  std::fstream(Segments()[0].path, std::ios::in | std::ios::out).seekp(4000).put(1);
+  EXPECT_THAT(Read(0), ElementsAre(1, 2));
+  EXPECT_THAT(scan_.damage, HasSubstr("no whole journal group"));
+  ASSERT_TRUE(CutSegments(*files_, folder_.path(), Segments(), scan_).ok());
+  EXPECT_THAT(Read(0), ElementsAre(1, 2));
+  EXPECT_EQ(scan_.damage, "");
 }
 
 TEST_F(SegmentsTest, EndsWhereAGroupIsMissing) {
