@@ -60,11 +60,11 @@ double MixingFit::Weight(const Sums& sums) {
   return std::clamp(drawn, least - farthest, least + farthest);
 }
 
-std::vector<float> MixingFit::Weights(double trust) const {
+std::vector<float> MixingFit::Weights(std::span<const double> trust) const {
   std::vector<float> weights;
   for (std::size_t map = 0; map < sums_.size() / blocks(); ++map) {
     for (std::size_t h = 0; h < horizon_; ++h)
-      weights.push_back(static_cast<float>(trust * Weight(sums_[map * blocks() + block_of_[h]])));
+      weights.push_back(static_cast<float>(trust[h] * Weight(sums_[map * blocks() + block_of_[h]])));
   }
   return weights;
 }

@@ -22,9 +22,9 @@ class MixingFit {
   void Add(std::span<const std::size_t> maps, const Matrix& targets, const Matrix& network,
            const Matrix& linear);
 
-  // [maps, horizon]: mixing.network. trust, 0 to 1: what all weights are multiplied with, see
-  // LinearChoice::trust.
-  std::vector<float> Weights(double trust) const;
+  // [maps, horizon]: mixing.network. trust [horizon], 0 to 1: what the weights are multiplied with, see
+  // LinearPart::trust.
+  std::vector<float> Weights(std::span<const double> trust) const;
 
  private:
   struct Sums {

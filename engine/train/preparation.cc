@@ -10,6 +10,7 @@ namespace {
 
 constexpr double kWorthACycle = 0.998;  // of the error without it
 constexpr double kCyclePenalty = 1e-2;
+constexpr std::size_t kRowsAWeight = 2;
 constexpr std::size_t kRowsToCompare = 6'000, kRowsToChoose = 20'000, kRowsToFit = 400'000;
 
 // The mean squared error of a linear path behind a cycle of `period` readings, 0 for none, on blocks that
@@ -33,7 +34,8 @@ absl::StatusOr<double> ErrorWithCycle(const std::vector<Series>& series,
     }
     const auto data = PrepareSeries(series, splits, cycle, spec);
     if (!data.ok()) return data.status();
-    const LinearSums sums(*data, spec, context, kRowsToCompare, LinearSums::Part::kBlocks);
+    const LinearSums sums(*data, spec, context, kRowsToCompare, LinearSums::Part::kBlocks,
+                          /*per_channel=*/false);
     if (period == 0) {
       for (std::size_t block = 0; block < blocks; ++block) sum += sums.Error(context, block, kCyclePenalty);
       return sum / static_cast<double>(blocks);
@@ -60,6 +62,14 @@ absl::StatusOr<std::size_t> ChooseCycle(const std::vector<Series>& series,
   return best;
 }
 
+// Whether channels are long enough for linear maps of their own: a map of more weights than there are rows to
+// each tells nothing, and its sums cost the square of its weights, for each channel.
+bool EnoughForMaps(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context) {
+  std::size_t rows = 0;
+  for (const PreparedSeries& series : data) rows += series.split;
+  return spec.channels > 0 && rows >= kRowsAWeight * context * spec.channels;
+}
+
 }  // namespace
 
 absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std::vector<std::size_t>& splits,
@@ -78,9 +88,11 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
   if (!data.ok()) return data.status();
   best.data = *std::move(data);
   if (longest > 0) {
-    best.choice = LinearSums(best.data, spec, longest, kRowsToChoose, LinearSums::Part::kBlocks)
-                      .Choose(options.linear_contexts, spec.channels > 0);
-    const LinearSums sums(best.data, spec, best.choice.context(), kRowsToFit, LinearSums::Part::kTraining);
+    best.choice = LinearSums(best.data, spec, longest, kRowsToChoose, LinearSums::Part::kBlocks,
+                             EnoughForMaps(best.data, spec, longest))
+                      .Choose(options.linear_contexts);
+    const LinearSums sums(best.data, spec, best.choice.context(), kRowsToFit, LinearSums::Part::kTraining,
+                          best.choice.per_channel());
     best.linear.emplace(best.choice, sums.Solve(best.choice), spec);
   }
   return best;
@@ -89,7 +101,8 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
 void RefitLinear(Preparation& preparation, ModelSpec& spec) {
   if (!preparation.linear) return;
   const LinearChoice& choice = preparation.choice;
-  const LinearSums sums(preparation.data, spec, choice.context(), kRowsToFit, LinearSums::Part::kAll);
+  const LinearSums sums(preparation.data, spec, choice.context(), kRowsToFit, LinearSums::Part::kAll,
+                        choice.per_channel());
   preparation.linear.emplace(choice, sums.Solve(choice), spec);
 }
 

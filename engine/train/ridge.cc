@@ -2,6 +2,7 @@
 
 #include <cassert>
 #include <cmath>
+#include <numeric>
 
 #include "engine/tensor/gemm.h"
 
@@ -96,15 +97,21 @@ Matrix RidgeSums::Solve(double penalty, std::span<const double> dearness) const 
   return w;
 }
 
-double RidgeSums::Error(const Matrix& w) const {
-  double error = 0;
+std::vector<double> RidgeSums::Errors(const Matrix& w) const {
+  std::vector<double> errors = squares_;
   std::vector<double> row(inputs_);
   for (std::size_t k = 0; k < outputs_; ++k) {
     for (std::size_t i = 0; i < inputs_; ++i) row[i] = w.row(k)[i];
-    error += squares_[k] - 2 * Dot(row.data(), &cross_[k * inputs_], inputs_);
-    for (std::size_t i = 0; i < inputs_; ++i) error += row[i] * Dot(row.data(), &gram_[i * inputs_], inputs_);
+    errors[k] -= 2 * Dot(row.data(), &cross_[k * inputs_], inputs_);
+    for (std::size_t i = 0; i < inputs_; ++i)
+      errors[k] += row[i] * Dot(row.data(), &gram_[i * inputs_], inputs_);
   }
-  return error;
+  return errors;
+}
+
+double RidgeSums::Error(const Matrix& w) const {
+  const std::vector<double> errors = Errors(w);
+  return std::accumulate(errors.begin(), errors.end(), 0.0);
 }
 
 }  // namespace tidegate

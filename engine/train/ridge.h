@@ -35,8 +35,9 @@ class RidgeSums {
   // penalty > 0; dearness [inputs], each > 0, or empty: all 1.
   Matrix Solve(double penalty, std::span<const double> dearness = {}) const;
 
-  // Sum over the rows and outputs of (y - w x)^2.
-  double Error(const Matrix& w) const;
+  // [outputs]: sum over the rows of (y - w x)^2.
+  std::vector<double> Errors(const Matrix& w) const;
+  double Error(const Matrix& w) const;  // their sum
 
  private:
   std::size_t inputs_ = 0, outputs_ = 0;

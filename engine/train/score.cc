@@ -135,7 +135,8 @@ std::vector<std::size_t> Validator::Maps() const {
   return maps;
 }
 
-std::vector<float> Validator::FitMixing(const Tensors& weights, const LinearPath& linear, double trust) {
+std::vector<float> Validator::FitMixing(const Tensors& weights, const LinearPath& linear,
+                                        std::span<const double> trust) {
   MixingFit fit(spec_);
   Matrix lines;
   RunForecasts(weights, [&](const Chunk& chunk, const Matrix& outputs) {

@@ -27,7 +27,8 @@ class Validator {
   double MeanLoss(const Tensors& weights);
 
   // The weights of the network beside the linear path [maps, horizon]; spec has the linear path by now.
-  std::vector<float> FitMixing(const Tensors& weights, const LinearPath& linear, double trust);
+  std::vector<float> FitMixing(const Tensors& weights, const LinearPath& linear,
+                               std::span<const double> trust);
 
   struct Report {
     ValidationScore score;

@@ -1,0 +1,125 @@
+// How the linear path is chosen, on series whose best forecast is known.
+#include "engine/train/linear_sums.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstddef>
+#include <functional>
+#include <random>
+#include <vector>
+
+#include "engine/train/linear_path.h"
+
+namespace tidegate {
+namespace {
+
+constexpr std::size_t kRows = 3000;
+
+ModelSpec Spec(std::size_t horizon, std::size_t channels = 0) {
+  ModelSpec spec;
+  spec.horizon = horizon;
+  spec.channels = channels;
+  spec.features = {{.name = "value", .deviation = 2}};
+  if (channels > 0) spec.features.push_back({.name = "channel"});
+  spec.step_deviation.assign(horizon, 4.0f);
+  return spec;
+}
+
+// Its levels are those that next(t) gives, one after the other.
+PreparedSeries Levels(const std::function<double(std::size_t)>& next, const ModelSpec& spec,
+                      std::size_t channel = 0) {
+  PreparedSeries series;
+  series.inputs.Resize(kRows, spec.features.size());
+  for (std::size_t t = 0; t < kRows; ++t) {
+    float* const row = series.inputs.row(t);
+    row[0] = static_cast<float>(next(t));
+    if (spec.channels > 0) row[1] = static_cast<float>(channel);
+  }
+  series.values.resize(kRows);
+  series.split = kRows;
+  return series;
+}
+
+LinearChoice Choose(const std::vector<PreparedSeries>& data, const ModelSpec& spec) {
+  return LinearSums(data, spec, 48, 100'000, LinearSums::Part::kBlocks, spec.channels > 0).Choose({24, 48});
+}
+
+Matrix Forecast(const LinearChoice& choice, const std::vector<PreparedSeries>& data, ModelSpec spec,
+                std::size_t row) {
+  const LinearSums sums(data, spec, choice.context(), 100'000, LinearSums::Part::kAll, choice.per_channel());
+  const LinearPath path(choice, sums.Solve(choice), spec);
+  Matrix forecast;
+  path.Forecast(data, std::vector<Chunk::Origin>{{.series = 0, .row = row}}, forecast);
+  return forecast;
+}
+
+TEST(LinearSumsTest, EachPartOfTheHorizonHasItsOwnFits) {
+  // A walk whose step is part of the step before: one step ahead half of that is known, far ahead nothing.
+  std::mt19937_64 random(5);
+  std::normal_distribution<double> normal;
+  double level = 0, move = 0;
+  const ModelSpec spec = Spec(200);
+  const std::vector<PreparedSeries> data = {Levels(
+      [&](std::size_t) {
+        move = 0.5 * move + normal(random);
+        return level += move;
+      },
+      spec)};
+  const LinearChoice choice = Choose(data, spec);
+  ASSERT_EQ(choice.parts.size(), 4u);
+  EXPECT_EQ(choice.parts.front().end, 1u);
+  EXPECT_EQ(choice.parts.back().end, 200u);
+  for (std::size_t i = 1; i < choice.parts.size(); ++i)
+    EXPECT_EQ(choice.parts[i].begin, choice.parts[i - 1].end);
+  // The step's variance is 4/3, and 1 of it cannot be known.
+  EXPECT_NEAR(choice.parts[0].last_value_error, 4.0 / 3, 0.1);
+  EXPECT_NEAR(choice.parts[0].fits[0].error, 1, 0.07);
+  EXPECT_EQ(choice.trust()[0], 1);
+  EXPECT_EQ(choice.trust()[199], 0) << "the last value stays";
+  const Matrix forecast = Forecast(choice, data, spec, 1500);
+  const float moved = data[0].inputs.row(1500)[0] - data[0].inputs.row(1499)[0];
+  EXPECT_NEAR(forecast.row(0)[0] * 4 / 2, 0.5 * moved, 0.15) << "in deviations of the feature";
+  EXPECT_NEAR(forecast.row(0)[199], 0, 1e-3);
+}
+
+TEST(LinearSumsTest, AGrowthThatLastsIsADrift) {
+  std::mt19937_64 random(6);
+  std::normal_distribution<double> noise(0, 0.5);
+  const ModelSpec spec = Spec(64);
+  const std::vector<PreparedSeries> growing = {
+      Levels([&](std::size_t t) { return 0.01 * static_cast<double>(t) + noise(random); }, spec)};
+  const LinearChoice choice = Choose(growing, spec);
+  EXPECT_TRUE(choice.parts.back().fits[0].drift);
+  const Matrix forecast = Forecast(choice, growing, spec, 2000);
+  const double last = growing[0].inputs.row(2000)[0];
+  EXPECT_NEAR(last + forecast.row(0)[63] * 4 / 2, 0.01 * 2064, 0.3);
+
+  const std::vector<PreparedSeries> level = {Levels([&](std::size_t) { return noise(random); }, spec)};
+  const Matrix flat = Forecast(Choose(level, spec), level, spec, 2000);
+  EXPECT_NEAR(level[0].inputs.row(2000)[0] + flat.row(0)[63] * 4 / 2, 0, 0.3) << "its mean";
+}
+
+TEST(LinearSumsTest, ChannelsThatMoveUnlikeHaveMapsOfTheirOwn) {
+  std::mt19937_64 random(7);
+  std::normal_distribution<double> normal;
+  const ModelSpec spec = Spec(8, 2);
+  std::vector<PreparedSeries> data;
+  for (const double share : {0.8, -0.8}) {
+    double level = 0, move = 0;
+    data.push_back(Levels(
+        [&](std::size_t) {
+          move = share * move + normal(random);
+          return level += move;
+        },
+        spec, data.size()));
+  }
+  EXPECT_TRUE(Choose(data, spec).per_channel());
+  data[1] = Levels([&, level = 0.0](std::size_t) mutable { return level += normal(random); }, spec, 1);
+  data[0] = Levels([&, level = 0.0](std::size_t) mutable { return level += normal(random); }, spec, 0);
+  EXPECT_FALSE(Choose(data, spec).per_channel()) << "nothing is known of either";
+}
+
+}  // namespace
+}  // namespace tidegate
