@@ -231,13 +231,18 @@ double LinearSums::MeanError(const Candidate& candidate, std::size_t first, std:
   return sum / std::max(count, 1.0);
 }
 
-bool LinearSums::Pays(const Candidate& candidate, const Candidate& last_value, std::size_t first,
+const LinearSums::Candidate& LinearSums::Find(const std::vector<Candidate>& candidates,
+                                              const LinearFit& fit) {
+  return *std::ranges::find_if(candidates, [&](const Candidate& one) { return one.fit.SameMap(fit); });
+}
+
+bool LinearSums::Pays(const Candidate& candidate, const Candidate& before, std::size_t first,
                       std::size_t end) const {
   const auto blocks = static_cast<double>(blocks_.size());
   double sum = 0, squares = 0;
   for (std::size_t block = 0; block < blocks_.size(); ++block) {
-    const double last = Sum(last_value.squares[block], first, end);
-    const double gain = last > 0 ? 1 - Sum(candidate.squares[block], first, end) / last : 0;
+    const double error = Sum(before.squares[block], first, end);
+    const double gain = error > 0 ? 1 - Sum(candidate.squares[block], first, end) / error : 0;
     sum += gain;
     squares += gain * gain;
   }
@@ -247,10 +252,12 @@ bool LinearSums::Pays(const Candidate& candidate, const Candidate& last_value, s
 }
 
 std::vector<LinearFit> LinearSums::BestOfEachContext(const std::vector<Candidate>& candidates,
-                                                     std::size_t first, std::size_t end) const {
+                                                     bool per_channel, bool drift, std::size_t first,
+                                                     std::size_t end) const {
   std::vector<LinearFit> best;
   for (const Candidate& candidate : candidates) {
     LinearFit fit = candidate.fit;
+    if (fit.per_channel != per_channel || fit.drift != drift) continue;
     fit.error = MeanError(candidate, first, end);
     if (best.empty() || best.back().context != fit.context) {
       best.push_back(fit);
@@ -261,24 +268,28 @@ std::vector<LinearFit> LinearSums::BestOfEachContext(const std::vector<Candidate
   return best;
 }
 
-void LinearSums::ChoosePart(const std::vector<Candidate>& shared, const std::vector<Candidate>& own,
-                            const Candidate& last_value, std::size_t first, std::size_t end,
-                            LinearPart& part) const {
-  std::vector<LinearFit> fits = BestOfEachContext(shared, first, end);
-  LinearFit best = *std::ranges::min_element(fits, {}, &LinearFit::error);
-  const std::vector<LinearFit> own_fits = BestOfEachContext(own, first, end);
-  if (!own_fits.empty()) {
-    const LinearFit best_own = *std::ranges::min_element(own_fits, {}, &LinearFit::error);
-    if (best_own.error < kWorthMaps * best.error) {
-      best = best_own;
-      fits.insert(fits.end(), own_fits.begin(), own_fits.end());
-    }
+void LinearSums::ChoosePart(const std::vector<Candidate>& candidates, const Candidate& last_value,
+                            std::size_t first, std::size_t end, LinearPart& part) const {
+  const auto least = [](const std::vector<LinearFit>& fits) {
+    return *std::ranges::min_element(fits, {}, &LinearFit::error);
+  };
+  const auto pays = [&](const LinearFit& fit, const Candidate& before) {
+    return Pays(Find(candidates, fit), before, first, end);
+  };
+  std::vector<LinearFit> fits;
+  LinearFit best;
+  for (const auto& [per_channel, drift] :
+       {std::pair{false, false}, {true, false}, {false, true}, {true, true}}) {
+    const std::vector<LinearFit> more = BestOfEachContext(candidates, per_channel, drift, first, end);
+    if (more.empty()) continue;
+    const LinearFit best_of_more = least(more);
+    if (!fits.empty() && best_of_more.error >= kWorthMaps * best.error) continue;
+    if (drift && !pays(best_of_more, Find(candidates, best))) continue;
+    best = best_of_more;
+    fits.insert(fits.end(), more.begin(), more.end());
   }
   part.last_value_error = MeanError(last_value, first, end);
-  const auto& of_best = best.per_channel ? own : shared;
-  const Candidate& candidate =
-      *std::ranges::find_if(of_best, [&](const Candidate& one) { return one.fit.SameMap(best); });
-  if (best.error > kWorthAMap * part.last_value_error || !Pays(candidate, last_value, first, end)) {
+  if (best.error > kWorthAMap * part.last_value_error || !pays(best, last_value)) {
     part.fits = {last_value.fit};
     part.fits[0].error = part.last_value_error;
     return;
@@ -290,17 +301,19 @@ void LinearSums::ChoosePart(const std::vector<Candidate>& shared, const std::vec
 
 LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts) const {
   const std::vector<std::size_t> steps = StepsToCompare(horizon_);
-  std::vector<Candidate> shared, own;
+  std::vector<Candidate> candidates;
   for (const std::size_t context : contexts) {
-    std::ranges::move(Candidates(context, false, steps), std::back_inserter(shared));
-    if (blocks_[0].size() > 1) std::ranges::move(Candidates(context, true, steps), std::back_inserter(own));
+    for (const bool per_channel : {false, true}) {
+      if (per_channel && blocks_[0].size() == 1) continue;
+      std::ranges::move(Candidates(context, per_channel, steps), std::back_inserter(candidates));
+    }
   }
   const Candidate last_value = LastValue(steps);
   LinearChoice choice{PartsOf(horizon_)};
   std::size_t first = 0;
   for (LinearPart& part : choice.parts) {
     const std::size_t end = first + CountCompared(part);
-    ChoosePart(shared, own, last_value, first, end, part);
+    ChoosePart(candidates, last_value, first, end, part);
     first = end;
   }
   return choice;

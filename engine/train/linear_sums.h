@@ -65,8 +65,8 @@ class LinearSums {
   // For each part of the horizon and each of the contexts (up to L) the penalty with the least error on
   // blocks which were left out of the fit; of these fits the best and all that err at most 2 % more. Maps for
   // each channel (only if they may be asked for) are among them if the best of them is better than the best
-  // map for all by a percent. If the best is not a percent better than the last value, or not by more than
-  // chance, that alone.
+  // map for all by a percent; maps with a drift if they are so too, and by more than chance. If the best is
+  // not a percent better than the last value, or not by more than chance, that alone.
   LinearChoice Choose(const std::vector<std::size_t>& contexts) const;
 
   // Into how many blocks Part::kBlocks cuts `rows`, each long enough for origins of its own.
@@ -87,17 +87,18 @@ class LinearSums {
   std::vector<Candidate> Candidates(std::size_t context, bool per_channel,
                                     const std::vector<std::size_t>& steps) const;
   Candidate LastValue(const std::vector<std::size_t>& steps) const;
-  // The best penalty, without or with a drift, for each context, in the steps compared with these numbers.
-  std::vector<LinearFit> BestOfEachContext(const std::vector<Candidate>& candidates, std::size_t first,
-                                           std::size_t end) const;
+  // The best penalty for each context, of the candidates that are so, in the steps compared with these
+  // numbers.
+  std::vector<LinearFit> BestOfEachContext(const std::vector<Candidate>& candidates, bool per_channel,
+                                           bool drift, std::size_t first, std::size_t end) const;
   // Sets the part's fits.
-  void ChoosePart(const std::vector<Candidate>& shared, const std::vector<Candidate>& own,
-                  const Candidate& last_value, std::size_t first, std::size_t end, LinearPart& part) const;
+  void ChoosePart(const std::vector<Candidate>& candidates, const Candidate& last_value, std::size_t first,
+                  std::size_t end, LinearPart& part) const;
   double MeanError(const Candidate& candidate, std::size_t first, std::size_t end) const;
-  // Whether the gains over the last value are more than chance: their mean over the blocks that were left out
-  // is above twice its standard error. Far ahead a block holds few outcomes that do not depend on each other.
-  bool Pays(const Candidate& candidate, const Candidate& last_value, std::size_t first,
-            std::size_t end) const;
+  static const Candidate& Find(const std::vector<Candidate>& candidates, const LinearFit& fit);
+  // Whether the gains over `before` are more than chance: their mean over the blocks that were left out is
+  // above twice its standard error. Far ahead a block holds few outcomes that do not depend on each other.
+  bool Pays(const Candidate& candidate, const Candidate& before, std::size_t first, std::size_t end) const;
   // [horizon, fit.context]: the map of a channel, or that for all.
   Matrix SolveOne(const LinearFit& fit, std::size_t channel) const;
 

@@ -68,7 +68,7 @@ TEST(LinearSumsTest, EachPartOfTheHorizonHasItsOwnFits) {
       },
       spec)};
   const LinearChoice choice = Choose(data, spec);
-  ASSERT_EQ(choice.parts.size(), 4u);
+  ASSERT_EQ(choice.parts.size(), 5u);
   EXPECT_EQ(choice.parts.front().end, 1u);
   EXPECT_EQ(choice.parts.back().end, 200u);
   for (std::size_t i = 1; i < choice.parts.size(); ++i)

@@ -113,11 +113,11 @@ TEST(MixingTest, FollowsTheBetterPathBlockByBlock) {
     }
   }
   fit.Add(std::vector<std::size_t>(400), targets, network, linear);
-  const std::vector<float> weights = fit.Weights(1);
+  const std::vector<float> weights = fit.Weights(std::vector<double>(16, 1.0));
   ASSERT_EQ(weights.size(), 16u);
   EXPECT_GT(weights[0], 0.8);
   EXPECT_LT(weights[15], 0.2);
-  EXPECT_EQ(fit.Weights(0)[0], 0);
+  EXPECT_EQ(fit.Weights(std::vector<double>(16, 0.0))[0], 0);
 }
 
 // Mean absolute error of each series over its last rows, in its own deviations, forecast as serving does it.
