@@ -1,5 +1,6 @@
 #include "engine/train/linear_sums.h"
 
+#include <algorithm>
 #include <cmath>
 #include <iterator>
 #include <numeric>
@@ -12,7 +13,7 @@ constexpr std::size_t kRowsTogether = 1024;
 constexpr std::size_t kStepsCompared = 4;  // of each part of the horizon, when choices are made
 constexpr std::size_t kPartsGrow = 4;      // each part of the horizon ends so many times as far ahead
 constexpr std::size_t kBlocks = 4;
-constexpr double kWorthMaps = 0.99;  // of the error of one for all
+constexpr double kWorthMaps = 0.99;  // of the error of simpler ones
 constexpr double kWorthAMap = 0.99;  // of the error of the last value
 constexpr double kWhollyTrusted = 0.1;
 constexpr double kAlike = 1.02;     // of the least error: no worse as far as these rows can tell
@@ -119,7 +120,6 @@ std::vector<Use> UsesOf(const LinearChoice& choice) {
 
 }  // namespace
 
-// The last L levels at row t less the last one; before the series its first.
 void FillContext(const PreparedSeries& series, std::size_t t, std::size_t target, std::size_t context,
                  float* x) {
   const float last = Level(series, t, target);
