@@ -84,7 +84,7 @@ void Shard::LoadCold(const Work& work, std::size_t first_handle) {
     if (handle >= handles.size()) continue;
     const bool bound = handles.state(handle) == StreamHandles::State::kBound;
     if (bound && table_.Holds(handles.key(handle))) continue;
-    if (handles.keeps(handle)) wanted_.push_back(handles.id(handle));
+    if (handles.state(handle) != StreamHandles::State::kBadId) wanted_.push_back(handles.id(handle));
   }
   cold_->Load(wanted_);
 }
@@ -110,7 +110,7 @@ void Shard::AdmitReading(Work& work, std::uint32_t i, std::uint32_t handle) {
     return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamId);
   if (state == StreamHandles::State::kNamed && !BindStream(work, i, handle)) return;
   if (cold_ != nullptr && !table_.Holds(handles.key(handle))) {  // it has left the table and come back
-    if (const auto now = table_.Find(handles.id(handle))) handles.Bind(handle, *now, true);
+    if (const auto now = table_.Find(handles.id(handle))) handles.Bind(handle, *now);
   }
   const StreamKey key = handles.key(handle);
   if (!table_.Holds(key)) return lane.Refuse(work, i, Outcome::kInvalid, Reason::kStreamDeleted);
@@ -136,7 +136,7 @@ bool Shard::BindStream(Work& work, std::uint32_t i, std::uint32_t handle) {
     }
     CountCreated(work.model);
   }
-  work.handles->Bind(handle, *key, cold_ != nullptr);
+  work.handles->Bind(handle, *key);
   return true;
 }
 

@@ -7,8 +7,8 @@ namespace {
 
 // Keys that no stream has.
 constexpr std::uint16_t kNoModel = std::numeric_limits<std::uint16_t>::max();
-constexpr StreamKey kNamedKey{.model = kNoModel, .generation = 0, .slot = 0};
-constexpr StreamKey kBadIdKey{.model = kNoModel, .generation = 0, .slot = 1};
+constexpr StreamKey NamedKey(std::uint32_t id) { return {.model = kNoModel, .generation = 0, .slot = id}; }
+constexpr StreamKey kBadIdKey{.model = kNoModel, .generation = 1, .slot = 0};
 
 constexpr std::size_t kMaxIdBytes = 128;
 
@@ -28,28 +28,44 @@ bool IsStreamId(absl::string_view id) {
 void StreamHandles::Clear() {
   keys_.clear();
   ids_.clear();
+  begin_.clear();
+  named_ = 0;
+}
+
+std::uint32_t StreamHandles::Keep(absl::string_view id) {
+  const auto begin = static_cast<std::uint32_t>(ids_.size());
+  ids_.push_back(static_cast<char>(id.size()));
+  ids_.append(id.data(), id.size());
+  return begin;
 }
 
 void StreamHandles::Add(absl::string_view id, const StreamTable& table, bool keep) {
   if (!IsStreamId(id)) {
-    keys_.push_back(kBadIdKey);
-  } else if (const auto key = table.Find(id)) {
-    if (keep) ids_.emplace(keys_.size(), id);
-    keys_.push_back(*key);
-  } else {
-    ids_.emplace(keys_.size(), id);
-    keys_.push_back(kNamedKey);
+    if (keep) begin_.push_back(0);
+    return keys_.push_back(kBadIdKey);
   }
+  const auto key = table.Find(id);
+  const std::uint32_t begin = keep || !key ? Keep(id) : 0;
+  if (keep) begin_.push_back(begin);
+  if (!key) ++named_;
+  keys_.push_back(key ? *key : NamedKey(begin));
+}
+
+absl::string_view StreamHandles::id(std::uint32_t handle) const {
+  const std::size_t begin = begin_.empty() ? keys_[handle].slot : begin_[handle];
+  return absl::string_view(ids_).substr(begin + 1, static_cast<unsigned char>(ids_[begin]));
 }
 
 StreamHandles::State StreamHandles::state(std::uint32_t handle) const {
-  if (keys_[handle] == kBadIdKey) return State::kBadId;
-  return keys_[handle] == kNamedKey ? State::kNamed : State::kBound;
+  const StreamKey key = keys_[handle];
+  if (key.model != kNoModel) return State::kBound;
+  return key == kBadIdKey ? State::kBadId : State::kNamed;
 }
 
-void StreamHandles::Bind(std::uint32_t handle, StreamKey key, bool keep) {
+void StreamHandles::Bind(std::uint32_t handle, StreamKey key) {
+  if (state(handle) == State::kNamed) --named_;
   keys_[handle] = key;
-  if (!keep) ids_.erase(handle);
+  if (named_ == 0 && begin_.empty()) ids_.clear();
 }
 
 }  // namespace tidegate

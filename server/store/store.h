@@ -46,11 +46,15 @@ struct StoreCounts {  // since opening
 //
 // Positions number the groups of all submitters; they rise, are never used again, and within a stream (whose
 // groups one thread submits) stand for time. A state carries the position of the last group that it contains.
+//
 //   A change: Submit its group -> acknowledge it once it is durable -> (later) put the state, with the
-//   position A checkpoint: BeginCheckpoint -> put every state that has changed since its last put ->
-//   FinishCheckpoint A start: Open -> CompareModels(models()) -> Replay: for each entry of a stream whose
-//   state is older than
-//            the group, the same again -> BeginCheckpoint ...
+//   position.
+//
+//   A checkpoint: BeginCheckpoint -> put every state that has changed since its last put -> FinishCheckpoint.
+//
+//   A start: Open -> CompareModels(models()) -> Replay: for each entry of a stream whose state is older than
+//   the group, the same again -> BeginCheckpoint ...
+//
 // States may be put at any time, also before their groups are durable: they reach the disk after them, so no
 // state is found after a crash whose groups are not.
 //

@@ -38,6 +38,49 @@ TEST(StreamHandlesTest, CountOnAndRememberWhatIsNotBoundYet) {
   EXPECT_EQ(handles.size(), 0u);
 }
 
+TEST(StreamHandlesTest, KeepIdsOfStreamsThatMayLeave) {
+  const std::array<std::shared_ptr<const Model>, 1> models = {TinyModel()};
+  StreamBudget budget(10);
+  StreamTable table(budget);
+  table.AddModel(*models[0]);
+  const StreamKey known = *table.Create("known", 0);
+  StreamHandles handles;
+  const std::string longest(128, 'x');
+  for (const std::string& id : {std::string("known"), longest, std::string(), std::string("new")}) {
+    handles.Add(id, table, /*keep=*/true);
+  }
+  EXPECT_EQ(handles.state(2), State::kBadId);
+  const StreamKey created = *table.Create("new", 0);
+  handles.Bind(3, created);
+  handles.Bind(1, *table.Create(longest, 0));
+  handles.Bind(0, created);  // it came back under another key
+  EXPECT_EQ(handles.key(0), created);
+  EXPECT_EQ(handles.id(0), "known");
+  EXPECT_EQ(handles.id(1), longest);
+  EXPECT_EQ(handles.id(3), "new");
+  EXPECT_NE(handles.key(0), known);
+}
+
+TEST(StreamHandlesTest, ForgetIdsOnceAllStreamsExist) {
+  const std::array<std::shared_ptr<const Model>, 1> models = {TinyModel()};
+  StreamBudget budget(10);
+  StreamTable table(budget);
+  table.AddModel(*models[0]);
+  StreamHandles handles;
+  for (std::uint32_t i = 0; i < 10; i += 2) {
+    const std::string first = "stream-" + std::to_string(i), second = "stream-" + std::to_string(i + 1);
+    handles.Add(first, table);
+    handles.Add(second, table);
+    EXPECT_EQ(handles.id(i), first);
+    EXPECT_EQ(handles.id(i + 1), second);
+    handles.Bind(i, *table.Create(first, 0));
+    EXPECT_EQ(handles.id(i + 1), second);
+    handles.Bind(i + 1, *table.Create(second, 0));
+    EXPECT_EQ(handles.state(i), State::kBound);
+    EXPECT_EQ(handles.state(i + 1), State::kBound);
+  }
+}
+
 TEST(StreamHandlesTest, IdsAreShortTextWithoutControlCharacters) {
   for (const std::string& good :
        {std::string("a"), std::string("hall/7 #2"), std::string(128, 'x'), std::string("\xc3\xa9t\xc3\xa9"),

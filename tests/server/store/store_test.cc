@@ -16,9 +16,14 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-class StoreTest : public testing::TestWithParam<Durability> {
+struct Mode {
+  Durability durability = Durability::kProcess;
+  bool may_wait = false;  // the threads that submit
+};
+
+class StoreTest : public testing::TestWithParam<Mode> {
  protected:
-  StoreOptions Options() { return {.folder = folder_.path(), .durability = GetParam()}; }
+  StoreOptions Options() { return {.folder = folder_.path(), .durability = GetParam().durability}; }
   std::unique_ptr<Store> Open() { return Open(Options()); }
   static std::unique_ptr<Store> Open(const StoreOptions& options) {
     auto store = Store::Open(options);
@@ -41,7 +46,7 @@ class StoreTest : public testing::TestWithParam<Durability> {
     for (const std::string& stream : streams) {
       group.AddReading({.stream = stream, .sequence = sequence, .values = values});
     }
-    const auto submitted = submitter->Submit(group, false);
+    const auto submitted = submitter->Submit(group, GetParam().may_wait);
     EXPECT_TRUE(submitted.ok()) << submitted.status();
     EXPECT_TRUE(group.empty());
     if (!submitted->durable) {
@@ -87,7 +92,9 @@ class StoreTest : public testing::TestWithParam<Durability> {
   ScratchFolder folder_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Modes, StoreTest, testing::Values(Durability::kProcess, Durability::kPower));
+INSTANTIATE_TEST_SUITE_P(Modes, StoreTest,
+                         testing::Values(Mode{Durability::kProcess}, Mode{Durability::kPower},
+                                         Mode{Durability::kPower, true}));
 
 TEST_P(StoreTest, ReplaysWhatWasSubmittedInItsOrder) {
   {
@@ -151,6 +158,21 @@ TEST_P(StoreTest, MakesManyStatesDurableBeforeACheckpoint) {
   }
   // As after a crash, since Close was not called: but what was beyond twice the buffer had to be through.
   EXPECT_GE(States(*Open(options)).size(), 70u);
+}
+
+TEST_P(StoreTest, WaitsForRoomUntilTheStatesAreOnTheirWayToTheDisk) {
+  StoreOptions options = Options();
+  options.state_buffer_bytes = 1000;
+  {
+    const auto store = Open(options);
+    store->WaitForStateRoom();  // there is
+    const std::uint64_t position = Push(*store, {"a"});
+    StateBatch batch;
+    batch.Put("a", position, 0, {.sequence = 1}, std::vector<float>(250, 1.0f));  // the whole buffer
+    EXPECT_TRUE(store->WriteStates(batch).ok());
+    store->WaitForStateRoom();
+  }
+  EXPECT_EQ(States(*Open(options)).size(), 1u);
 }
 
 TEST_P(StoreTest, KeepsTheJournalIfAsked) {
