@@ -9,53 +9,16 @@
 namespace tidegate {
 namespace {
 
-constexpr std::size_t kRowsTogether = 1024;
 constexpr std::size_t kStepsCompared = 4;  // of each part of the horizon, when choices are made
 constexpr std::size_t kPartsGrow = 4;      // each part of the horizon ends so many times as far ahead
-constexpr std::size_t kBlocks = 4;
-constexpr double kWorthMaps = 0.99;  // of the error of simpler ones
-constexpr double kWorthAMap = 0.99;  // of the error of the last value
+constexpr double kWorthMaps = 0.99;        // of the error of simpler ones
+constexpr double kWorthAMap = 0.99;        // of the error of the last value
 constexpr double kWhollyTrusted = 0.1;
 constexpr double kAlike = 1.02;     // of the least error: no worse as far as these rows can tell
 constexpr double kLastValue = 1e9;  // leaves the last value as it is
 constexpr double kTooDear = 1e12;   // leaves no weight
 constexpr double kPenalties[] = {1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1, kLastValue};
 constexpr double kAge = 168;  // readings; see Dearness
-
-float Level(const PreparedSeries& series, std::size_t t, std::size_t target) {
-  return series.inputs.row(t)[target];
-}
-
-// Adds the origins [begin, end) of a series, `stride` rows apart.
-void AddOrigins(const PreparedSeries& series, std::size_t begin, std::size_t end, std::size_t stride,
-                std::size_t target, RidgeSums& sums) {
-  const std::size_t context = sums.inputs(), horizon = sums.outputs();
-  Matrix x, y;
-  for (std::size_t t = begin; t < end;) {
-    const std::size_t count = std::min(kRowsTogether, (end - t + stride - 1) / stride);
-    x.Resize(count, context);
-    y.Resize(count, horizon);
-    for (std::size_t r = 0; r < count; ++r, t += stride) {
-      FillContext(series, t, target, context, x.row(r));
-      x.row(r)[context - 1] = 1;
-      for (std::size_t h = 0; h < horizon; ++h)
-        y.row(r)[h] = Level(series, t + 1 + h, target) - Level(series, t, target);
-    }
-    sums.Add(x, y);
-  }
-}
-
-// What a weight costs by the age of its reading: old readings tell less, so that a long context does not
-// lose to a short one by the noise it adds.
-std::vector<double> Dearness(std::size_t context, bool drift) {
-  std::vector<double> dearness(context);
-  for (std::size_t i = 0; i < context; ++i) {
-    const double age = static_cast<double>(context - 1 - i) / kAge;
-    dearness[i] = 1 + age * age;
-  }
-  if (!drift) dearness.back() = kTooDear;
-  return dearness;
-}
 
 std::vector<LinearPart> PartsOf(std::size_t horizon) {
   std::vector<LinearPart> parts;
@@ -64,24 +27,6 @@ std::vector<LinearPart> PartsOf(std::size_t horizon) {
     parts.push_back({.begin = begin, .end = end, .fits = {}, .last_value_error = 0});
   }
   return parts;
-}
-
-// How many steps of a part are compared, and which of them.
-std::size_t CountCompared(const LinearPart& part) { return std::min(part.end - part.begin, kStepsCompared); }
-std::vector<std::size_t> StepsToCompare(std::size_t horizon) {
-  std::vector<std::size_t> steps;
-  for (const LinearPart& part : PartsOf(horizon)) {
-    const std::size_t count = CountCompared(part);
-    for (std::size_t i = 0; i < count; ++i)
-      steps.push_back(part.begin + (2 * i + 1) * (part.end - part.begin) / (2 * count));
-  }
-  return steps;
-}
-
-std::vector<std::size_t> AllSteps(std::size_t horizon) {
-  std::vector<std::size_t> steps(horizon);
-  for (std::size_t h = 0; h < horizon; ++h) steps[h] = h;
-  return steps;
 }
 
 RidgeSums Together(const std::vector<RidgeSums>& parts) {
@@ -118,19 +63,39 @@ std::vector<Use> UsesOf(const LinearChoice& choice) {
   return uses;
 }
 
-}  // namespace
-
-void FillContext(const PreparedSeries& series, std::size_t t, std::size_t target, std::size_t context,
-                 float* x) {
-  const float last = Level(series, t, target);
-  for (std::size_t i = 0; i < context; ++i) {
-    const std::size_t back = context - 1 - i;
-    x[i] = Level(series, t > back ? t - back : 0, target) - last;
+// Whether relative gains on blocks that were left out are more than chance: their mean is above twice its
+// standard error. Far ahead a block holds few outcomes that do not depend on each other.
+bool BeyondChance(std::span<const double> gains) {
+  const auto count = static_cast<double>(gains.size());
+  double sum = 0, squares = 0;
+  for (const double gain : gains) {
+    sum += gain;
+    squares += gain * gain;
   }
+  const double mean = sum / count;
+  const double deviation = std::sqrt(std::max(squares / count - mean * mean, 0.0));
+  return mean > 2 * deviation / std::sqrt(count - 1);
 }
 
-std::size_t ChannelAt(const PreparedSeries& series, std::size_t row, const ModelSpec& spec) {
-  return spec.channels == 0 ? 0 : spec.ChannelOf(series.inputs.row(row)[series.inputs.cols - 1]);
+}  // namespace
+
+std::vector<double> Dearness(std::size_t context, bool drift) {
+  std::vector<double> dearness(context);
+  for (std::size_t i = 0; i < context; ++i) {
+    const double age = static_cast<double>(context - 1 - i) / kAge;
+    dearness[i] = 1 + age * age;
+  }
+  if (!drift) dearness.back() = kTooDear;
+  return dearness;
+}
+
+StepsToCompare::StepsToCompare(const std::vector<LinearPart>& parts) {
+  for (const LinearPart& part : parts) {
+    begin.push_back(steps.size());
+    const std::size_t all = part.end - part.begin, count = std::min(all, kStepsCompared);
+    for (std::size_t i = 0; i < count; ++i) steps.push_back(part.begin + (2 * i + 1) * all / (2 * count));
+  }
+  begin.push_back(steps.size());
 }
 
 double LinearPart::trust() const {
@@ -142,6 +107,12 @@ std::vector<double> LinearChoice::trust() const {
   std::vector<double> trust;
   for (const LinearPart& part : parts) trust.resize(part.end, part.trust());
   return trust;
+}
+
+std::vector<std::size_t> LinearChoice::steps() const {
+  std::vector<std::size_t> steps(parts.back().end);
+  std::iota(steps.begin(), steps.end(), std::size_t{0});
+  return steps;
 }
 
 std::size_t LinearChoice::context() const {
@@ -156,36 +127,14 @@ bool LinearChoice::per_channel() const {
       parts, [](const LinearPart& part) { return std::ranges::any_of(part.fits, &LinearFit::per_channel); });
 }
 
-std::size_t LinearSums::BlocksOf(std::size_t rows, std::size_t horizon) {
-  return std::clamp<std::size_t>(rows / (2 * horizon + 1), 2, kBlocks);
-}
-
-LinearSums::LinearSums(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,
-                       std::size_t rows, Part part, bool per_channel)
-    : horizon_(spec.horizon) {
-  std::size_t all = 0, longest = 0;
-  for (const PreparedSeries& series : data) {
-    all += series.size();
-    longest = std::max(longest, series.size());
-  }
-  const std::size_t blocks = part == Part::kBlocks ? BlocksOf(longest, horizon_) : 1;
-  const std::size_t channels = per_channel ? std::max<std::size_t>(spec.channels, 1) : 1;
-  blocks_.assign(blocks, std::vector<RidgeSums>(channels, RidgeSums(context, horizon_)));
-  const std::size_t stride = 1 + all / rows;
-  for (const PreparedSeries& series : data) {
-    const std::size_t channel = per_channel ? ChannelAt(series, 0, spec) : 0,
-                      n = part == Part::kTraining ? series.split : series.size();
-    const std::size_t first = std::min(context, n / 4);
-    for (std::size_t block = 0; block < blocks; ++block) {
-      const std::size_t begin = first + (n - first) * block / blocks;
-      const std::size_t end = first + (n - first) * (block + 1) / blocks;
-      AddOrigins(series, begin, end > horizon_ ? end - horizon_ : 0, stride, spec.target,
-                 blocks_[block][channel]);
-    }
-  }
-  for (const std::vector<RidgeSums>& block : blocks_) {
+LinearSums::LinearSums(const LinearRows& rows) : horizon_(rows.horizon()) {
+  const std::vector<std::size_t> steps = LinearChoice{PartsOf(horizon_)}.steps();
+  for (std::size_t block = 0; block < rows.blocks(); ++block) {
+    std::vector<RidgeSums>& maps = blocks_.emplace_back(rows.maps(), RidgeSums(rows.context(), horizon_));
+    rows.ForEach(block, steps,
+                 [&](std::size_t map, const Matrix& x, const Matrix& y) { maps[map].Add(x, y); });
     rows_.push_back(0);
-    for (const RidgeSums& sums : block) rows_.back() += sums.rows();
+    for (const RidgeSums& sums : maps) rows_.back() += sums.rows();
   }
 }
 
@@ -238,17 +187,12 @@ const LinearSums::Candidate& LinearSums::Find(const std::vector<Candidate>& cand
 
 bool LinearSums::Pays(const Candidate& candidate, const Candidate& before, std::size_t first,
                       std::size_t end) const {
-  const auto blocks = static_cast<double>(blocks_.size());
-  double sum = 0, squares = 0;
+  std::vector<double> gains;
   for (std::size_t block = 0; block < blocks_.size(); ++block) {
     const double error = Sum(before.squares[block], first, end);
-    const double gain = error > 0 ? 1 - Sum(candidate.squares[block], first, end) / error : 0;
-    sum += gain;
-    squares += gain * gain;
+    gains.push_back(error > 0 ? 1 - Sum(candidate.squares[block], first, end) / error : 0);
   }
-  const double mean = sum / blocks;
-  const double deviation = std::sqrt(std::max(squares / blocks - mean * mean, 0.0));
-  return mean > 2 * deviation / std::sqrt(blocks - 1);
+  return BeyondChance(gains);
 }
 
 std::vector<LinearFit> LinearSums::BestOfEachContext(const std::vector<Candidate>& candidates,
@@ -300,27 +244,23 @@ void LinearSums::ChoosePart(const std::vector<Candidate>& candidates, const Cand
 }
 
 LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts) const {
-  const std::vector<std::size_t> steps = StepsToCompare(horizon_);
+  LinearChoice choice{PartsOf(horizon_)};
+  const StepsToCompare compared(choice.parts);
   std::vector<Candidate> candidates;
   for (const std::size_t context : contexts) {
     for (const bool per_channel : {false, true}) {
       if (per_channel && blocks_[0].size() == 1) continue;
-      std::ranges::move(Candidates(context, per_channel, steps), std::back_inserter(candidates));
+      std::ranges::move(Candidates(context, per_channel, compared.steps), std::back_inserter(candidates));
     }
   }
-  const Candidate last_value = LastValue(steps);
-  LinearChoice choice{PartsOf(horizon_)};
-  std::size_t first = 0;
-  for (LinearPart& part : choice.parts) {
-    const std::size_t end = first + CountCompared(part);
-    ChoosePart(candidates, last_value, first, end, part);
-    first = end;
-  }
+  const Candidate last_value = LastValue(compared.steps);
+  for (std::size_t i = 0; i < choice.parts.size(); ++i)
+    ChoosePart(candidates, last_value, compared.begin[i], compared.begin[i + 1], choice.parts[i]);
   return choice;
 }
 
 double LinearSums::Error(std::size_t context, std::size_t left, double penalty) const {
-  const std::vector<std::size_t> steps = StepsToCompare(horizon_);
+  const std::vector<std::size_t> steps = StepsToCompare(PartsOf(horizon_)).steps;
   RidgeSums others(context, steps.size());
   for (std::size_t block = 0; block < blocks_.size(); ++block) {
     if (block != left) others.Add(Together(blocks_[block]).Part(context, steps));
@@ -331,26 +271,30 @@ double LinearSums::Error(std::size_t context, std::size_t left, double penalty) 
   return Sum(errors, 0, errors.size()) / std::max(count, 1.0);
 }
 
-Matrix LinearSums::SolveOne(const LinearFit& fit, std::size_t channel) const {
-  RidgeSums sums(fit.context, horizon_);
-  for (const std::vector<RidgeSums>& block : blocks_) {
-    for (std::size_t c = 0; c < block.size(); ++c) {
-      if (!fit.per_channel || c == channel) sums.Add(block[c].Part(fit.context, AllSteps(horizon_)));
+Matrix LinearSums::SolveOne(const LinearFit& fit, std::size_t channel, const std::vector<std::size_t>& steps,
+                            std::optional<std::size_t> left) const {
+  RidgeSums sums(fit.context, steps.size());
+  for (std::size_t b = 0; b < blocks_.size(); ++b) {
+    for (std::size_t c = 0; c < blocks_[b].size(); ++c) {
+      if (b != left && (!fit.per_channel || c == channel)) sums.Add(blocks_[b][c].Part(fit.context, steps));
     }
   }
   return Solution(sums, fit);
 }
 
-std::vector<Matrix> LinearSums::Solve(const LinearChoice& choice) const {
-  std::vector<Matrix> maps(choice.per_channel() ? blocks_[0].size() : 1, Matrix(horizon_, choice.context()));
+std::vector<Matrix> LinearSums::Solve(const LinearChoice& choice, const std::vector<std::size_t>& steps,
+                                      std::optional<std::size_t> left) const {
+  std::vector<Matrix> maps(choice.per_channel() ? blocks_[0].size() : 1,
+                           Matrix(steps.size(), choice.context()));
   for (const Use& use : UsesOf(choice)) {
     Matrix solved;
     const std::size_t first = choice.context() - use.fit.context;
     for (std::size_t map = 0; map < maps.size(); ++map) {
-      if (map == 0 || use.fit.per_channel) solved = SolveOne(use.fit, map);
-      for (std::size_t h = 0; h < horizon_; ++h) {
-        for (std::size_t i = 0; use.shares[h] > 0 && i < use.fit.context; ++i)
-          maps[map].row(h)[first + i] += use.shares[h] * solved.row(h)[i];
+      if (map == 0 || use.fit.per_channel) solved = SolveOne(use.fit, map, steps, left);
+      for (std::size_t s = 0; s < steps.size(); ++s) {
+        const float share = use.shares[steps[s]];
+        for (std::size_t i = 0; share > 0 && i < use.fit.context; ++i)
+          maps[map].row(s)[first + i] += share * solved.row(s)[i];
       }
     }
   }

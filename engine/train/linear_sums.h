@@ -1,11 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
+#include <span>
 #include <vector>
 
-#include "engine/model/spec.h"
 #include "engine/tensor/matrix.h"
-#include "engine/train/dataset.h"
+#include "engine/train/linear_rows.h"
 #include "engine/train/ridge.h"
 
 namespace tidegate {
@@ -29,6 +30,9 @@ struct LinearPart {
   std::size_t begin = 0, end = 0;  // steps of the horizon
   std::vector<LinearFit> fits;     // not empty
   double last_value_error = 0;     // of "the last value stays", on the same rows
+  bool robust = false;             // see MakeRobust
+
+  bool last_value() const { return fits[0].context == 1; }
 
   // How far a network may be believed beside it, 0 to 1: not at all where no block of rows tells a linear map
   // anything about another, as with a random walk, whatever the few validation rows say; wholly where it
@@ -41,25 +45,17 @@ struct LinearPart {
 struct LinearChoice {
   std::vector<LinearPart> parts;  // of the horizon, in order
 
-  std::vector<double> trust() const;  // [horizon]
-  std::size_t context() const;        // the longest
-  bool per_channel() const;           // any of them
+  std::vector<double> trust() const;       // [horizon]
+  std::vector<std::size_t> steps() const;  // all of the horizon
+  std::size_t context() const;             // the longest
+  bool per_channel() const;                // any of them
 };
 
-// The sums of the linear path's regression: the target's last L levels less the last one, against the levels
-// of the horizon less the last one. A missing level counts as the last known. In place of the last level less
-// itself stands a constant.
+// Sums over the rows of the linear path's regression. Thread-safe.
 class LinearSums {
  public:
-  enum class Part {
-    kTraining,  // the training rows, to fit on
-    kAll,       // the validation rows too
-    kBlocks,    // all rows in a few blocks, to choose by: one season's validation rows favour what suits them
-  };
-  // rows: at most so many origins of all series, evenly spread. data: with level inputs. per_channel: maps
-  // for each channel may be asked for.
-  LinearSums(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,
-             std::size_t rows, Part part, bool per_channel);
+  // Maps for each channel may be asked for if the rows are told apart by channel.
+  explicit LinearSums(const LinearRows& rows);
 
   // For each part of the horizon and each of the contexts (up to L) the penalty with the least error on
   // blocks which were left out of the fit; of these fits the best and all that err at most 2 % more. Maps for
@@ -68,13 +64,13 @@ class LinearSums {
   // not a percent better than the last value, or not by more than chance, that alone.
   LinearChoice Choose(const std::vector<std::size_t>& contexts) const;
 
-  // Into how many blocks Part::kBlocks cuts `rows`, each long enough for origins of its own.
-  static std::size_t BlocksOf(std::size_t rows, std::size_t horizon);
   // Of block `left` out of the others' fit, one map for all of `context` levels: the mean squared error.
   double Error(std::size_t context, std::size_t left, double penalty) const;
 
-  // [maps] of [horizon, context]: the map's weights, the last one that of the constant.
-  std::vector<Matrix> Solve(const LinearChoice& choice) const;
+  // [maps] of [steps, choice.context()]: the map's weights, the last one that of the constant. By least
+  // squares alone: see MakeRobust. left: a block that is left out of the fit.
+  std::vector<Matrix> Solve(const LinearChoice& choice, const std::vector<std::size_t>& steps,
+                            std::optional<std::size_t> left = {}) const;
 
  private:
   // What one way to fit errs on each block when it is left out.
@@ -95,22 +91,27 @@ class LinearSums {
                   std::size_t end, LinearPart& part) const;
   double MeanError(const Candidate& candidate, std::size_t first, std::size_t end) const;
   static const Candidate& Find(const std::vector<Candidate>& candidates, const LinearFit& fit);
-  // Whether the gains over `before` are more than chance: their mean over the blocks that were left out is
-  // above twice its standard error. Far ahead a block holds few outcomes that do not depend on each other.
+  // Whether the gains over `before` are more than chance.
   bool Pays(const Candidate& candidate, const Candidate& before, std::size_t first, std::size_t end) const;
-  // [horizon, fit.context]: the map of a channel, or that for all.
-  Matrix SolveOne(const LinearFit& fit, std::size_t channel) const;
+  // [steps, fit.context]: the map of a channel, or that for all.
+  Matrix SolveOne(const LinearFit& fit, std::size_t channel, const std::vector<std::size_t>& steps,
+                  std::optional<std::size_t> left) const;
 
   std::size_t horizon_;
   std::vector<std::vector<RidgeSums>> blocks_;  // [blocks][channels, or 1]
   std::vector<double> rows_;                    // [blocks]
 };
 
-// The last L levels of a series' target at row t less the last one, x [L]; before the series its first.
-void FillContext(const PreparedSeries& series, std::size_t t, std::size_t target, std::size_t context,
-                 float* x);
+// What is compared when choices are made, without fitting every step of a long horizon: a few of each part.
+struct StepsToCompare {
+  explicit StepsToCompare(const std::vector<LinearPart>& parts);
 
-// The channel of a series' row, 0 without channels.
-std::size_t ChannelAt(const PreparedSeries& series, std::size_t row, const ModelSpec& spec);
+  std::vector<std::size_t> steps;  // of the horizon
+  std::vector<std::size_t> begin;  // [parts + 1] in `steps`
+};
+
+// What a weight of the map costs, by the age of its reading: old ones tell less, so that a long context does
+// not lose to a short one by the noise it adds. [context]
+std::vector<double> Dearness(std::size_t context, bool drift);
 
 }  // namespace tidegate

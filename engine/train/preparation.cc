@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "engine/train/cycle.h"
+#include "engine/train/linear_robust.h"
 
 namespace tidegate {
 namespace {
@@ -11,7 +12,8 @@ namespace {
 constexpr double kWorthACycle = 0.998;  // of the error without it
 constexpr double kCyclePenalty = 1e-2;
 constexpr std::size_t kRowsAWeight = 2;
-constexpr std::size_t kRowsToCompare = 6'000, kRowsToChoose = 20'000, kRowsToFit = 400'000;
+constexpr std::size_t kRowsToCompare = 6'000, kRowsToChoose = 20'000, kRowsToFit = 400'000,
+                      kRowsToMakeRobust = 100'000;
 
 // The mean squared error of a linear path behind a cycle of `period` readings, 0 for none, on blocks that
 // were left out of the fits of both: a table of many rows explains the rows it was made from too well.
@@ -23,7 +25,7 @@ absl::StatusOr<double> ErrorWithCycle(const std::vector<Series>& series,
   for (const Series& one : series) ends.push_back(one.size());
   spec.cycle = period;
   double sum = 0;
-  const std::size_t blocks = LinearSums::BlocksOf(*std::ranges::max_element(ends), spec.horizon);
+  const std::size_t blocks = LinearRows::BlocksOf(*std::ranges::max_element(ends), spec.horizon);
   for (std::size_t left = 0; left < blocks; ++left) {
     std::vector<float> cycle;
     if (period > 0) {
@@ -34,8 +36,8 @@ absl::StatusOr<double> ErrorWithCycle(const std::vector<Series>& series,
     }
     const auto data = PrepareSeries(series, splits, cycle, spec);
     if (!data.ok()) return data.status();
-    const LinearSums sums(*data, spec, context, kRowsToCompare, LinearSums::Part::kBlocks,
-                          /*per_channel=*/false);
+    const LinearSums sums(LinearRows(*data, spec, context, kRowsToCompare, LinearRows::Part::kBlocks,
+                                     /*per_channel=*/false));
     if (period == 0) {
       for (std::size_t block = 0; block < blocks; ++block) sum += sums.Error(context, block, kCyclePenalty);
       return sum / static_cast<double>(blocks);
@@ -70,13 +72,33 @@ bool EnoughForMaps(const std::vector<PreparedSeries>& data, const ModelSpec& spe
   return spec.channels > 0 && rows >= kRowsAWeight * context * spec.channels;
 }
 
+LinearChoice ChooseLinear(const std::vector<PreparedSeries>& data, const std::vector<std::size_t>& contexts,
+                          const ModelSpec& spec) {
+  const std::size_t longest = *std::ranges::max_element(contexts);
+  LinearChoice choice = LinearSums(LinearRows(data, spec, longest, kRowsToChoose, LinearRows::Part::kBlocks,
+                                              EnoughForMaps(data, spec, longest)))
+                            .Choose(contexts);
+  const LinearRows rows(data, spec, choice.context(), kRowsToChoose, LinearRows::Part::kBlocks,
+                        choice.per_channel());
+  ChooseRobust(rows, LinearSums(rows), choice);
+  return choice;
+}
+
+std::vector<Matrix> FitLinear(const Preparation& preparation, LinearRows::Part part, const ModelSpec& spec) {
+  const LinearChoice& choice = preparation.choice;
+  const auto rows = [&](std::size_t most) {
+    return LinearRows(preparation.data, spec, choice.context(), most, part, choice.per_channel());
+  };
+  std::vector<Matrix> maps = LinearSums(rows(kRowsToFit)).Solve(choice, choice.steps());
+  MakeRobust(rows(kRowsToMakeRobust), choice, maps);
+  return maps;
+}
+
 }  // namespace
 
 absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std::vector<std::size_t>& splits,
                                     const TrainOptions& options, ModelSpec& spec) {
   spec.cycle = options.cycle;
-  const std::size_t longest =
-      options.linear_contexts.empty() ? 0 : *std::ranges::max_element(options.linear_contexts);
   Preparation best;
   if (options.find_cycle) {
     const auto period = ChooseCycle(series, splits, options.linear_contexts.front(), spec);
@@ -87,23 +109,16 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
   auto data = PrepareSeries(series, splits, best.cycle, spec);
   if (!data.ok()) return data.status();
   best.data = *std::move(data);
-  if (longest > 0) {
-    best.choice = LinearSums(best.data, spec, longest, kRowsToChoose, LinearSums::Part::kBlocks,
-                             EnoughForMaps(best.data, spec, longest))
-                      .Choose(options.linear_contexts);
-    const LinearSums sums(best.data, spec, best.choice.context(), kRowsToFit, LinearSums::Part::kTraining,
-                          best.choice.per_channel());
-    best.linear.emplace(best.choice, sums.Solve(best.choice), spec);
+  if (!options.linear_contexts.empty()) {
+    best.choice = ChooseLinear(best.data, options.linear_contexts, spec);
+    best.linear.emplace(best.choice, FitLinear(best, LinearRows::Part::kTraining, spec), spec);
   }
   return best;
 }
 
 void RefitLinear(Preparation& preparation, ModelSpec& spec) {
   if (!preparation.linear) return;
-  const LinearChoice& choice = preparation.choice;
-  const LinearSums sums(preparation.data, spec, choice.context(), kRowsToFit, LinearSums::Part::kAll,
-                        choice.per_channel());
-  preparation.linear.emplace(choice, sums.Solve(choice), spec);
+  preparation.linear.emplace(preparation.choice, FitLinear(preparation, LinearRows::Part::kAll, spec), spec);
 }
 
 void AddPaths(const ModelSpec& spec, const Preparation& preparation, const std::vector<float>& mixing,

@@ -1,5 +1,6 @@
 #include "engine/train/ridge.h"
 
+#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <numeric>
@@ -47,13 +48,22 @@ void RidgeSums::Add(const Matrix& x, const Matrix& y) {
   Matrix product(inputs_, inputs_);
   Gemm(Transpose::kYes, Transpose::kNo, inputs_, inputs_, x.rows, x.data(), x.data(), product.data(), false);
   for (std::size_t i = 0; i < gram_.size(); ++i) gram_[i] += product.values[i];
-  product.Resize(outputs_, inputs_);
+  rows_ += static_cast<double>(x.rows);
+  AddOutputs(x, y);
+}
+
+void RidgeSums::ClearOutputs() {
+  std::ranges::fill(cross_, 0.0);
+  std::ranges::fill(squares_, 0.0);
+}
+
+void RidgeSums::AddOutputs(const Matrix& x, const Matrix& y) {
+  Matrix product(outputs_, inputs_);
   Gemm(Transpose::kYes, Transpose::kNo, outputs_, inputs_, x.rows, y.data(), x.data(), product.data(), false);
   for (std::size_t i = 0; i < cross_.size(); ++i) cross_[i] += product.values[i];
   for (std::size_t r = 0; r < y.rows; ++r) {
     for (std::size_t k = 0; k < outputs_; ++k) squares_[k] += static_cast<double>(y.row(r)[k]) * y.row(r)[k];
   }
-  rows_ += static_cast<double>(x.rows);
 }
 
 void RidgeSums::Add(const RidgeSums& other) {

@@ -28,6 +28,10 @@ class RidgeSums {
   void Add(const Matrix& x, const Matrix& y);
   void Add(const RidgeSums& other);
 
+  // For other outputs of the same rows: forgets theirs, and adds the rows again with new ones.
+  void ClearOutputs();
+  void AddOutputs(const Matrix& x, const Matrix& y);
+
   // Those of the last `inputs` inputs and of the outputs numbered `outputs`.
   RidgeSums Part(std::size_t inputs, const std::vector<std::size_t>& outputs) const;
 

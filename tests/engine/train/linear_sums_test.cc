@@ -6,50 +6,24 @@
 
 #include <cmath>
 #include <cstddef>
-#include <functional>
 #include <random>
 #include <vector>
 
 #include "engine/train/linear_path.h"
+#include "tests/engine/train/levels.h"
 
 namespace tidegate {
 namespace {
 
-constexpr std::size_t kRows = 3000;
-
-ModelSpec Spec(std::size_t horizon, std::size_t channels = 0) {
-  ModelSpec spec;
-  spec.horizon = horizon;
-  spec.channels = channels;
-  spec.features = {{.name = "value", .deviation = 2}};
-  if (channels > 0) spec.features.push_back({.name = "channel"});
-  spec.step_deviation.assign(horizon, 4.0f);
-  return spec;
-}
-
-// Its levels are those that next(t) gives, one after the other.
-PreparedSeries Levels(const std::function<double(std::size_t)>& next, const ModelSpec& spec,
-                      std::size_t channel = 0) {
-  PreparedSeries series;
-  series.inputs.Resize(kRows, spec.features.size());
-  for (std::size_t t = 0; t < kRows; ++t) {
-    float* const row = series.inputs.row(t);
-    row[0] = static_cast<float>(next(t));
-    if (spec.channels > 0) row[1] = static_cast<float>(channel);
-  }
-  series.values.resize(kRows);
-  series.split = kRows;
-  return series;
-}
-
 LinearChoice Choose(const std::vector<PreparedSeries>& data, const ModelSpec& spec) {
-  return LinearSums(data, spec, 48, 100'000, LinearSums::Part::kBlocks, spec.channels > 0).Choose({24, 48});
+  return LinearSums(LinearRows(data, spec, 48, 100'000, LinearRows::Part::kBlocks, spec.channels > 0))
+      .Choose({24, 48});
 }
 
 Matrix Forecast(const LinearChoice& choice, const std::vector<PreparedSeries>& data, ModelSpec spec,
                 std::size_t row) {
-  const LinearSums sums(data, spec, choice.context(), 100'000, LinearSums::Part::kAll, choice.per_channel());
-  const LinearPath path(choice, sums.Solve(choice), spec);
+  const LinearRows rows(data, spec, choice.context(), 100'000, LinearRows::Part::kAll, choice.per_channel());
+  const LinearPath path(choice, LinearSums(rows).Solve(choice, choice.steps()), spec);
   Matrix forecast;
   path.Forecast(data, std::vector<Chunk::Origin>{{.series = 0, .row = row}}, forecast);
   return forecast;

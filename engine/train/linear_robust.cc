@@ -1,0 +1,153 @@
+#include "engine/train/linear_robust.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <numeric>
+
+#include "engine/tensor/gemm.h"
+#include "engine/train/ridge.h"
+
+namespace tidegate {
+namespace {
+
+constexpr int kRounds = 4;     // what is left to gain then is a hundredth of it
+constexpr double kPull = 0.3;  // penalty of what a map moves
+
+std::size_t MapOf(std::size_t map, const std::vector<Matrix>& maps) { return maps.size() == 1 ? 0 : map; }
+
+// y [R, steps] of x [R, context].
+void Forecast(const Matrix& map, const Matrix& x, Matrix& y) {
+  y.Resize(x.rows, map.rows);
+  Gemm(Transpose::kNo, Transpose::kYes, x.rows, map.rows, map.cols, x.data(), map.data(), y.data(), false);
+}
+
+// maps [maps] of [steps, context] become robust on the rows of these blocks, all by the same move: rows of
+// one channel are too few to move its map by. Each round fits the move to what it forecasts and the slope of
+// what the error counts as. As the error's square bounds that from above, no round makes the sum of what
+// errors count as greater (Hunter & Lange 2004).
+void Move(const LinearRows& rows, const std::vector<std::size_t>& blocks,
+          const std::vector<std::size_t>& steps, std::vector<Matrix>& maps) {
+  RidgeSums sums(rows.context(), steps.size());
+  std::vector<double> count(maps.size());
+  std::vector<std::vector<double>> variance(maps.size(), std::vector<double>(steps.size()));
+  Matrix forecast, moved;
+  const auto for_each = [&](const auto& each) {
+    for (const std::size_t block : blocks) {
+      rows.ForEach(block, steps, [&](std::size_t map, const Matrix& x, const Matrix& y) {
+        map = MapOf(map, maps);
+        Forecast(maps[map], x, forecast);
+        each(map, x, y);
+      });
+    }
+  };
+  for_each([&](std::size_t map, const Matrix& x, const Matrix& y) {
+    sums.Add(x, y);
+    count[map] += static_cast<double>(y.rows);
+    for (std::size_t r = 0; r < y.rows; ++r) {
+      for (std::size_t s = 0; s < steps.size(); ++s) {
+        const double error = y.row(r)[s] - forecast.row(r)[s];
+        variance[map][s] += error * error;
+      }
+    }
+  });
+  for (std::size_t map = 0; map < maps.size(); ++map) {
+    for (double& v : variance[map]) v = std::max(v / std::max(count[map], 1.0), 1e-12);
+  }
+  const std::vector<double> dearness = Dearness(rows.context(), /*drift=*/false);
+  Matrix move(steps.size(), rows.context());
+  for (int round = 0; round < kRounds; ++round) {
+    sums.ClearOutputs();
+    for_each([&](std::size_t map, const Matrix& x, const Matrix& y) {
+      Forecast(move, x, moved);
+      for (std::size_t r = 0; r < y.rows; ++r) {
+        for (std::size_t s = 0; s < steps.size(); ++s) {
+          const double error = y.row(r)[s] - forecast.row(r)[s] - moved.row(r)[s];
+          moved.row(r)[s] += static_cast<float>(error / std::sqrt(1 + error * error / variance[map][s]));
+        }
+      }
+      sums.AddOutputs(x, moved);
+    });
+    move = sums.Solve(kPull, dearness);
+  }
+  for (Matrix& map : maps) {
+    for (std::size_t i = 0; i < map.size(); ++i) map.values[i] += move.values[i];
+  }
+}
+
+// Of a block's rows, by step: sums of squared and of absolute errors.
+struct Errors {
+  std::vector<double> squared, absolute;
+};
+Errors ErrorsOf(const LinearRows& rows, std::size_t block, const std::vector<std::size_t>& steps,
+                const std::vector<Matrix>& maps) {
+  Errors errors{std::vector<double>(steps.size()), std::vector<double>(steps.size())};
+  Matrix forecast;
+  rows.ForEach(block, steps, [&](std::size_t map, const Matrix& x, const Matrix& y) {
+    Forecast(maps[MapOf(map, maps)], x, forecast);
+    for (std::size_t r = 0; r < y.rows; ++r) {
+      for (std::size_t s = 0; s < steps.size(); ++s) {
+        const double error = y.row(r)[s] - forecast.row(r)[s];
+        errors.squared[s] += error * error;
+        errors.absolute[s] += std::abs(error);
+      }
+    }
+  });
+  return errors;
+}
+
+// How much less `now` is than `before` in these steps, relative.
+double Gain(const std::vector<double>& before, const std::vector<double>& now, std::size_t first,
+            std::size_t end) {
+  const auto sum = [&](const std::vector<double>& of) {
+    return std::accumulate(&of[first], &of[first] + (end - first), 0.0);
+  };
+  return sum(before) > 0 ? 1 - sum(now) / sum(before) : 0;
+}
+
+}  // namespace
+
+void ChooseRobust(const LinearRows& rows, const LinearSums& sums, LinearChoice& choice) {
+  const StepsToCompare compared(choice.parts);
+  std::vector<double> gains(choice.parts.size());
+  for (std::size_t left = 0; left < rows.blocks(); ++left) {
+    std::vector<std::size_t> others;
+    for (std::size_t block = 0; block < rows.blocks(); ++block) {
+      if (block != left) others.push_back(block);
+    }
+    std::vector<Matrix> maps = sums.Solve(choice, compared.steps, left);
+    const Errors before = ErrorsOf(rows, left, compared.steps, maps);
+    Move(rows, others, compared.steps, maps);
+    const Errors now = ErrorsOf(rows, left, compared.steps, maps);
+    for (std::size_t i = 0; i < gains.size(); ++i) {
+      const std::size_t first = compared.begin[i], end = compared.begin[i + 1];
+      gains[i] +=
+          Gain(before.squared, now.squared, first, end) + Gain(before.absolute, now.absolute, first, end);
+    }
+  }
+  for (std::size_t i = 0; i < gains.size(); ++i)
+    choice.parts[i].robust = !choice.parts[i].last_value() && gains[i] > 0;
+}
+
+void MakeRobust(const LinearRows& rows, const LinearChoice& choice, std::vector<Matrix>& maps) {
+  std::vector<std::size_t> steps;
+  for (const LinearPart& part : choice.parts) {
+    for (std::size_t h = part.begin; part.robust && h < part.end; ++h) steps.push_back(h);
+  }
+  if (steps.empty()) return;
+  std::vector<Matrix> moved(maps.size(), Matrix(steps.size(), rows.context()));
+  const auto copy = [&](const Matrix& from, std::size_t row, Matrix& to, std::size_t to_row) {
+    std::copy_n(from.row(row), rows.context(), to.row(to_row));
+  };
+  for (std::size_t map = 0; map < maps.size(); ++map) {
+    for (std::size_t s = 0; s < steps.size(); ++s) copy(maps[map], steps[s], moved[map], s);
+  }
+  std::vector<std::size_t> blocks(rows.blocks());
+  std::iota(blocks.begin(), blocks.end(), std::size_t{0});
+  Move(rows, blocks, steps, moved);
+  for (std::size_t map = 0; map < maps.size(); ++map) {
+    for (std::size_t s = 0; s < steps.size(); ++s) copy(moved[map], s, maps[map], steps[s]);
+  }
+}
+
+}  // namespace tidegate

@@ -1,0 +1,75 @@
+#include "engine/train/linear_rows.h"
+
+#include <algorithm>
+
+namespace tidegate {
+namespace {
+
+constexpr std::size_t kRowsTogether = 1024;
+constexpr std::size_t kBlocks = 4;
+
+float Level(const PreparedSeries& series, std::size_t t, std::size_t target) {
+  return series.inputs.row(t)[target];
+}
+
+}  // namespace
+
+std::size_t ChannelAt(const PreparedSeries& series, std::size_t row, const ModelSpec& spec) {
+  return spec.channels == 0 ? 0 : spec.ChannelOf(series.inputs.row(row)[series.inputs.cols - 1]);
+}
+
+void FillContext(const PreparedSeries& series, std::size_t t, std::size_t target, std::size_t context,
+                 float* x) {
+  const float last = Level(series, t, target);
+  for (std::size_t i = 0; i < context; ++i) {
+    const std::size_t back = context - 1 - i;
+    x[i] = Level(series, t > back ? t - back : 0, target) - last;
+  }
+}
+
+std::size_t LinearRows::BlocksOf(std::size_t rows, std::size_t horizon) {
+  return std::clamp<std::size_t>(rows / (2 * horizon + 1), 2, kBlocks);
+}
+
+LinearRows::LinearRows(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,
+                       std::size_t most, Part part, bool per_channel)
+    : data_(data),
+      context_(context),
+      horizon_(spec.horizon),
+      target_(spec.target),
+      part_(part),
+      maps_(per_channel ? std::max<std::size_t>(spec.channels, 1) : 1) {
+  std::size_t all = 0, longest = 0;
+  for (const PreparedSeries& series : data) {
+    all += series.size();
+    longest = std::max(longest, series.size());
+    map_of_.push_back(per_channel ? ChannelAt(series, 0, spec) : 0);
+  }
+  blocks_ = part == Part::kBlocks ? BlocksOf(longest, horizon_) : 1;
+  stride_ = 1 + all / most;
+}
+
+void LinearRows::ForEach(std::size_t block, const std::vector<std::size_t>& steps, const Each& each) const {
+  Matrix x, y;
+  for (std::size_t s = 0; s < data_.size(); ++s) {
+    const PreparedSeries& series = data_[s];
+    const std::size_t n = part_ == Part::kTraining ? series.split : series.size();
+    const std::size_t first = std::min(context_, n / 4);
+    const std::size_t end_of_block = first + (n - first) * (block + 1) / blocks_;
+    const std::size_t end = end_of_block > horizon_ ? end_of_block - horizon_ : 0;
+    for (std::size_t t = first + (n - first) * block / blocks_; t < end;) {
+      const std::size_t count = std::min(kRowsTogether, (end - t + stride_ - 1) / stride_);
+      x.Resize(count, context_);
+      y.Resize(count, steps.size());
+      for (std::size_t r = 0; r < count; ++r, t += stride_) {
+        FillContext(series, t, target_, context_, x.row(r));
+        x.row(r)[context_ - 1] = 1;
+        for (std::size_t i = 0; i < steps.size(); ++i)
+          y.row(r)[i] = Level(series, t + 1 + steps[i], target_) - Level(series, t, target_);
+      }
+      each(map_of_[s], x, y);
+    }
+  }
+}
+
+}  // namespace tidegate
