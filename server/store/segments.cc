@@ -41,13 +41,12 @@ class SegmentFile {
     ByteReader header(absl::string_view(buffer_).substr(at_));
     header.Number<std::uint32_t>();
     const std::size_t bytes = header.Number<std::uint32_t>();
-    if (header.ok() && bytes == 0) {
+    if (!header.ok() || bytes == 0) {  // room may be shorter than a header
       const auto zeros = OnlyZerosLeft();
       if (!zeros.ok()) return zeros.status();
       return *zeros ? absl::string_view() : Rest();
     }
-    if (!header.ok() || bytes < group_format::kHeaderBytes || bytes > group_format::kGroupBytes)
-      return Rest();
+    if (bytes < group_format::kHeaderBytes || bytes > group_format::kGroupBytes) return Rest();
     if (absl::Status s = Fill(bytes); !s.ok()) return s;
     if (buffer_.size() - at_ < bytes) return Rest();
     given_ = bytes;
