@@ -10,12 +10,12 @@ namespace tidegate {
 
 // In a fit by least squares the few largest errors have most of the say. Robust maps are what those of the
 // ridge regressions become if an error e counts as sqrt(1 + (e / d)^2) (pseudo-Huber, Charbonnier et al.
-// 1997), beyond the steps' deviation d by its size and not its square; they are drawn towards those they
-// began as.
+// 1997): beyond d, the deviation of the errors of its step, by its size and not its square. They are drawn
+// towards those they began as.
 
-// Sets `robust` of the parts of the horizon where that pays on blocks which were left out: where the gains in
-// the mean squared and in the mean absolute error, added, are above zero by more than chance. rows: in
-// blocks; sums: of the same.
+// Sets `robust` of the parts of the horizon where that pays on blocks which were left out: where the relative
+// gains in the mean squared and in the mean absolute error, over all blocks, come to more than nothing. rows:
+// in blocks; sums: of the same.
 void ChooseRobust(const LinearRows& rows, const LinearSums& sums, LinearChoice& choice);
 
 // Makes maps robust in the parts that are to be. maps: LinearSums::Solve's, of all steps; of the same rows.

@@ -60,8 +60,10 @@ rocksdb::ColumnFamilyOptions StateFamily(const StoreOptions& options, const Data
   family.max_write_buffer_number = 4;
   family.compression = rocksdb::kNoCompression;
   family.level_compaction_dynamic_level_bytes = true;
-  family.level0_slowdown_writes_trigger = 64;
-  family.level0_stop_writes_trigger = 256;
+  // RocksDB slows writers down by sleeping in them, and a shard's thread that puts streams out to the disk is
+  // one: the thousand hot streams would wait for the compaction of ten million. 16 GiB may wait for it.
+  family.level0_slowdown_writes_trigger = 256;
+  family.level0_stop_writes_trigger = 512;
   family.soft_pending_compaction_bytes_limit = 0;
   family.hard_pending_compaction_bytes_limit = 0;
   rocksdb::BlockBasedTableOptions table = TableOptions();
