@@ -11,7 +11,7 @@
 namespace tidegate {
 namespace {
 
-constexpr int kRounds = 4;     // what is left to gain then is a hundredth of it
+constexpr int kRounds = 4;     // more gain hardly anything
 constexpr double kPull = 0.3;  // penalty of what a map moves
 
 std::size_t MapOf(std::size_t map, const std::vector<Matrix>& maps) { return maps.size() == 1 ? 0 : map; }

@@ -18,7 +18,8 @@ namespace tidegate {
 // in blocks; sums: of the same.
 void ChooseRobust(const LinearRows& rows, const LinearSums& sums, LinearChoice& choice);
 
-// Makes maps robust in the parts that are to be. maps: LinearSums::Solve's, of all steps; of the same rows.
+// Makes maps robust in the parts that are to be. maps: LinearSums::Solve's, of all steps. rows: of the same
+// context and as told apart, not necessarily as many.
 void MakeRobust(const LinearRows& rows, const LinearChoice& choice, std::vector<Matrix>& maps);
 
 }  // namespace tidegate

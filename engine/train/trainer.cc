@@ -83,6 +83,8 @@ absl::Status CheckOptions(const TrainOptions& options, const ModelSpec& spec) {
   }
   if (!options.linear_contexts.empty() && !options.level_inputs)
     return absl::InvalidArgumentError("linear_contexts: a linear path wants level inputs");
+  if (std::ranges::find(options.linear_contexts, 0u) != options.linear_contexts.end())
+    return absl::InvalidArgumentError("linear_contexts: 0 readings, expected 1 or more");
   if (options.find_cycle && options.linear_contexts.empty())
     return absl::InvalidArgumentError("find_cycle: cycles are compared by the linear path; give it contexts");
   for (const LayerSpec& layer : options.layers) {

@@ -82,9 +82,9 @@ void Shard::LoadCold(const Work& work, std::size_t first_handle) {
   for (std::size_t k = 0; k < work.served(); ++k) {
     const auto handle = work.handle.empty() ? static_cast<std::uint32_t>(first_handle + k) : work.handle[k];
     if (handle >= handles.size()) continue;
-    const bool bound = handles.state(handle) == StreamHandles::State::kBound;
-    if (bound && table_.Holds(handles.key(handle))) continue;
-    if (handles.state(handle) != StreamHandles::State::kBadId) wanted_.push_back(handles.id(handle));
+    const StreamHandles::State state = handles.state(handle);
+    if (state == StreamHandles::State::kBound && table_.Holds(handles.key(handle))) continue;
+    if (state != StreamHandles::State::kBadId) wanted_.push_back(handles.id(handle));
   }
   cold_->Load(wanted_);
 }

@@ -294,7 +294,13 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"Length", [](auto&, auto& options) { options.sequence_length = 24; },
                 "sequence_length is 24"},
         Refusal{"Rate", [](auto&, auto& options) { options.learning_rate = kNaN; }, "learning_rate"},
-        Refusal{"Clip", [](auto&, auto& options) { options.clip = 0; }, "clip is 0"}),
+        Refusal{"Clip", [](auto&, auto& options) { options.clip = 0; }, "clip is 0"},
+        Refusal{"NoContext",
+                [](auto&, auto& options) {
+                  options.level_inputs = true;
+                  options.linear_contexts = {0, 24};
+                },
+                "linear_contexts: 0 readings"}),
     [](const auto& cause) { return std::string(cause.param.name); });
 
 }  // namespace
