@@ -43,7 +43,7 @@ class TuneRun {
     double elapsed = 0;  // seconds of the search
     std::size_t epochs = 0;
     bool refused = false;  // by the latency budget; nothing was trained
-    std::string error;     // why it could not be trained; empty: it was, or was refused
+    std::string error{};   // why it could not be trained; empty: it was, or was refused
   };
   // Called after each rung, by one thread at a time.
   using Told = std::function<void(const Search& search, const Result& result)>;
