@@ -79,9 +79,10 @@ TEST_F(SegmentsTest, GroupsGoWhereRoomWasMadeForThem) {
 
 // Also room too short for the header of a group.
 TEST_F(SegmentsTest, RoomOfAnyLengthIsAnEnd) {
+  constexpr std::size_t kFiftyGroups = 2000;
   for (std::size_t room = 0; room < 50; ++room) {
-    Write(100, 50 * 40 + room, 4096);
-    EXPECT_EQ(Segments()[0].bytes, 50 * 40 + room) << "or the test tests nothing";
+    Write(100, kFiftyGroups + room, 4096);
+    EXPECT_EQ(Segments()[0].bytes, kFiftyGroups + room) << "or the test tests nothing";
     EXPECT_EQ(Read(0).size(), 100u) << room;
     EXPECT_EQ(scan_.damage, "") << room;
     for (const Segment& segment : Segments()) std::filesystem::remove(segment.path);
