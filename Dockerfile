@@ -12,7 +12,7 @@ COPY engine engine
 COPY proto proto
 COPY server server
 COPY clients clients
-RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DTIDEGATE_TESTS=OFF \
+RUN cmake -S . -B /build -G Ninja -DCMAKE_BUILD_TYPE=Release -DTIDEGATE_TESTS=OFF -DCMAKE_UNITY_BUILD=ON \
     && cmake --build /build --target tidegate tidegate-server \
     && mkdir -p /image/bin && find /build -type f \( -name tidegate -o -name tidegate-server \) \
          -exec install -s {} /image/bin ';'

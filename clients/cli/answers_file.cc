@@ -21,7 +21,7 @@ bool SameBits(float a, float b) {
          (std::isnan(a) && std::isnan(b));
 }
 
-std::string Quoted(const std::string& text) {
+std::string CsvQuoted(const std::string& text) {
   if (text.find_first_of(",\"\r\n ") == std::string::npos) return text;
   std::string quoted = "\"";
   for (const char c : text) quoted.append(c == '"' ? 2 : 1, c);
@@ -54,7 +54,7 @@ void AnswersWriter::Add(const Answer& answer) {
   for (int i = 0; i < response.outcome_size(); ++i) {
     const FeedReading& reading = answer.readings[static_cast<std::size_t>(i)];
     const StreamReadings& stream = readings_.streams[reading.stream];
-    out_ << Quoted(absl::StrCat(prefix_, stream.stream)) << ',' << stream.timestamp_ns[reading.row] << ','
+    out_ << CsvQuoted(absl::StrCat(prefix_, stream.stream)) << ',' << stream.timestamp_ns[reading.row] << ','
          << (answer.sequence.empty() ? 0 : answer.sequence[static_cast<std::size_t>(i)]) << ','
          << OutcomeName(response, i) << ',' << response.steps(i) << ',' << response.quality(i) << ','
          << Digits(response.anomaly_score(i));

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t kOriginsForTwoPoints = 1'000;
 
-std::string Number(double value, const char* unit = "") {
+std::string NumberCell(double value, const char* unit = "") {
   if (std::isnan(value)) return "-";
   return absl::StrCat(absl::StrFormat("%#.4g", value), unit);
 }
@@ -80,9 +80,9 @@ void PrintBacktest(const BacktestRun& run, std::ostream& out) {
       const Errors& errors = score.errors[f];
       if (errors.targets == 0) continue;
       table.Add({f == 0 ? absl::StrCat(score.horizon) : "", f == 0 ? Grouped(score.origins) : "",
-                 kForecasterNames[f], Number(errors.mae), Number(std::sqrt(errors.mse)), Number(errors.mse),
-                 Number(errors.mase), Number(errors.smape, " %"), Number(errors.pinball),
-                 Percent(errors.coverage), Number(errors.width)});
+                 kForecasterNames[f], NumberCell(errors.mae), NumberCell(std::sqrt(errors.mse)), NumberCell(errors.mse),
+                 NumberCell(errors.mase), NumberCell(errors.smape, " %"), NumberCell(errors.pinball),
+                 Percent(errors.coverage), NumberCell(errors.width)});
     }
   }
   table.Print(out);

@@ -20,7 +20,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 // A word of a shell's command line.
-std::string Quoted(const std::string& word) {
+std::string ShellQuoted(const std::string& word) {
   constexpr absl::string_view kPlain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./,:=+%@";
   if (!word.empty() && word.find_first_not_of(kPlain.data(), 0, kPlain.size()) == std::string::npos)
@@ -59,7 +59,7 @@ std::string Span(const DataProfile& profile, std::size_t readings) {
       absl::FormatDuration(absl::Nanoseconds(profile.interval_ns) * static_cast<std::int64_t>(readings)));
 }
 
-std::string Percent(double share) { return absl::StrFormat("%.3g %%", 100 * share); }
+std::string RoughPercent(double share) { return absl::StrFormat("%.3g %%", 100 * share); }
 
 void PrintProfile(const RecommendRun& run, std::ostream& out) {
   const DataProfile& profile = run.profile;
@@ -79,11 +79,11 @@ void PrintProfile(const RecommendRun& run, std::ostream& out) {
   add("features", absl::StrCat(profile.features), "values of a reading");
   add("interval", IntervalText(profile),
       run.readings.interval > absl::ZeroDuration() ? "as asked" : "median time between two readings");
-  add("missing", Percent(profile.missing), "share of the grid without a value of the target");
+  add("missing", RoughPercent(profile.missing), "share of the grid without a value of the target");
   if (measured) add("longer gaps", Grouped(profile.breaks), "longer than a stream steps over");
   add("season", profile.season > 0 ? Span(profile, profile.season) : "none",
       "most variance around the trend explained, out of sample");
-  if (measured && profile.season > 0) add("  it explains", Percent(profile.season_share), "of that variance");
+  if (measured && profile.season > 0) add("  it explains", RoughPercent(profile.season_share), "of that variance");
   if (measured) {
     add("memory", Span(profile, profile.memory_autocorrelation),
         "autocorrelation less the season below 0.2 from there on");
@@ -91,8 +91,8 @@ void PrintProfile(const RecommendRun& run, std::ostream& out) {
   add("memory, probe", Span(profile, profile.memory_probe),
       "shortest context of a linear model within 1 % of the best");
   if (measured) add("  longest tried", Span(profile, profile.longest_probe), "that the data allow");
-  add("predictable", Percent(profile.gain), "of the last value's squared error that the probe takes away");
-  add("local pattern", Percent(profile.local_pattern), "of that only by the shape of the last 8 readings");
+  add("predictable", RoughPercent(profile.gain), "of the last value's squared error that the probe takes away");
+  add("local pattern", RoughPercent(profile.local_pattern), "of that only by the shape of the last 8 readings");
   table.Print(out);
 }
 
@@ -142,7 +142,7 @@ std::string TrainCommandOf(const RecommendRun& run) {
     add("--sequence", sequence);
   if (shape.cycle > 0) add("--cycle", shape.cycle);
   return absl::StrJoin(words, " ",
-                       [](std::string* out, const std::string& word) { absl::StrAppend(out, Quoted(word)); });
+                       [](std::string* out, const std::string& word) { absl::StrAppend(out, ShellQuoted(word)); });
 }
 
 void PrintRecommendation(const RecommendRun& run, std::ostream& out) {
@@ -152,7 +152,7 @@ void PrintRecommendation(const RecommendRun& run, std::ostream& out) {
                          shape.units, shape.context)
       << absl::StrFormat("A step takes %.2f us of a core of this machine (%s), %d streams together.\n\n",
                          1e6 * shape.step_seconds, StepBuild(), kStepsTogether);
-  for (const Reason& reason : shape.reasons) {
+  for (const ChoiceReason& reason : shape.reasons) {
     out << absl::StrFormat("  %s: %s\n    because  %s\n    rule     %s\n", reason.what, reason.choice,
                            reason.because, reason.rule);
   }
@@ -177,7 +177,7 @@ std::string RecommendJson(const RecommendRun& run) {
                             {"within_budget", shape.within_budget},
                             {"reasons", Json::array()}};
   if (std::isfinite(shape.allowed_seconds)) json["recommendation"]["allowed_seconds"] = shape.allowed_seconds;
-  for (const Reason& reason : shape.reasons) {
+  for (const ChoiceReason& reason : shape.reasons) {
     json["recommendation"]["reasons"].push_back({{"what", reason.what},
                                                  {"choice", reason.choice},
                                                  {"because", reason.because},

@@ -8,11 +8,11 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "engine/tensor/nan.h"
 
 namespace tidegate {
 namespace {
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kLeastBefore = 24;  // values before an example's forecast
 
 // Row of the first origin, and how many there are for a horizon.

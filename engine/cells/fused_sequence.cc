@@ -14,7 +14,7 @@
 namespace tidegate {
 namespace {
 
-const GateFunctions& Functions() {
+const GateFunctions& Gates() {
 #if defined(__x86_64__)
   static const GateFunctions& chosen = []() -> const GateFunctions& {
     if (std::strcmp(InstructionSet(), "avx512_bf16") == 0) return avx512_bf16::kGateFunctions;
@@ -88,7 +88,7 @@ const Matrix& FusedSequence::Forward(const Matrix& x) {
   const float* const hidden_weights = parameters_.at("weight_hh").values.data();
   Gemm(Transpose::kNo, Transpose::kYes, x.rows, width, x.cols, x.data(),
        parameters_.at("weight_ih").values.data(), tape_.data(), false);
-  const auto forward = lstm() ? Functions().lstm_forward : Functions().gru_forward;
+  const auto forward = lstm() ? Gates().lstm_forward : Gates().gru_forward;
   for (std::size_t row = 0; row < x.rows; row += batch_) {
     Gemm(Transpose::kNo, Transpose::kYes, batch_, width, units_,
          row == 0 ? first_hidden_.data() : output_.row(row - batch_), hidden_weights, u_.data(), false);
@@ -109,7 +109,7 @@ const Matrix& FusedSequence::Forward(const Matrix& x) {
 
 // d_h_ and d_s_ hold what comes from later steps, and are replaced.
 void FusedSequence::BackwardStep(std::size_t row, const Matrix& d_y) {
-  const auto backward = lstm() ? Functions().lstm_backward : Functions().gru_backward;
+  const auto backward = lstm() ? Gates().lstm_backward : Gates().gru_backward;
   backward({.rows = batch_,
             .units = units_,
             .tape = tape_.row(row),

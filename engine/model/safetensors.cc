@@ -23,7 +23,7 @@ constexpr std::size_t kMaxHeaderBytes = 1 << 20;
 constexpr std::size_t kMaxTensors = 4096;
 constexpr std::size_t kMaxRank = 4;
 
-absl::Status Bad(absl::string_view name, absl::string_view what) {
+absl::Status BadTensor(absl::string_view name, absl::string_view what) {
   return absl::InvalidArgumentError(
       absl::StrCat("safetensors: tensor '", absl::CHexEscape(name), "': ", what));
 }
@@ -61,30 +61,30 @@ absl::StatusOr<Entry> ReadEntry(const std::string& name, const nlohmann::json& j
   entry.name = name;
   if (!json.is_object() || json.size() != 3 || !json.contains("dtype") || !json.contains("shape") ||
       !json.contains("data_offsets")) {
-    return Bad(name, "expected an object with dtype, shape and data_offsets");
+    return BadTensor(name, "expected an object with dtype, shape and data_offsets");
   }
   const auto* const type = std::find_if(std::begin(kTypes), std::end(kTypes),
                                         [&](const TypeInfo& t) { return json["dtype"] == t.name; });
   if (type == std::end(kTypes)) {
-    return Bad(name, absl::StrCat("dtype ", json["dtype"].dump(), "; F32, BF16 and I8 are read"));
+    return BadTensor(name, absl::StrCat("dtype ", json["dtype"].dump(), "; F32, BF16 and I8 are read"));
   }
   entry.type = *type;
   std::vector<std::size_t> offsets;
   if (!ReadIntegers(json["shape"], kMaxRank, entry.shape))
-    return Bad(name, "shape is not a list of at most 4 sizes");
+    return BadTensor(name, "shape is not a list of at most 4 sizes");
   if (!ReadIntegers(json["data_offsets"], 2, offsets) || offsets.size() != 2) {
-    return Bad(name, "data_offsets are not two offsets");
+    return BadTensor(name, "data_offsets are not two offsets");
   }
   entry.begin = offsets[0];
   entry.end = offsets[1];
   if (entry.begin > entry.end || entry.end > data_bytes)
-    return Bad(name, "data_offsets lie outside the file");
+    return BadTensor(name, "data_offsets lie outside the file");
   std::size_t bytes = entry.type.bytes;
   for (const std::size_t size : entry.shape) {
-    if (__builtin_mul_overflow(bytes, size, &bytes)) return Bad(name, "the shape's product overflows");
+    if (__builtin_mul_overflow(bytes, size, &bytes)) return BadTensor(name, "the shape's product overflows");
   }
   if (bytes != entry.end - entry.begin) {
-    return Bad(name, absl::StrCat("shape ", ShapeString(entry.shape), " takes ", bytes,
+    return BadTensor(name, absl::StrCat("shape ", ShapeString(entry.shape), " takes ", bytes,
                                   " bytes, data_offsets give ", entry.end - entry.begin));
   }
   return entry;
@@ -109,7 +109,7 @@ absl::StatusOr<std::vector<Entry>> ReadHeader(absl::string_view text, std::size_
   std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.begin < b.begin; });
   std::size_t covered = 0;
   for (const Entry& entry : entries) {
-    if (entry.begin != covered) return Bad(entry.name, "overlaps its neighbour or leaves a gap");
+    if (entry.begin != covered) return BadTensor(entry.name, "overlaps its neighbour or leaves a gap");
     covered = entry.end;
   }
   if (covered != data_bytes) {
@@ -181,12 +181,12 @@ absl::Status ApplyScales(const std::vector<Entry>& entries, Tensors& tensors) {
     if (entry.type.type != Type::kI8) continue;
     const auto found = tensors.find(entry.name);
     if (found == tensors.end())
-      return Bad(entry.name, "is I8 and the scales of another tensor; expected F32");
+      return BadTensor(entry.name, "is I8 and the scales of another tensor; expected F32");
     Tensor& tensor = found->second;
     const auto scale = tensors.find(entry.name + kScale);
     if (tensor.shape.empty() || scale == tensors.end() ||
         scale->second.shape != std::vector<std::size_t>{tensor.shape[0]}) {
-      return Bad(entry.name, "is I8 and has no tensor of scales, one for each row, beside it");
+      return BadTensor(entry.name, "is I8 and has no tensor of scales, one for each row, beside it");
     }
     const std::size_t count = RowLength(tensor);
     for (std::size_t r = 0; r < tensor.shape[0]; ++r) {
@@ -201,7 +201,7 @@ absl::Status CheckFinite(const std::string& name, const Tensor& tensor) {
   const auto bad =
       std::find_if_not(tensor.values.begin(), tensor.values.end(), [](float v) { return std::isfinite(v); });
   if (bad == tensor.values.end()) return absl::OkStatus();
-  return Bad(name, absl::StrCat("value ", bad - tensor.values.begin(), " is not finite"));
+  return BadTensor(name, absl::StrCat("value ", bad - tensor.values.begin(), " is not finite"));
 }
 
 }  // namespace

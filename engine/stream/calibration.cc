@@ -4,15 +4,14 @@
 #include <array>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "engine/stream/layout.h"
 #include "engine/stream/pinball.h"
+#include "engine/tensor/nan.h"
 
 namespace tidegate {
 namespace {
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kMemory = 10'000;       // forecasts that a running mean looks back on
 constexpr float kTrimReadings = 2'000;  // see calibration.h
 constexpr float kMostTrim = 1.5f;

@@ -2,9 +2,9 @@
 
 #include <algorithm>
 #include <cassert>
-#include <limits>
 
 #include "engine/model/spec.h"
+#include "engine/tensor/nan.h"
 
 namespace tidegate {
 namespace {
@@ -12,7 +12,6 @@ namespace {
 constexpr int kPieceBits = 21;  // a float holds 24 exactly, and three times 21 are all of a time from 1970 on
 constexpr std::int64_t kPiece = std::int64_t{1} << kPieceBits;
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 bool IsPiece(float v) { return v >= 0 && v < static_cast<float>(kPiece) && v == std::floor(v); }
 

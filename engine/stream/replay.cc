@@ -1,15 +1,10 @@
 #include "engine/stream/replay.h"
 
-#include <limits>
 #include <utility>
 
+#include "engine/tensor/nan.h"
+
 namespace tidegate {
-namespace {
-
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
-
-}  // namespace
-
 ReplayedStream::ReplayedStream(std::shared_ptr<const Model> model)
     : model_(std::move(model)), floats_(StreamFloats(*model_)), inputs_(model_->spec().inputs()) {}
 

@@ -6,10 +6,11 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/tensor/nan.h"
+
 namespace tidegate {
 namespace {
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr float kMost = std::numeric_limits<float>::max();
 constexpr float kInputLimit = 8;      // deviations; what the network sees of an outlier
 constexpr float kScaleMemory = 1000;  // values that per-stream moments look back on

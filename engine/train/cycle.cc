@@ -3,13 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <limits>
 #include <set>
+
+#include "engine/tensor/nan.h"
 
 namespace tidegate {
 namespace {
 
-constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kTimesSeen = 4;
 constexpr double kLeastLikeness = 0.2;  // autocorrelation of a period that is worth a try
 
@@ -33,14 +33,14 @@ std::size_t StrongestLag(const std::vector<float>& values, std::size_t most) {
 
 std::vector<float> LessTrend(const Series& series, std::size_t split, std::size_t f, std::size_t period) {
   std::vector<double> sums(split + 1), counts(split + 1);
-  std::vector<float> values(split, kMissing);
+  std::vector<float> values(split, kNaN);
   for (std::size_t t = 0; t < split; ++t) {
     if (series.scored[t]) values[t] = series.values[t * series.features + f];
     const bool known = !std::isnan(values[t]);
     sums[t + 1] = sums[t] + (known ? values[t] : 0);
     counts[t + 1] = counts[t] + (known ? 1 : 0);
   }
-  std::vector<float> rest(split, kMissing);
+  std::vector<float> rest(split, kNaN);
   for (std::size_t t = 0; t < split; ++t) {
     // A whole period even at the ends, so that no part of a cycle weighs more.
     const std::size_t begin =

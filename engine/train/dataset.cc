@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <limits>
 #include <span>
 #include <string>
 #include <utility>
@@ -11,11 +10,10 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "engine/stream/stream.h"
+#include "engine/tensor/nan.h"
 
 namespace tidegate {
 namespace {
-
-constexpr float kMissing = std::numeric_limits<float>::quiet_NaN();
 
 // Rows of a series of n that validate: enough for one whole forecast at least.
 std::size_t ValidationRows(std::size_t n, double fraction, const ModelSpec& spec) {
@@ -90,9 +88,9 @@ bool FitFeature(const std::vector<const Series*>& series, const std::vector<std:
                 std::size_t f, Feature& feature) {
   Moments values, differences;
   for (std::size_t s = 0; s < series.size(); ++s) {
-    float previous = kMissing;
+    float previous = kNaN;
     for (std::size_t t = 0; t < splits[s]; ++t) {
-      const float value = series[s]->scored[t] ? series[s]->values[t * series[s]->features + f] : kMissing;
+      const float value = series[s]->scored[t] ? series[s]->values[t * series[s]->features + f] : kNaN;
       if (!std::isnan(value)) values.Add(value);
       if (!std::isnan(value) && !std::isnan(previous)) differences.Add(static_cast<double>(value) - previous);
       previous = value;
@@ -116,11 +114,11 @@ bool FitFeature(const std::vector<const Series*>& series, const std::vector<std:
 // The target as PreparedSeries has it.
 void FillTargets(const Series& series, const ModelSpec& spec, PreparedSeries& prepared) {
   const std::size_t n = series.size();
-  prepared.values.assign(n, kMissing);
+  prepared.values.assign(n, kNaN);
   for (std::size_t t = 0; t < n; ++t) {
     const bool known = !std::isnan(series.values[t * series.features + spec.target]);
     if (series.scored[t] && known) prepared.values[t] = prepared.origin[t];  // the last known one is this one
-    if (!series.scored[t] || prepared.scale[t] == 0) prepared.origin[t] = kMissing;
+    if (!series.scored[t] || prepared.scale[t] == 0) prepared.origin[t] = kNaN;
   }
 }
 
@@ -148,7 +146,7 @@ void FillInputs(const Series& series, const ModelSpec& spec, std::span<const flo
   prepared.inputs = Matrix(n, spec.inputs());
   prepared.scale.resize(n);
   prepared.origin.resize(n);
-  std::vector<float> previous(series.features, kMissing), moments(4 * series.features);
+  std::vector<float> previous(series.features, kNaN), moments(4 * series.features);
   for (std::size_t t = 0; t < n; ++t) {
     const std::int64_t time = series.begin_ns + static_cast<std::int64_t>(t) * spec.interval_ns;
     ScaleInputs(spec, cycle, time, std::span(series.values).subspan(t * series.features, series.features),
@@ -320,7 +318,7 @@ void FillChunk(const std::vector<PreparedSeries>& data, std::span<const Sequence
     const bool scored = row >= sequence.scored && row < sequence.end;
     for (std::size_t h = 0; h < horizon; ++h) {
       float& target = chunk.targets.row(i)[h];
-      target = scored ? data[sequence.series].Ahead(row, h + 1) / step_deviation[h] : kMissing;
+      target = scored ? data[sequence.series].Ahead(row, h + 1) / step_deviation[h] : kNaN;
       chunk.known += std::isnan(target) ? 0 : 1;
     }
   }

@@ -6,7 +6,7 @@ namespace tidegate {
 namespace {
 
 constexpr std::size_t kRowsTogether = 1024;
-constexpr std::size_t kBlocks = 4;
+constexpr std::size_t kMostBlocks = 4;
 
 float Level(const PreparedSeries& series, std::size_t t, std::size_t target) {
   return series.inputs.row(t)[target];
@@ -28,7 +28,7 @@ void FillContext(const PreparedSeries& series, std::size_t t, std::size_t target
 }
 
 std::size_t LinearRows::BlocksOf(std::size_t rows, std::size_t horizon) {
-  return std::clamp<std::size_t>(rows / (2 * horizon + 1), 2, kBlocks);
+  return std::clamp<std::size_t>(rows / (2 * horizon + 1), 2, kMostBlocks);
 }
 
 LinearRows::LinearRows(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,

@@ -6,18 +6,11 @@
 #include "engine/cells/weight_gradient.h"
 #include "engine/layers/quantile_head.h"
 #include "engine/tensor/gemm.h"
+#include "engine/train/add.h"
 #include "engine/train/dropout.h"
 #include "engine/train/median_first.h"
 
 namespace tidegate {
-namespace {
-
-void Add(const float* from, std::size_t count, float* to) {
-  for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
-}
-
-}  // namespace
-
 ParallelDecoder::ParallelDecoder(const LayerSpec& top, const ParallelHead::Sizes& sizes)
     : sizes_(sizes),
       dropout_(top.dropout),

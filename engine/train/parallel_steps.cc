@@ -8,13 +8,10 @@
 #include "engine/cells/sequence_layer.h"
 #include "engine/cells/weight_gradient.h"
 #include "engine/layers/make_layer.h"
+#include "engine/train/add.h"
 
 namespace tidegate {
 namespace {
-
-void Add(const float* from, std::size_t count, float* to) {
-  for (std::size_t i = 0; i < count; ++i) to[i] += from[i];
-}
 
 class RuleSteps : public ParallelSteps {
  public:

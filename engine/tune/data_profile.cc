@@ -15,7 +15,7 @@
 namespace tidegate {
 namespace {
 
-constexpr std::size_t kMostRows = 200'000;
+constexpr std::size_t kMostSampled = 200'000;
 constexpr std::size_t kMostLag = 1'024, kLagRows = 20'000, kLagSeries = 8;
 constexpr double kRemembered = 0.2;  // autocorrelation that still counts
 constexpr double kErrors = 3;        // standard errors of it that are no chance
@@ -26,7 +26,7 @@ std::vector<Series> Sample(const std::vector<Series>& series, std::int64_t inter
                            std::size_t shortest) {
   std::size_t rows = 0;
   for (const Series& one : series) rows += one.size();
-  const double share = std::min(1.0, static_cast<double>(kMostRows) / static_cast<double>(rows));
+  const double share = std::min(1.0, static_cast<double>(kMostSampled) / static_cast<double>(rows));
   std::vector<Series> sample;
   for (const Series& one : series) {
     const auto kept = static_cast<std::size_t>(share * static_cast<double>(one.size()));

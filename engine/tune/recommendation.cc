@@ -31,7 +31,7 @@ constexpr std::size_t kBeyondFilters = 4 * kLocalReadings;
 constexpr double kWholeFilters = 0.5;
 
 // A window is run through anew for every forecast, so its length is what a forecast costs.
-constexpr std::size_t kMostWindow = 128;
+constexpr std::size_t kLongestWindow = 128;
 constexpr std::size_t kLeastContext = 16, kMostContext = 512;
 
 // As training stops early, more weights than readings do no harm: the validation error of GRUs on five series
@@ -39,7 +39,7 @@ constexpr std::size_t kLeastContext = 16, kMostContext = 512;
 // hardly moved, so these want readings in plenty.
 constexpr double kParametersPerReading = 8, kParametersPerReadingIfLarge = 1;
 constexpr std::size_t kLargeUnits = 128;
-constexpr std::size_t kUnits[] = {8, 16, 32, 64, kLargeUnits};
+constexpr std::size_t kUnitsToTry[] = {8, 16, 32, 64, kLargeUnits};
 // Where a linear model takes less than this off the last value's error there is little to learn, and a large
 // network learns the noise.
 constexpr double kHardlyPredictable = 0.05;
@@ -67,9 +67,9 @@ bool FiltersAreWhole(const DataProfile& profile) {
   return std::pow(1 - profile.missing, kLocalReadings) >= kWholeFilters;
 }
 
-Reason FamilyByData(const DataProfile& profile, const Budget& budget, Recommendation& shape) {
+ChoiceReason FamilyByData(const DataProfile& profile, const Budget& budget, Recommendation& shape) {
   const std::string memory = absl::StrCat("a memory of ", profile.memory_probe, " readings");
-  const auto choose = [&](Family family, std::string because, std::string rule) -> Reason {
+  const auto choose = [&](Family family, std::string because, std::string rule) -> ChoiceReason {
     shape.family = family;
     return {"family", FamilyName(family), std::move(because), std::move(rule)};
   };
@@ -100,9 +100,9 @@ Reason FamilyByData(const DataProfile& profile, const Budget& budget, Recommenda
                                 kLongMemory));
 }
 
-Reason ContextByMemory(const DataProfile& profile, Recommendation& shape) {
+ChoiceReason ContextByMemory(const DataProfile& profile, Recommendation& shape) {
   const bool window = shape.family == Family::kBidirectionalGru;
-  const std::size_t most = window ? kMostWindow : kMostContext;
+  const std::size_t most = window ? kLongestWindow : kMostContext;
   shape.context = std::clamp(std::bit_ceil(profile.memory_probe), kLeastContext, most);
   std::string because = absl::StrCat("a memory of ", profile.memory_probe, " readings");
   if (profile.memory_autocorrelation > 0)
@@ -115,7 +115,7 @@ Reason ContextByMemory(const DataProfile& profile, Recommendation& shape) {
                               : ", beyond which the state is carried on all the same")};
 }
 
-Reason InputsByLevel(Recommendation& shape) {
+ChoiceReason InputsByLevel(Recommendation& shape) {
   shape.level_inputs = true;
   return {"inputs", "both", "the level takes 1 % or more off the probe's error",
           "levels beside differences where values return to a level; else differences alone, which hold "
@@ -134,10 +134,10 @@ bool ReadingsAreEnough(const DataProfile& profile, const Recommendation& shape) 
   return static_cast<double>(Parameters(profile, shape)) <= each * static_cast<double>(profile.readings);
 }
 
-Reason UnitsByReadings(const DataProfile& profile, Recommendation& shape) {
+ChoiceReason UnitsByReadings(const DataProfile& profile, Recommendation& shape) {
   const bool noise = profile.gain < kHardlyPredictable;
-  shape.units = kUnits[0];
-  for (const std::size_t units : kUnits) {
+  shape.units = kUnitsToTry[0];
+  for (const std::size_t units : kUnitsToTry) {
     Recommendation larger = shape;
     larger.units = units;
     if (ReadingsAreEnough(profile, larger) && !(noise && units > kUnitsOfNoise)) shape.units = units;
@@ -152,7 +152,7 @@ Reason UnitsByReadings(const DataProfile& profile, Recommendation& shape) {
       "units", absl::StrCat(shape.units), std::move(because),
       absl::StrFormat("from %d up, at most %.0f parameters a reading, for %d units %.0f; at most %d units "
                       "where a linear model gains less than %.0f %%",
-                      kUnits[0], kParametersPerReading, kLargeUnits, kParametersPerReadingIfLarge,
+                      kUnitsToTry[0], kParametersPerReading, kLargeUnits, kParametersPerReadingIfLarge,
                       kUnitsOfNoise, 100 * kHardlyPredictable)};
 }
 
@@ -173,23 +173,23 @@ std::string BudgetRule() {
       100 * kUtilisation, Microseconds(kServingSeconds), 100 * kShareOfLatency, kStepsTogether);
 }
 
-Reason FamilyByBudget(Recommendation& shape) {
+ChoiceReason FamilyByBudget(Recommendation& shape) {
   std::string because = TimeText(FamilyName(shape.family), shape);
   shape.family = Family::kGru;
   shape.kernel = 0;
   return {"family", FamilyName(shape.family), std::move(because), BudgetRule()};
 }
 
-Reason UnitsByBudget(absl::FunctionRef<void()> measure, Recommendation& shape) {
+ChoiceReason UnitsByBudget(absl::FunctionRef<void()> measure, Recommendation& shape) {
   std::string because = TimeText(absl::StrCat(shape.units, " units"), shape);
-  while (IsTooSlow(shape) && shape.units > kUnits[0]) {
+  while (IsTooSlow(shape) && shape.units > kUnitsToTry[0]) {
     shape.units /= 2;
     measure();
   }
   return {"units", absl::StrCat(shape.units), std::move(because), BudgetRule()};
 }
 
-Reason BudgetKept(const DataProfile& profile, Recommendation& shape) {
+ChoiceReason BudgetKept(const DataProfile& profile, Recommendation& shape) {
   shape.within_budget = !IsTooSlow(shape);
   const double streams =
       kUtilisation * static_cast<double>(profile.interval_ns) * 1e-9 / (shape.step_seconds + kServingSeconds);
@@ -199,14 +199,14 @@ Reason BudgetKept(const DataProfile& profile, Recommendation& shape) {
 }
 
 // Of the shape's family: context, inputs and units.
-std::vector<Reason> SizeByData(const DataProfile& profile, Recommendation& shape) {
-  std::vector<Reason> reasons = {ContextByMemory(profile, shape)};
+std::vector<ChoiceReason> SizeByData(const DataProfile& profile, Recommendation& shape) {
+  std::vector<ChoiceReason> reasons = {ContextByMemory(profile, shape)};
   if (profile.level) reasons.push_back(InputsByLevel(shape));
   reasons.push_back(UnitsByReadings(profile, shape));
   return reasons;
 }
 
-Reason CycleBySeason(const DataProfile& profile, Recommendation& shape) {
+ChoiceReason CycleBySeason(const DataProfile& profile, Recommendation& shape) {
   shape.cycle = profile.season;
   return {"cycle", absl::StrCat(profile.season, " readings"),
           profile.season_share > 0
@@ -245,7 +245,7 @@ Recommendation Recommend(const DataProfile& profile, const Budget& budget,
   Recommendation shape;
   shape.allowed_seconds = AllowedSeconds(profile, budget);
   shape.reasons.push_back(FamilyByData(profile, budget, shape));
-  std::vector<Reason> size = SizeByData(profile, shape);
+  std::vector<ChoiceReason> size = SizeByData(profile, shape);
   const auto measure = [&] { shape.step_seconds = step_seconds(UntrainedSpec(profile, shape)); };
   measure();
   if (IsTooSlow(shape) && shape.family != Family::kGru) {
@@ -253,8 +253,8 @@ Recommendation Recommend(const DataProfile& profile, const Budget& budget,
     size = SizeByData(profile, shape);
     measure();
   }
-  for (Reason& reason : size) shape.reasons.push_back(std::move(reason));
-  if (IsTooSlow(shape) && shape.units > kUnits[0]) shape.reasons.push_back(UnitsByBudget(measure, shape));
+  for (ChoiceReason& reason : size) shape.reasons.push_back(std::move(reason));
+  if (IsTooSlow(shape) && shape.units > kUnitsToTry[0]) shape.reasons.push_back(UnitsByBudget(measure, shape));
   if (std::isfinite(shape.allowed_seconds)) shape.reasons.push_back(BudgetKept(profile, shape));
   if (profile.season > 0) shape.reasons.push_back(CycleBySeason(profile, shape));
   return shape;

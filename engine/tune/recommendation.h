@@ -21,7 +21,7 @@ struct Budget {
 };
 
 // A choice, what of the data or the budget led to it, and the rule that says so.
-struct Reason {
+struct ChoiceReason {
   std::string what;     // "family"
   std::string choice;   // "lstm"
   std::string because;  // "memory of 300 readings"
@@ -40,7 +40,7 @@ struct Recommendation {
   double step_seconds = 0;     // of a core for one reading, as `step_seconds` said
   double allowed_seconds = 0;  // the same by the budget, infinite if it has no limit
   bool within_budget = true;   // false: even the cheapest family and size is too slow
-  std::vector<Reason> reasons;
+  std::vector<ChoiceReason> reasons;
 };
 
 // Streams whose steps are taken together when a cost is asked for: beyond so many a step hardly gets cheaper.

@@ -9,7 +9,7 @@
 namespace tidegate {
 namespace {
 
-constexpr std::uint32_t kSlice = 512;                      // slots that a loop looks at between two batches
+constexpr std::uint32_t kLongSlice = 512;                      // slots that a loop looks at between two batches
 constexpr std::uint32_t kShortSlice = 64;                  // where the loop also writes them
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;  // written together
 // What the busiest shard has worked since the last checkpoint; a replay takes less.
@@ -116,7 +116,7 @@ absl::Status Checkpoints::PutStreams(std::size_t loop) {
     OnLoop(loop, [&](ServingLoop& there) {
       // What a shard puts out of memory, it writes itself: so must it write what could be older.
       const bool at_once = there.shard().cold() != nullptr;
-      more = there.shard().PutChanged(next, at_once ? kShortSlice : kSlice, batch_);
+      more = there.shard().PutChanged(next, at_once ? kShortSlice : kLongSlice, batch_);
       if (at_once && !batch_.empty()) written = store_.WriteStates(batch_);
     });
     if (!written.ok()) return written;

@@ -12,7 +12,7 @@
 namespace tidegate {
 namespace {
 
-constexpr std::uint32_t kSlice = 4096;  // slots that a loop looks at between two batches
+constexpr std::uint32_t kExpirySlice = 4096;  // slots that a loop looks at between two batches
 constexpr std::size_t kColdSlice = 64;  // streams that it brings back to end them
 
 }  // namespace
@@ -58,7 +58,7 @@ std::size_t Expiry::SweepMemory(std::int64_t before_ns) {
   for (const auto& loop : group_.loops) {
     StreamKey next;
     for (bool more = true; more;) {
-      loop->Do([&] { more = loop->shard().Expire(next, kSlice, before_ns, ended); });
+      loop->Do([&] { more = loop->shard().Expire(next, kExpirySlice, before_ns, ended); });
     }
   }
   return ended;

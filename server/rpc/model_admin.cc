@@ -17,7 +17,7 @@
 namespace tidegate {
 namespace {
 
-constexpr std::uint32_t kSlice = 4096;  // slots whose streams a shard deletes at a time
+constexpr std::uint32_t kDeletionSlice = 4096;  // slots whose streams a shard deletes at a time
 
 // What cannot be read is no fault of the request's form.
 absl::Status Unusable(const absl::Status& status) {
@@ -184,10 +184,10 @@ void ModelAdmin::InSlices(const std::vector<std::string>& ids,
 // A slice at a time, so that readings of other models do not wait.
 void ModelAdmin::DeleteStreams(std::uint32_t model) {
   std::atomic<bool> more{true};
-  for (std::uint32_t begin = 0; more; begin += kSlice) {
+  for (std::uint32_t begin = 0; more; begin += kDeletionSlice) {
     more = false;
     OnAll([&](ServingLoop& loop) {
-      if (loop.shard().DeleteSlots(model, begin, begin + kSlice)) more = true;
+      if (loop.shard().DeleteSlots(model, begin, begin + kDeletionSlice)) more = true;
     });
   }
 }

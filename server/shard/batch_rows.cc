@@ -6,12 +6,6 @@
 #include <new>
 
 namespace tidegate {
-namespace {
-
-constexpr std::size_t kLineFloats = 16;  // of a cache line
-
-}  // namespace
-
 BatchRows::BatchRows(const Model& model, std::size_t rows)
     : kept_(model.layout().kept),
       all_(model.layout().held),

@@ -12,6 +12,8 @@
 
 namespace tidegate {
 
+inline constexpr std::size_t kLineFloats = 16;  // of a cache line
+
 // Working copies of the streams that are being stepped. A step changes the copy; the table's own floats
 // change when the reading is through, so that until then everybody else sees the stream as its last answer
 // left it, and a step that went wrong leaves no trace. Only what every step reads and writes is copied; of a

@@ -7,7 +7,7 @@
 namespace tidegate {
 namespace {
 
-constexpr std::size_t kTogether = 256;  // streams put out together
+constexpr std::size_t kEvictedTogether = 256;  // streams put out together
 constexpr int kChances = 256;           // streams passed by for one that goes, because they were used
 
 }  // namespace
@@ -72,7 +72,7 @@ void ColdStreams::Evict() {
   while (Overflows()) {
     chosen_.clear();
     std::size_t left = table_.memory();
-    for (StreamKey key; left > memory_ && chosen_.size() < kTogether && Choose(key);) {
+    for (StreamKey key; left > memory_ && chosen_.size() < kEvictedTogether && Choose(key);) {
       chosen_.push_back(key);
       left -= table_.MemoryOf(key);
       if (!table_.changed(key)) continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "engine/tensor/nan.h"
 #include "server/shard/shard_journal.h"
 #include "server/store/broken.h"
 
@@ -10,8 +11,6 @@ namespace tidegate {
 namespace {
 
 constexpr std::size_t kAhead = 16;       // turns whose streams are fetched together
-constexpr std::size_t kLineFloats = 16;  // of a cache line
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 // Brings a cache line into the cache. A load, not a prefetch: with as many at once most of those are dropped.
 void Load(const float* line) { static_cast<void>(*static_cast<const volatile float*>(line)); }

@@ -10,7 +10,7 @@
 namespace tidegate {
 namespace {
 
-constexpr std::size_t kTogether = 8192;  // readings: enough that their streams form whole batches
+constexpr std::size_t kReplayedTogether = 8192;  // readings: enough that their streams form whole batches
 
 absl::Status Stopped() { return absl::CancelledError("stopped while streams were brought back"); }
 
@@ -99,7 +99,7 @@ absl::Status Recovery::ReplayGroup(GroupReader& group) {
   journal_.Replayed(group.position());
   std::size_t waiting = 0;
   for (const auto& readings : waiting_) waiting += readings->size();
-  if (group.status().ok() && waiting >= kTogether) return Flush();
+  if (group.status().ok() && waiting >= kReplayedTogether) return Flush();
   return group.status();
 }
 

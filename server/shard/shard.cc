@@ -13,7 +13,7 @@ namespace {
 // What one Run does at most: many small batches, or some large ones.
 constexpr std::size_t kRunBatches = 32;
 constexpr std::size_t kRunReadings = 1024;
-constexpr std::uint32_t kAhead = 16;  // readings whose streams are fetched together
+constexpr std::uint32_t kTouchedTogether = 16;  // readings whose streams are fetched together
 
 }  // namespace
 
@@ -58,16 +58,16 @@ void Shard::Admit(Work& work) {
   for (const std::string* id : work.ids) work.handles->Add(*id, table_, cold_ != nullptr);
   if (cold_ != nullptr) LoadCold(work, first_handle);
   for (std::size_t k = 0; k < work.served(); ++k) {
-    if (k % kAhead == 0 && !work.handle.empty()) Touch(work, k);
+    if (k % kTouchedTogether == 0 && !work.handle.empty()) Touch(work, k);
     AdmitReading(work, work.row(k),
                  work.handle.empty() ? static_cast<std::uint32_t>(first_handle + k) : work.handle[k]);
   }
   if (work.left == 0) empty_.push_back(&work);
 }
 
-// Fetches the next kAhead readings' streams together: when there are a million of them, most are in no cache.
+// Fetches the next kTouchedTogether readings' streams together: when there are a million of them, most are in no cache.
 void Shard::Touch(const Work& work, std::size_t first) const {
-  const std::size_t end = std::min(first + kAhead, work.handle.size());
+  const std::size_t end = std::min(first + kTouchedTogether, work.handle.size());
   for (std::size_t k = first; k < end; ++k) {
     if (work.handle[k] >= work.handles->size()) continue;
     const StreamKey key = work.handles->key(work.handle[k]);

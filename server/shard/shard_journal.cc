@@ -8,7 +8,7 @@ namespace tidegate {
 namespace {
 
 constexpr std::size_t kSmall = 256;  // entries of a group
-constexpr std::uint32_t kNoModel = std::numeric_limits<std::uint32_t>::max();
+constexpr std::uint32_t kNoIndex = std::numeric_limits<std::uint32_t>::max();
 
 }  // namespace
 
@@ -27,12 +27,12 @@ void ShardJournal::AddModel(std::uint32_t number) {
 }
 
 void ShardJournal::AlsoKnownAs(std::size_t index, std::uint32_t number) {
-  if (index_of_.size() <= number) index_of_.resize(number + 1, kNoModel);
+  if (index_of_.size() <= number) index_of_.resize(number + 1, kNoIndex);
   index_of_[number] = static_cast<std::uint32_t>(index);
 }
 
 std::optional<std::uint32_t> ShardJournal::ModelOf(std::uint32_t number) const {
-  if (number >= index_of_.size() || index_of_[number] == kNoModel) return std::nullopt;
+  if (number >= index_of_.size() || index_of_[number] == kNoIndex) return std::nullopt;
   return index_of_[number];
 }
 

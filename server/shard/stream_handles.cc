@@ -6,9 +6,9 @@ namespace tidegate {
 namespace {
 
 // Keys that no stream has.
-constexpr std::uint16_t kNoModel = std::numeric_limits<std::uint16_t>::max();
-constexpr StreamKey NamedKey(std::uint32_t id) { return {.model = kNoModel, .generation = 0, .slot = id}; }
-constexpr StreamKey kBadIdKey{.model = kNoModel, .generation = 1, .slot = 0};
+constexpr std::uint16_t kUnbound = std::numeric_limits<std::uint16_t>::max();
+constexpr StreamKey NamedKey(std::uint32_t id) { return {.model = kUnbound, .generation = 0, .slot = id}; }
+constexpr StreamKey kBadIdKey{.model = kUnbound, .generation = 1, .slot = 0};
 
 constexpr std::size_t kMaxIdBytes = 128;
 
@@ -58,7 +58,7 @@ absl::string_view StreamHandles::id(std::uint32_t handle) const {
 
 StreamHandles::State StreamHandles::state(std::uint32_t handle) const {
   const StreamKey key = keys_[handle];
-  if (key.model != kNoModel) return State::kBound;
+  if (key.model != kUnbound) return State::kBound;
   return key == kBadIdKey ? State::kBadId : State::kNamed;
 }
 

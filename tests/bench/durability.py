@@ -134,7 +134,8 @@ def cold(build, models, folder, runs, many):
             ratios.append(load(build, server, *hot)['readings_per_second'] /
                           load(build, unlimited, *hot)['readings_per_second'])
         good &= say('readings/s of a thousand hot streams, to a server without a limit', statistics.median(ratios), 0.95)
-        # All streams are asked for and pushed to once before the rate begins; what that sets going is over in a minute.
+        # All streams are asked for and pushed to once before the rate begins. What that sets going goes on meanwhile: tables
+        # are merged for minutes.
         one = ('--model', MODEL, '--unary', '--rate', 200, '--duration', '30s')
         back = load(build, server, *one, '--streams', many, '--warm-up', '60s')['latency_seconds']
         stay = load(build, server, *one, '--streams', 1000, '--stream-prefix', 'hot-')['latency_seconds']

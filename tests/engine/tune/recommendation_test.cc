@@ -98,13 +98,13 @@ TEST(RecommendationTest, UnitsShrinkUntilTheBudgetIsKeptAndItIsSaidWhenNoneKeeps
   EXPECT_DOUBLE_EQ(tight.allowed_seconds, 0.7 / 100'000 - 0.35e-6);
   EXPECT_LT(tight.units, free.units);
   EXPECT_LE(tight.step_seconds, tight.allowed_seconds);
-  EXPECT_THAT(tight.reasons, Contains(Field(&Reason::because, HasSubstr("may take 6.65 us"))));
+  EXPECT_THAT(tight.reasons, Contains(Field(&ChoiceReason::because, HasSubstr("may take 6.65 us"))));
 
   const Recommendation none = Recommend(profile, {.latency = absl::Microseconds(1)}, NanosecondAParameter);
   EXPECT_DOUBLE_EQ(none.allowed_seconds, 0.5e-6 / kStepsTogether);
   EXPECT_FALSE(none.within_budget);
   EXPECT_EQ(none.units, 8u);
-  EXPECT_THAT(none.reasons, Contains(Field(&Reason::choice, "not kept")));
+  EXPECT_THAT(none.reasons, Contains(Field(&ChoiceReason::choice, "not kept")));
 }
 
 TEST(RecommendationTest, ASeasonBecomesACycleAndEveryChoiceNamesItsRule) {
@@ -116,7 +116,7 @@ TEST(RecommendationTest, ASeasonBecomesACycleAndEveryChoiceNamesItsRule) {
   EXPECT_EQ(shape.cycle, 1'440u);
   EXPECT_EQ(shape.reasons.size(), 5u);  // family, context, inputs, units, cycle
   EXPECT_TRUE(shape.level_inputs);
-  for (const Reason& reason : shape.reasons) {
+  for (const ChoiceReason& reason : shape.reasons) {
     EXPECT_FALSE(reason.choice.empty() || reason.because.empty() || reason.rule.empty()) << reason.what;
   }
 }
