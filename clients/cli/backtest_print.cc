@@ -80,9 +80,9 @@ void PrintBacktest(const BacktestRun& run, std::ostream& out) {
       const Errors& errors = score.errors[f];
       if (errors.targets == 0) continue;
       table.Add({f == 0 ? absl::StrCat(score.horizon) : "", f == 0 ? Grouped(score.origins) : "",
-                 kForecasterNames[f], NumberCell(errors.mae), NumberCell(std::sqrt(errors.mse)), NumberCell(errors.mse),
-                 NumberCell(errors.mase), NumberCell(errors.smape, " %"), NumberCell(errors.pinball),
-                 Percent(errors.coverage), NumberCell(errors.width)});
+                 kForecasterNames[f], NumberCell(errors.mae), NumberCell(std::sqrt(errors.mse)),
+                 NumberCell(errors.mse), NumberCell(errors.mase), NumberCell(errors.smape, " %"),
+                 NumberCell(errors.pinball), Percent(errors.coverage), NumberCell(errors.width)});
     }
   }
   table.Print(out);

@@ -83,7 +83,8 @@ void PrintProfile(const RecommendRun& run, std::ostream& out) {
   if (measured) add("longer gaps", Grouped(profile.breaks), "longer than a stream steps over");
   add("season", profile.season > 0 ? Span(profile, profile.season) : "none",
       "most variance around the trend explained, out of sample");
-  if (measured && profile.season > 0) add("  it explains", RoughPercent(profile.season_share), "of that variance");
+  if (measured && profile.season > 0)
+    add("  it explains", RoughPercent(profile.season_share), "of that variance");
   if (measured) {
     add("memory", Span(profile, profile.memory_autocorrelation),
         "autocorrelation less the season below 0.2 from there on");
@@ -91,8 +92,10 @@ void PrintProfile(const RecommendRun& run, std::ostream& out) {
   add("memory, probe", Span(profile, profile.memory_probe),
       "shortest context of a linear model within 1 % of the best");
   if (measured) add("  longest tried", Span(profile, profile.longest_probe), "that the data allow");
-  add("predictable", RoughPercent(profile.gain), "of the last value's squared error that the probe takes away");
-  add("local pattern", RoughPercent(profile.local_pattern), "of that only by the shape of the last 8 readings");
+  add("predictable", RoughPercent(profile.gain),
+      "of the last value's squared error that the probe takes away");
+  add("local pattern", RoughPercent(profile.local_pattern),
+      "of that only by the shape of the last 8 readings");
   table.Print(out);
 }
 
@@ -141,8 +144,8 @@ std::string TrainCommandOf(const RecommendRun& run) {
   if (shape.family != Family::kBidirectionalGru && sequence > TrainOptions().sequence_length)
     add("--sequence", sequence);
   if (shape.cycle > 0) add("--cycle", shape.cycle);
-  return absl::StrJoin(words, " ",
-                       [](std::string* out, const std::string& word) { absl::StrAppend(out, ShellQuoted(word)); });
+  return absl::StrJoin(
+      words, " ", [](std::string* out, const std::string& word) { absl::StrAppend(out, ShellQuoted(word)); });
 }
 
 void PrintRecommendation(const RecommendRun& run, std::ostream& out) {

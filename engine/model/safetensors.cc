@@ -85,7 +85,7 @@ absl::StatusOr<Entry> ReadEntry(const std::string& name, const nlohmann::json& j
   }
   if (bytes != entry.end - entry.begin) {
     return BadTensor(name, absl::StrCat("shape ", ShapeString(entry.shape), " takes ", bytes,
-                                  " bytes, data_offsets give ", entry.end - entry.begin));
+                                        " bytes, data_offsets give ", entry.end - entry.begin));
   }
   return entry;
 }

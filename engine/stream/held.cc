@@ -12,7 +12,6 @@ namespace {
 constexpr int kPieceBits = 21;  // a float holds 24 exactly, and three times 21 are all of a time from 1970 on
 constexpr std::int64_t kPiece = std::int64_t{1} << kPieceBits;
 
-
 bool IsPiece(float v) { return v >= 0 && v < static_cast<float>(kPiece) && v == std::floor(v); }
 
 }  // namespace

@@ -15,7 +15,8 @@ constexpr double kCost = 0.005;  // of the least error: what being drawn may cos
 // The block of each step. The first steps have blocks of their own, of 1, 1, 2, 4, 8, ... steps: there a
 // linear map is often much the better one.
 std::vector<std::size_t> Blocks(const ModelSpec& spec) {
-  const std::size_t length = std::max({spec.segment, (spec.horizon + kMixedBlocks - 1) / kMixedBlocks, std::size_t{1}});
+  const std::size_t length =
+      std::max({spec.segment, (spec.horizon + kMixedBlocks - 1) / kMixedBlocks, std::size_t{1}});
   std::vector<std::size_t> blocks = {0};
   for (std::size_t h = 1; h < spec.horizon; ++h)
     blocks.push_back(blocks.back() + (h % length == 0 || (h < length && std::has_single_bit(h)) ? 1 : 0));

@@ -254,7 +254,8 @@ Recommendation Recommend(const DataProfile& profile, const Budget& budget,
     measure();
   }
   for (ChoiceReason& reason : size) shape.reasons.push_back(std::move(reason));
-  if (IsTooSlow(shape) && shape.units > kUnitsToTry[0]) shape.reasons.push_back(UnitsByBudget(measure, shape));
+  if (IsTooSlow(shape) && shape.units > kUnitsToTry[0])
+    shape.reasons.push_back(UnitsByBudget(measure, shape));
   if (std::isfinite(shape.allowed_seconds)) shape.reasons.push_back(BudgetKept(profile, shape));
   if (profile.season > 0) shape.reasons.push_back(CycleBySeason(profile, shape));
   return shape;

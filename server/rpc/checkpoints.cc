@@ -9,7 +9,7 @@
 namespace tidegate {
 namespace {
 
-constexpr std::uint32_t kLongSlice = 512;                      // slots that a loop looks at between two batches
+constexpr std::uint32_t kLongSlice = 512;                  // slots that a loop looks at between two batches
 constexpr std::uint32_t kShortSlice = 64;                  // where the loop also writes them
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;  // written together
 // What the busiest shard has worked since the last checkpoint; a replay takes less.

@@ -13,7 +13,7 @@ namespace tidegate {
 namespace {
 
 constexpr std::uint32_t kExpirySlice = 4096;  // slots that a loop looks at between two batches
-constexpr std::size_t kColdSlice = 64;  // streams that it brings back to end them
+constexpr std::size_t kColdSlice = 64;        // streams that it brings back to end them
 
 }  // namespace
 

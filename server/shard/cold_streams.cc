@@ -8,7 +8,7 @@ namespace tidegate {
 namespace {
 
 constexpr std::size_t kEvictedTogether = 256;  // streams put out together
-constexpr int kChances = 256;           // streams passed by for one that goes, because they were used
+constexpr int kChances = 256;                  // streams passed by for one that goes, because they were used
 
 }  // namespace
 

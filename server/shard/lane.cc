@@ -10,7 +10,7 @@
 namespace tidegate {
 namespace {
 
-constexpr std::size_t kAhead = 16;       // turns whose streams are fetched together
+constexpr std::size_t kAhead = 16;  // turns whose streams are fetched together
 
 // Brings a cache line into the cache. A load, not a prefetch: with as many at once most of those are dropped.
 void Load(const float* line) { static_cast<void>(*static_cast<const volatile float*>(line)); }

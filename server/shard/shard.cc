@@ -65,7 +65,8 @@ void Shard::Admit(Work& work) {
   if (work.left == 0) empty_.push_back(&work);
 }
 
-// Fetches the next kTouchedTogether readings' streams together: when there are a million of them, most are in no cache.
+// Fetches the next kTouchedTogether readings' streams together: when there are a million of them, most are in
+// no cache.
 void Shard::Touch(const Work& work, std::size_t first) const {
   const std::size_t end = std::min(first + kTouchedTogether, work.handle.size());
   for (std::size_t k = first; k < end; ++k) {
