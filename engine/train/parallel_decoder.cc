@@ -11,6 +11,7 @@
 #include "engine/train/median_first.h"
 
 namespace tidegate {
+
 ParallelDecoder::ParallelDecoder(const LayerSpec& top, const ParallelHead::Sizes& sizes)
     : sizes_(sizes),
       dropout_(top.dropout),

@@ -6,6 +6,7 @@
 #include <new>
 
 namespace tidegate {
+
 BatchRows::BatchRows(const Model& model, std::size_t rows)
     : kept_(model.layout().kept),
       all_(model.layout().held),
