@@ -5,6 +5,7 @@
 #include "engine/tensor/nan.h"
 
 namespace tidegate {
+
 ReplayedStream::ReplayedStream(std::shared_ptr<const Model> model)
     : model_(std::move(model)), floats_(StreamFloats(*model_)), inputs_(model_->spec().inputs()) {}
 
