@@ -85,17 +85,18 @@ std::vector<std::size_t> CandidatePeriods(const std::vector<Series>& series,
 }
 
 std::vector<float> FitCycle(const std::vector<Series>& series, const std::vector<std::size_t>& splits,
-                            const ModelSpec& spec, std::size_t period, Hole hole) {
+                            const ModelSpec& spec, std::size_t period, std::optional<RowBlock> left) {
   const std::size_t columns = spec.cycle_columns();
   std::vector<double> sums(period * columns), counts(period * columns);
   for (std::size_t s = 0; s < series.size(); ++s) {
     for (std::size_t f = 0; f < spec.input_features(); ++f) {
       const std::vector<float> rest = LessTrend(series[s], splits[s], f, period);
       const auto first = static_cast<std::size_t>(series[s].begin_ns / spec.interval_ns);
-      const auto rows = static_cast<double>(rest.size());
+      const std::size_t known = FirstKnown(rest);
+      const std::size_t begin = left ? left->Begin(known, rest.size()) : 0;
+      const std::size_t end = left ? left->End(known, rest.size()) : 0;
       for (std::size_t t = 0; t < rest.size(); ++t) {
-        const double place = static_cast<double>(t) / rows;
-        if (std::isnan(rest[t]) || (place >= hole.begin && place < hole.end)) continue;
+        if (std::isnan(rest[t]) || (t >= begin && t < end)) continue;
         const float number = series[s].values[(t + 1) * series[s].features - 1];
         const std::size_t column = spec.channel_scales.empty() ? f : spec.ChannelOf(number);
         const std::size_t cell = (first + t) % period * columns + column;

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "engine/model/spec.h"
+#include "engine/train/row_block.h"
 #include "engine/train/series.h"
 
 namespace tidegate {
@@ -24,11 +26,9 @@ std::vector<std::size_t> CandidatePeriods(const std::vector<Series>& series,
 
 // The table of a cycle of `period` rows: the mean of the training values at each place in it less their
 // running mean over one period, which takes trends out; zero where nothing is known. Columns as
-// ModelSpec::cycle_columns, those of a channel's number zero. hole: rows left out, for cross-validation.
-struct Hole {
-  double begin = 0, end = 0;  // shares of a series' rows before its split
-};
+// ModelSpec::cycle_columns, those of a channel's number zero. left: a block of rows that is left out, for
+// cross-validation.
 std::vector<float> FitCycle(const std::vector<Series>& series, const std::vector<std::size_t>& splits,
-                            const ModelSpec& spec, std::size_t period, Hole hole = {});
+                            const ModelSpec& spec, std::size_t period, std::optional<RowBlock> left = {});
 
 }  // namespace tidegate

@@ -11,11 +11,11 @@ LinearPath::LinearPath(const LinearChoice& choice, const std::vector<Matrix>& ma
     : target_(spec.target),
       context_(choice.context()),
       horizon_(spec.horizon),
-      channels_(choice.per_channel() ? spec.channels : 0) {
+      channels_(maps.size() > 1 ? spec.channels : 0) {
   spec.linear_context = context_;
-  spec.linear_per_channel = choice.per_channel();
+  spec.linear_per_channel = channels_ > 0;
   Tensor weight = ZeroTensor({horizon_, context_}), bias = ZeroTensor({horizon_});
-  if (choice.per_channel()) {
+  if (channels_ > 0) {
     weight = ZeroTensor({spec.channels, horizon_, context_});
     bias = ZeroTensor({spec.channels, horizon_});
   }

@@ -15,7 +15,7 @@ namespace tidegate {
 // A fitted linear path.
 class LinearPath {
  public:
-  // Sets spec.linear_context and linear_per_channel; `maps` as LinearSums::Solve gives them.
+  // Sets spec.linear_context and linear_per_channel; maps: one, or one for each channel; [horizon, context].
   LinearPath(const LinearChoice& choice, const std::vector<Matrix>& maps, ModelSpec& spec);
 
   // forecast: set to [R, horizon], unit of the head, as Model's linear path gives it at these origins.

@@ -129,24 +129,30 @@ void ChooseRobust(const LinearRows& rows, const LinearSums& sums, LinearChoice& 
     choice.parts[i].robust = !choice.parts[i].last_value() && gains[i] > 0;
 }
 
-void MakeRobust(const LinearRows& rows, const LinearChoice& choice, std::vector<Matrix>& maps) {
-  std::vector<std::size_t> steps;
-  for (const LinearPart& part : choice.parts) {
-    for (std::size_t h = part.begin; part.robust && h < part.end; ++h) steps.push_back(h);
+void MakeRobust(const LinearRows& rows, const LinearChoice& choice, const std::vector<std::size_t>& steps,
+                std::vector<Matrix>& maps, std::optional<std::size_t> left) {
+  std::vector<std::size_t> robust, place;  // the steps that are to be, and which of the maps' rows are theirs
+  for (std::size_t i = 0; i < steps.size(); ++i) {
+    const auto part =
+        std::ranges::find_if(choice.parts, [&](const LinearPart& one) { return steps[i] < one.end; });
+    if (!part->robust) continue;
+    robust.push_back(steps[i]);
+    place.push_back(i);
   }
-  if (steps.empty()) return;
-  std::vector<Matrix> moved(maps.size(), Matrix(steps.size(), rows.context()));
-  const auto copy = [&](const Matrix& from, std::size_t row, Matrix& to, std::size_t to_row) {
-    std::copy_n(from.row(row), rows.context(), to.row(to_row));
-  };
+  if (robust.empty()) return;
+  std::vector<Matrix> moved(maps.size(), Matrix(robust.size(), rows.context()));
   for (std::size_t map = 0; map < maps.size(); ++map) {
-    for (std::size_t s = 0; s < steps.size(); ++s) copy(maps[map], steps[s], moved[map], s);
+    for (std::size_t s = 0; s < robust.size(); ++s)
+      std::copy_n(maps[map].row(place[s]), rows.context(), moved[map].row(s));
   }
-  std::vector<std::size_t> blocks(rows.blocks());
-  std::iota(blocks.begin(), blocks.end(), std::size_t{0});
-  Move(rows, blocks, steps, moved);
+  std::vector<std::size_t> blocks;
+  for (std::size_t block = 0; block < rows.blocks(); ++block) {
+    if (block != left) blocks.push_back(block);
+  }
+  Move(rows, blocks, robust, moved);
   for (std::size_t map = 0; map < maps.size(); ++map) {
-    for (std::size_t s = 0; s < steps.size(); ++s) copy(moved[map], s, maps[map], steps[s]);
+    for (std::size_t s = 0; s < robust.size(); ++s)
+      std::copy_n(moved[map].row(s), rows.context(), maps[map].row(place[s]));
   }
 }
 

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "engine/tensor/matrix.h"
@@ -18,8 +20,10 @@ namespace tidegate {
 // in blocks; sums: of the same.
 void ChooseRobust(const LinearRows& rows, const LinearSums& sums, LinearChoice& choice);
 
-// Makes maps robust in the parts that are to be. maps: LinearSums::Solve's, of all steps. rows: of the same
-// context and as told apart, not necessarily as many.
-void MakeRobust(const LinearRows& rows, const LinearChoice& choice, std::vector<Matrix>& maps);
+// Makes maps robust in the parts that are to be. maps: LinearSums::Solve's, of these steps of the horizon.
+// rows: of the same context, told apart at least as the maps are, not necessarily as many. left: a block that
+// is left out.
+void MakeRobust(const LinearRows& rows, const LinearChoice& choice, const std::vector<std::size_t>& steps,
+                std::vector<Matrix>& maps, std::optional<std::size_t> left = {});
 
 }  // namespace tidegate

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "engine/train/row_block.h"
+
 namespace tidegate {
 namespace {
 
@@ -44,8 +46,10 @@ LinearRows::LinearRows(const std::vector<PreparedSeries>& data, const ModelSpec&
     all += series.size();
     longest = std::max(longest, series.size());
     map_of_.push_back(per_channel ? ChannelAt(series, 0, spec) : 0);
+    begin_.push_back(FirstKnown(series.values));
   }
-  blocks_ = part == Part::kBlocks ? BlocksOf(longest, horizon_) : 1;
+  const bool in_blocks = part == Part::kBlocks || part == Part::kTrainingBlocks;
+  blocks_ = in_blocks ? BlocksOf(longest, horizon_) : 1;
   stride_ = 1 + all / most;
 }
 
@@ -53,11 +57,13 @@ void LinearRows::ForEach(std::size_t block, const std::vector<std::size_t>& step
   Matrix x, y;
   for (std::size_t s = 0; s < data_.size(); ++s) {
     const PreparedSeries& series = data_[s];
-    const std::size_t n = part_ == Part::kTraining ? series.split : series.size();
-    const std::size_t first = std::min(context_, n / 4);
-    const std::size_t end_of_block = first + (n - first) * (block + 1) / blocks_;
+    const bool training = part_ == Part::kTraining || part_ == Part::kTrainingBlocks;
+    const std::size_t n = training ? series.split : series.size();
+    if (begin_[s] >= n) continue;
+    const RowBlock part{.number = block, .of = blocks_, .context = context_};
+    const std::size_t end_of_block = part.End(begin_[s], n);
     const std::size_t end = end_of_block > horizon_ ? end_of_block - horizon_ : 0;
-    for (std::size_t t = first + (n - first) * block / blocks_; t < end;) {
+    for (std::size_t t = part.Begin(begin_[s], n); t < end;) {
       const std::size_t count = std::min(kRowsTogether, (end - t + stride_ - 1) / stride_);
       x.Resize(count, context_);
       y.Resize(count, steps.size());

@@ -16,9 +16,10 @@ namespace tidegate {
 class LinearRows {
  public:
   enum class Part {
-    kTraining,  // the training rows, to fit on
-    kAll,       // the validation rows too
-    kBlocks,    // all rows in a few blocks, to choose by: one season's validation rows favour what suits them
+    kTraining,        // the training rows, to fit on
+    kTrainingBlocks,  // these in a few blocks
+    kAll,             // the validation rows too
+    kBlocks,  // all rows in a few blocks, to choose by: one season's validation rows favour what suits them
   };
   // data: with level inputs; must outlive it. most: at most so many origins of all series, evenly spread.
   // per_channel: rows are told apart by their channel.
@@ -44,6 +45,7 @@ class LinearRows {
   Part part_;
   std::size_t blocks_, maps_, stride_;
   std::vector<std::size_t> map_of_;  // of the series
+  std::vector<std::size_t> begin_;   // of the series: its first row that is known
 };
 
 // The last `context` levels of a series' target at row t less the last one, x [context]; before the series

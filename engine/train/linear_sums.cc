@@ -20,15 +20,6 @@ constexpr double kTooDear = 1e12;   // leaves no weight
 constexpr double kPenalties[] = {1e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1, kLastValue};
 constexpr double kAge = 168;  // readings; see Dearness
 
-std::vector<LinearPart> PartsOf(std::size_t horizon) {
-  std::vector<LinearPart> parts;
-  for (std::size_t begin = 0, end = 1; begin < horizon; begin = end, end *= kPartsGrow) {
-    if (end * kPartsGrow / 2 > horizon) end = horizon;  // no short last part
-    parts.push_back({.begin = begin, .end = end, .fits = {}, .last_value_error = 0});
-  }
-  return parts;
-}
-
 RidgeSums Together(const std::vector<RidgeSums>& parts) {
   RidgeSums all(parts[0].inputs(), parts[0].outputs());
   for (const RidgeSums& part : parts) all.Add(part);
@@ -63,8 +54,8 @@ std::vector<Use> UsesOf(const LinearChoice& choice) {
   return uses;
 }
 
-// Whether relative gains on blocks that were left out are more than chance: their mean is above twice its
-// standard error. Far ahead a block holds few outcomes that do not depend on each other.
+}  // namespace
+
 bool BeyondChance(std::span<const double> gains) {
   const auto count = static_cast<double>(gains.size());
   double sum = 0, squares = 0;
@@ -76,8 +67,6 @@ bool BeyondChance(std::span<const double> gains) {
   const double deviation = std::sqrt(std::max(squares / count - mean * mean, 0.0));
   return mean > 2 * deviation / std::sqrt(count - 1);
 }
-
-}  // namespace
 
 std::vector<double> Dearness(std::size_t context, bool drift) {
   std::vector<double> dearness(context);
@@ -100,7 +89,14 @@ StepsToCompare::StepsToCompare(const std::vector<LinearPart>& parts) {
 
 double LinearPart::trust() const {
   const double error = std::ranges::min_element(fits, {}, &LinearFit::error)->error;
-  return std::clamp((1 - error / last_value_error) / kWhollyTrusted, 0.0, 1.0);
+  return std::clamp((1 - (1 - stacked_gain) * error / last_value_error) / kWhollyTrusted, 0.0, 1.0);
+}
+
+LinearChoice::LinearChoice(std::size_t horizon, const LinearFit& fit) {
+  for (std::size_t begin = 0, end = 1; begin < horizon; begin = end, end *= kPartsGrow) {
+    if (end * kPartsGrow / 2 > horizon) end = horizon;  // no short last part
+    parts.push_back({.begin = begin, .end = end, .fits = {fit}});
+  }
 }
 
 std::vector<double> LinearChoice::trust() const {
@@ -116,7 +112,7 @@ std::vector<std::size_t> LinearChoice::steps() const {
 }
 
 std::size_t LinearChoice::context() const {
-  std::size_t longest = 0;
+  std::size_t longest = stacked_context;
   for (const LinearPart& part : parts)
     longest = std::max(longest, std::ranges::max_element(part.fits, {}, &LinearFit::context)->context);
   return longest;
@@ -127,8 +123,12 @@ bool LinearChoice::per_channel() const {
       parts, [](const LinearPart& part) { return std::ranges::any_of(part.fits, &LinearFit::per_channel); });
 }
 
+bool LinearChoice::stacked() const {
+  return std::ranges::any_of(parts, [](const LinearPart& part) { return part.stacked > 0; });
+}
+
 LinearSums::LinearSums(const LinearRows& rows) : horizon_(rows.horizon()) {
-  const std::vector<std::size_t> steps = LinearChoice{PartsOf(horizon_)}.steps();
+  const std::vector<std::size_t> steps = LinearChoice(horizon_, {}).steps();
   for (std::size_t block = 0; block < rows.blocks(); ++block) {
     std::vector<RidgeSums>& maps = blocks_.emplace_back(rows.maps(), RidgeSums(rows.context(), horizon_));
     rows.ForEach(block, steps,
@@ -233,6 +233,7 @@ void LinearSums::ChoosePart(const std::vector<Candidate>& candidates, const Cand
     fits.insert(fits.end(), more.begin(), more.end());
   }
   part.last_value_error = MeanError(last_value, first, end);
+  part.fits.clear();
   if (best.error > kWorthAMap * part.last_value_error || !pays(best, last_value)) {
     part.fits = {last_value.fit};
     part.fits[0].error = part.last_value_error;
@@ -244,7 +245,7 @@ void LinearSums::ChoosePart(const std::vector<Candidate>& candidates, const Cand
 }
 
 LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts) const {
-  LinearChoice choice{PartsOf(horizon_)};
+  LinearChoice choice(horizon_, {});
   const StepsToCompare compared(choice.parts);
   std::vector<Candidate> candidates;
   for (const std::size_t context : contexts) {
@@ -257,18 +258,6 @@ LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts) const 
   for (std::size_t i = 0; i < choice.parts.size(); ++i)
     ChoosePart(candidates, last_value, compared.begin[i], compared.begin[i + 1], choice.parts[i]);
   return choice;
-}
-
-double LinearSums::Error(std::size_t context, std::size_t left, double penalty) const {
-  const std::vector<std::size_t> steps = StepsToCompare(PartsOf(horizon_)).steps;
-  RidgeSums others(context, steps.size());
-  for (std::size_t block = 0; block < blocks_.size(); ++block) {
-    if (block != left) others.Add(Together(blocks_[block]).Part(context, steps));
-  }
-  const std::vector<double> errors =
-      Together(blocks_[left]).Part(context, steps).Errors(Solution(others, {context, false, false, penalty}));
-  const double count = rows_[left] * static_cast<double>(steps.size());
-  return Sum(errors, 0, errors.size()) / std::max(count, 1.0);
 }
 
 Matrix LinearSums::SolveOne(const LinearFit& fit, std::size_t channel, const std::vector<std::size_t>& steps,

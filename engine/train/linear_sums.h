@@ -31,6 +31,8 @@ struct LinearPart {
   std::vector<LinearFit> fits;     // not empty
   double last_value_error = 0;     // of "the last value stays", on the same rows
   bool robust = false;             // see MakeRobust
+  double stacked = 0;              // how far the maps go to the stacked ones, 0 to 1; see stacking.h
+  double stacked_gain = 0;         // of that in the mean squared error, relative
 
   bool last_value() const { return fits[0].context == 1; }
 
@@ -43,12 +45,18 @@ struct LinearPart {
 // How a linear path is made, decided by cross-validation for each part of the horizon: what is best a day
 // ahead is not what is best one step ahead.
 struct LinearChoice {
-  std::vector<LinearPart> parts;  // of the horizon, in order
+  LinearChoice() = default;
+  // Of one fit for all parts of a horizon.
+  LinearChoice(std::size_t horizon, const LinearFit& fit);
+
+  std::vector<LinearPart> parts;    // of the horizon, in order
+  std::size_t stacked_context = 0;  // of the seasons' maps, readings
 
   std::vector<double> trust() const;       // [horizon]
   std::vector<std::size_t> steps() const;  // all of the horizon
   std::size_t context() const;             // the longest
-  bool per_channel() const;                // any of them
+  bool per_channel() const;                // any of the fits
+  bool stacked() const;                    // any of the parts
 };
 
 // Sums over the rows of the linear path's regression. Thread-safe.
@@ -63,9 +71,6 @@ class LinearSums {
   // map for all by a percent; maps with a drift if they are so too, and by more than chance. If the best is
   // not a percent better than the last value, or not by more than chance, that alone.
   LinearChoice Choose(const std::vector<std::size_t>& contexts) const;
-
-  // Of block `left` out of the others' fit, one map for all of `context` levels: the mean squared error.
-  double Error(std::size_t context, std::size_t left, double penalty) const;
 
   // [maps] of [steps, choice.context()]: the map's weights, the last one that of the constant. By least
   // squares alone: see MakeRobust. left: a block that is left out of the fit.
@@ -101,6 +106,10 @@ class LinearSums {
   std::vector<std::vector<RidgeSums>> blocks_;  // [blocks][channels, or 1]
   std::vector<double> rows_;                    // [blocks]
 };
+
+// Whether relative gains on blocks that were left out are more than chance: their mean is above twice its
+// standard error. Far ahead a block holds few outcomes that do not depend on each other.
+bool BeyondChance(std::span<const double> gains);
 
 // What is compared when choices are made, without fitting every step of a long horizon: a few of each part.
 struct StepsToCompare {

@@ -1,68 +1,24 @@
 #include "engine/train/preparation.h"
 
 #include <algorithm>
+#include <numeric>
 #include <utility>
 
 #include "engine/train/cycle.h"
 #include "engine/train/linear_robust.h"
+#include "engine/train/row_block.h"
+#include "engine/train/stacking.h"
 
 namespace tidegate {
 namespace {
 
-constexpr double kWorthACycle = 0.998;  // of the error without it
+constexpr double kWorthACycle = 0.003;  // relative gain in both errors together
 constexpr double kCyclePenalty = 1e-2;
 constexpr std::size_t kRowsAWeight = 2;
-constexpr std::size_t kRowsToCompare = 6'000, kRowsToChoose = 20'000, kRowsToFit = 400'000,
-                      kRowsToMakeRobust = 100'000;
-
-// The mean squared error of a linear path behind a cycle of `period` readings, 0 for none, on blocks that
-// were left out of the fits of both: a table of many rows explains the rows it was made from too well.
-absl::StatusOr<double> ErrorWithCycle(const std::vector<Series>& series,
-                                      const std::vector<std::size_t>& splits, std::size_t context,
-                                      std::size_t period, ModelSpec spec) {
-  std::vector<std::size_t> ends;
-  ends.reserve(series.size());
-  for (const Series& one : series) ends.push_back(one.size());
-  spec.cycle = period;
-  double sum = 0;
-  const std::size_t blocks = LinearRows::BlocksOf(*std::ranges::max_element(ends), spec.horizon);
-  for (std::size_t left = 0; left < blocks; ++left) {
-    std::vector<float> cycle;
-    if (period > 0) {
-      const auto place = [&](std::size_t block) {
-        return static_cast<double>(block) / static_cast<double>(blocks);
-      };
-      cycle = FitCycle(series, ends, spec, period, {place(left), place(left + 1)});
-    }
-    const auto data = PrepareSeries(series, splits, cycle, spec);
-    if (!data.ok()) return data.status();
-    const LinearSums sums(LinearRows(*data, spec, context, kRowsToCompare, LinearRows::Part::kBlocks,
-                                     /*per_channel=*/false));
-    if (period == 0) {
-      for (std::size_t block = 0; block < blocks; ++block) sum += sums.Error(context, block, kCyclePenalty);
-      return sum / static_cast<double>(blocks);
-    }
-    sum += sums.Error(context, left, kCyclePenalty);
-  }
-  return sum / static_cast<double>(blocks);
-}
-
-absl::StatusOr<std::size_t> ChooseCycle(const std::vector<Series>& series,
-                                        const std::vector<std::size_t>& splits, std::size_t context,
-                                        const ModelSpec& spec) {
-  std::size_t best = 0;
-  const auto none = ErrorWithCycle(series, splits, context, 0, spec);
-  if (!none.ok()) return none.status();
-  double least = *none;
-  for (const std::size_t period : CandidatePeriods(series, splits, spec)) {
-    const auto error = ErrorWithCycle(series, splits, context, period, spec);
-    if (!error.ok()) return error.status();
-    if (*error >= kWorthACycle * least) continue;
-    least = *error;
-    best = period;
-  }
-  return best;
-}
+constexpr std::size_t kRowsToCompare = 40'000, kRowsToChoose = 40'000, kRowsToFit = 400'000,
+                      kRowsToMakeRobust = 100'000, kRowsToStack = 40'000;
+constexpr std::size_t kMostWeights = std::size_t{1} << 26;  // of all channels' stacked maps
+constexpr std::size_t kMostSeasons = 4;
 
 // Whether channels are long enough for linear maps of their own: a map of more weights than there are rows to
 // each tells nothing, and its sums cost the square of its weights, for each channel.
@@ -72,26 +28,129 @@ bool EnoughForMaps(const std::vector<PreparedSeries>& data, const ModelSpec& spe
   return spec.channels > 0 && rows >= kRowsAWeight * context * spec.channels;
 }
 
-LinearChoice ChooseLinear(const std::vector<PreparedSeries>& data, const std::vector<std::size_t>& contexts,
-                          const ModelSpec& spec) {
-  const std::size_t longest = *std::ranges::max_element(contexts);
-  LinearChoice choice = LinearSums(LinearRows(data, spec, longest, kRowsToChoose, LinearRows::Part::kBlocks,
-                                              EnoughForMaps(data, spec, longest)))
-                            .Choose(contexts);
-  const LinearRows rows(data, spec, choice.context(), kRowsToChoose, LinearRows::Part::kBlocks,
-                        choice.per_channel());
-  ChooseRobust(rows, LinearSums(rows), choice);
-  return choice;
+double Sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
+
+// Of the periods those that are not about the same as a shorter one, the shortest few.
+std::vector<std::size_t> SeasonsOf(const std::vector<std::size_t>& periods) {
+  std::vector<std::size_t> seasons;
+  for (const std::size_t period : periods) {
+    if (seasons.size() == kMostSeasons) break;
+    if (seasons.empty() || period > seasons.back() + seasons.back() / 20) seasons.push_back(period);
+  }
+  return seasons;
 }
 
-std::vector<Matrix> FitLinear(const Preparation& preparation, LinearRows::Part part, const ModelSpec& spec) {
-  const LinearChoice& choice = preparation.choice;
-  const auto rows = [&](std::size_t most) {
-    return LinearRows(preparation.data, spec, choice.context(), most, part, choice.per_channel());
+// The longest of the contexts that half of the rows of a series hold; 0: none, or the maps of the channels
+// would be too large.
+std::size_t StackedContext(const std::vector<PreparedSeries>& data, const std::vector<std::size_t>& contexts,
+                           const ModelSpec& spec) {
+  std::size_t rows = 0, longest = 0;
+  for (const PreparedSeries& series : data) rows += series.size();
+  for (const std::size_t context : contexts) {
+    if (2 * context * data.size() <= rows) longest = std::max(longest, context);
+  }
+  return std::max<std::size_t>(spec.channels, 1) * spec.horizon * longest <= kMostWeights ? longest : 0;
+}
+
+// Behind a cycle of `period` readings, 0 for none, what the best share of stacked maps errs (StackedErrors)
+// on each block that is left out of their fits; the cycle is that of the rows before the block, as it would
+// have been then. plain: the series prepared without a cycle.
+absl::StatusOr<std::vector<double>> ErrorsWithCycle(const std::vector<Series>& series,
+                                                    const std::vector<std::size_t>& splits,
+                                                    const std::vector<PreparedSeries>& plain,
+                                                    std::size_t context,
+                                                    const std::vector<std::size_t>& seasons,
+                                                    std::size_t period, ModelSpec spec) {
+  spec.cycle = period;
+  std::size_t longest = 0;
+  for (const Series& one : series) longest = std::max(longest, one.size());
+  const std::size_t blocks = LinearRows::BlocksOf(longest, spec.horizon);
+  std::vector<std::vector<double>> errors;  // [blocks][shares]
+  for (std::size_t left = 1; left < blocks; ++left) {
+    std::vector<std::size_t> before;
+    for (const PreparedSeries& one : plain) {
+      before.push_back(RowBlock{.number = left, .of = blocks, .context = context}.Begin(
+          FirstKnown(one.values), one.size()));
+    }
+    const auto data = PrepareSeries(
+        series, splits, period > 0 ? FitCycle(series, before, spec, period) : std::vector<float>(), spec);
+    if (!data.ok()) return data.status();
+    const auto rows = [&](bool per_channel) {
+      return LinearRows(*data, spec, context, kRowsToCompare, LinearRows::Part::kBlocks, per_channel);
+    };
+    LinearChoice choice(spec.horizon, {.context = context, .penalty = kCyclePenalty});
+    choice.stacked_context = StackedContext(*data, {context}, spec);
+    errors.push_back(StackedErrors(rows(spec.channels > 0), LinearSums(rows(false)), seasons, choice, left));
+  }
+  std::vector<double> best, of_share;
+  for (std::size_t share = 0; share < errors[0].size(); ++share) {
+    of_share.clear();
+    for (const std::vector<double>& block : errors) of_share.push_back(block[share]);
+    if (best.empty() || Sum(of_share) < Sum(best)) best = of_share;
+  }
+  return best;
+}
+
+absl::StatusOr<std::size_t> ChooseCycle(const std::vector<Series>& series,
+                                        const std::vector<std::size_t>& splits, std::size_t context,
+                                        const std::vector<std::size_t>& periods, const ModelSpec& spec) {
+  const std::vector<std::size_t> seasons = SeasonsOf(periods);
+  ModelSpec uncycled = spec;
+  uncycled.cycle = 0;
+  const auto plain = PrepareSeries(series, splits, {}, uncycled);
+  if (!plain.ok()) return plain.status();
+  std::vector<std::size_t> candidates = {0};
+  candidates.insert(candidates.end(), periods.begin(), periods.end());
+  std::size_t best = 0;
+  std::vector<double> least;
+  for (const std::size_t period : candidates) {
+    const auto errors = ErrorsWithCycle(series, splits, *plain, context, seasons, period, spec);
+    if (!errors.ok()) return errors.status();
+    if (least.empty()) least = *errors;
+    std::vector<double> gains;
+    for (std::size_t block = 0; block < errors->size(); ++block)
+      gains.push_back(least[block] - (*errors)[block]);
+    if (Sum(gains) <= kWorthACycle * static_cast<double>(gains.size())) continue;
+    if (gains.size() > 1 && !BeyondChance(gains)) continue;
+    least = *errors;
+    best = period;
+  }
+  return best;
+}
+
+// Sets the choice.
+void ChooseLinear(const std::vector<std::size_t>& contexts, const ModelSpec& spec, Preparation& preparation) {
+  const std::vector<PreparedSeries>& data = preparation.data;
+  LinearChoice& choice = preparation.choice;
+  const std::size_t longest = *std::ranges::max_element(contexts);
+  const auto rows = [&](std::size_t context, bool per_channel) {
+    return LinearRows(data, spec, context, kRowsToChoose, LinearRows::Part::kBlocks, per_channel);
   };
-  std::vector<Matrix> maps = LinearSums(rows(kRowsToFit)).Solve(choice, choice.steps());
-  MakeRobust(rows(kRowsToMakeRobust), choice, maps);
-  return maps;
+  choice = LinearSums(rows(longest, EnoughForMaps(data, spec, longest))).Choose(contexts);
+  const LinearRows told_apart = rows(choice.context(), choice.per_channel());
+  ChooseRobust(told_apart, LinearSums(told_apart), choice);
+  choice.stacked_context = StackedContext(data, contexts, spec);
+  if (choice.stacked_context == 0) return;
+  ChooseStacked(rows(choice.context(), spec.channels > 0),
+                LinearSums(rows(choice.context(), choice.per_channel())), preparation.periods, choice);
+  if (!choice.stacked()) choice.stacked_context = 0;
+}
+
+std::vector<Matrix> FitLinear(const Preparation& preparation, bool all, const ModelSpec& spec) {
+  using Part = LinearRows::Part;
+  const LinearChoice& choice = preparation.choice;
+  const auto rows = [&](std::size_t most, Part part, bool per_channel) {
+    return LinearRows(preparation.data, spec, choice.context(), most, part, per_channel);
+  };
+  const Part part = all ? Part::kAll : Part::kTraining;
+  std::vector<Matrix> maps =
+      LinearSums(rows(kRowsToFit, part, choice.per_channel())).Solve(choice, choice.steps());
+  MakeRobust(rows(kRowsToMakeRobust, part, choice.per_channel()), choice, choice.steps(), maps);
+  if (!choice.stacked()) return maps;
+  const Part blocks = all ? Part::kBlocks : Part::kTrainingBlocks;
+  return Stacked(rows(kRowsToStack, blocks, spec.channels > 0),
+                 LinearSums(rows(kRowsToStack, blocks, choice.per_channel())), preparation.periods, choice,
+                 std::move(maps));
 }
 
 }  // namespace
@@ -100,8 +159,10 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
                                     const TrainOptions& options, ModelSpec& spec) {
   spec.cycle = options.cycle;
   Preparation best;
+  const std::vector<std::size_t> periods = CandidatePeriods(series, splits, spec);
+  best.periods = SeasonsOf(periods);
   if (options.find_cycle) {
-    const auto period = ChooseCycle(series, splits, options.linear_contexts.front(), spec);
+    const auto period = ChooseCycle(series, splits, options.linear_contexts.front(), periods, spec);
     if (!period.ok()) return period.status();
     spec.cycle = *period;
   }
@@ -110,15 +171,15 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
   if (!data.ok()) return data.status();
   best.data = *std::move(data);
   if (!options.linear_contexts.empty()) {
-    best.choice = ChooseLinear(best.data, options.linear_contexts, spec);
-    best.linear.emplace(best.choice, FitLinear(best, LinearRows::Part::kTraining, spec), spec);
+    ChooseLinear(options.linear_contexts, spec, best);
+    best.linear.emplace(best.choice, FitLinear(best, /*all=*/false, spec), spec);
   }
   return best;
 }
 
 void RefitLinear(Preparation& preparation, ModelSpec& spec) {
   if (!preparation.linear) return;
-  preparation.linear.emplace(preparation.choice, FitLinear(preparation, LinearRows::Part::kAll, spec), spec);
+  preparation.linear.emplace(preparation.choice, FitLinear(preparation, /*all=*/true, spec), spec);
 }
 
 void AddPaths(const ModelSpec& spec, const Preparation& preparation, const std::vector<float>& mixing,

@@ -19,6 +19,7 @@ struct Preparation {
   std::vector<float> cycle;  // the model's table, or empty
   std::vector<PreparedSeries> data;
   LinearChoice choice;
+  std::vector<std::size_t> periods;  // of the seasons
   std::optional<LinearPath> linear;
 };
 

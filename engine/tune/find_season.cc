@@ -27,13 +27,12 @@ double ShareExplained(const std::vector<Series>& series, const std::vector<std::
                       std::size_t period) {
   double before = 0, after = 0;
   for (std::size_t hole = 0; hole < kHoles; ++hole) {
-    const double begin = static_cast<double>(hole) / kHoles, end = static_cast<double>(hole + 1) / kHoles;
-    const std::vector<float> table = FitCycle(series, ends, spec, period, {begin, end});
+    const RowBlock left = {.number = hole, .of = kHoles};
+    const std::vector<float> table = FitCycle(series, ends, spec, period, left);
     for (std::size_t s = 0; s < series.size(); ++s) {
       const auto first = static_cast<std::size_t>(series[s].begin_ns / spec.interval_ns);
-      const auto rows = static_cast<double>(ends[s]);
-      for (auto t = static_cast<std::size_t>(std::ceil(begin * rows)); t < ends[s]; ++t) {
-        if (static_cast<double>(t) / rows >= end) break;
+      const std::size_t known = FirstKnown(rests[s]);
+      for (std::size_t t = left.Begin(known, ends[s]); t < left.End(known, ends[s]); ++t) {
         const float rest = rests[s][t];
         if (std::isnan(rest)) continue;
         before += static_cast<double>(rest) * rest;

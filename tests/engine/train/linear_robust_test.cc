@@ -67,14 +67,14 @@ double Counted(const Rows& rows, double variance, const std::vector<double>& sta
 TEST(LinearRobustTest, MapsMakeLeastWhatErrorsCountAs) {
   const ModelSpec spec = Spec(1);
   const std::vector<PreparedSeries> data = Walk(spec);
-  LinearChoice choice{{{.begin = 0, .end = 1, .fits = {{.context = kContext, .penalty = 0.01}}}}};
+  LinearChoice choice(1, {.context = kContext, .penalty = 0.01});
   const LinearRows rows(data, spec, kContext, 100'000, LinearRows::Part::kAll, false);
   std::vector<Matrix> maps = LinearSums(rows).Solve(choice, choice.steps());
   const Matrix before = maps[0];
-  MakeRobust(rows, choice, maps);
+  MakeRobust(rows, choice, choice.steps(), maps);
   EXPECT_EQ(maps[0].values, before.values) << "no part is to be robust";
   choice.parts[0].robust = true;
-  MakeRobust(rows, choice, maps);
+  MakeRobust(rows, choice, choice.steps(), maps);
 
   const Rows all = AllRows(rows);
   const std::vector<double> start(before.values.begin(), before.values.end());

@@ -1,0 +1,242 @@
+#include "engine/train/stacking.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <numeric>
+#include <optional>
+
+#include "engine/tensor/gemm.h"
+#include "engine/train/linear_robust.h"
+#include "engine/train/seasonal_maps.h"
+
+namespace tidegate {
+namespace {
+
+constexpr int kRounds = 300;
+constexpr double kRate = 0.5;              // of the first rounds
+constexpr double kRegressionsFirst = 0.5;  // of the weight, to begin with
+constexpr double kShares[] = {0, 0.25, 0.5, 0.75, 1};
+
+// Forecasts of a block's rows, of one channel and part of the horizon, and what came.
+struct Sample {
+  std::vector<std::vector<float>> forecasts;  // [maps][rows]; the last map is the regression's
+  std::vector<float> outcomes;                // [rows]
+};
+
+// [parts][channels][blocks]
+using Samples = std::vector<std::vector<std::vector<Sample>>>;
+
+// SeasonalMaps in these steps, one below the other, with `context` columns. [maps * steps, context]
+Matrix SimpleMaps(const LinearChoice& choice, std::size_t context, const std::vector<std::size_t>& periods,
+                  const std::vector<std::size_t>& steps) {
+  const std::vector<Matrix> maps = SeasonalMaps(choice.stacked_context, choice.parts.back().end, periods);
+  Matrix simple(maps.size() * steps.size(), context);
+  for (std::size_t i = 0; i < simple.rows; ++i) {
+    std::copy_n(maps[i / steps.size()].row(steps[i % steps.size()]), choice.stacked_context,
+                simple.row(i) + context - choice.stacked_context);
+  }
+  return simple;
+}
+
+// y [R, map.rows] of x [R, context].
+Matrix Forecast(const Matrix& map, const Matrix& x) {
+  Matrix y(x.rows, map.rows);
+  Gemm(Transpose::kNo, Transpose::kYes, x.rows, map.rows, map.cols, x.data(), map.data(), y.data(), false);
+  return y;
+}
+
+// The regression is fitted without the block whose rows it forecasts.
+Samples Forecasts(const LinearRows& rows, const LinearSums& sums, const Matrix& simple,
+                  const StepsToCompare& compared, const LinearChoice& choice) {
+  const std::size_t steps = compared.steps.size(), simple_maps = simple.rows / steps;
+  Samples samples(
+      choice.parts.size(),
+      std::vector(rows.maps(), std::vector<Sample>(rows.blocks(),
+                                                   {std::vector<std::vector<float>>(simple_maps + 1), {}})));
+  for (std::size_t block = 0; block < rows.blocks(); ++block) {
+    std::vector<Matrix> maps = sums.Solve(choice, compared.steps, block);
+    MakeRobust(rows, choice, compared.steps, maps, block);
+    rows.ForEach(block, compared.steps, [&](std::size_t channel, const Matrix& x, const Matrix& y) {
+      const Matrix simply = Forecast(simple, x), fitted = Forecast(maps[maps.size() == 1 ? 0 : channel], x);
+      for (std::size_t part = 0; part < samples.size(); ++part) {
+        Sample& sample = samples[part][channel][block];
+        for (std::size_t r = 0; r < x.rows; ++r) {
+          for (std::size_t s = compared.begin[part]; s < compared.begin[part + 1]; ++s) {
+            for (std::size_t map = 0; map < simple_maps; ++map)
+              sample.forecasts[map].push_back(simply.row(r)[map * steps + s]);
+            sample.forecasts[simple_maps].push_back(fitted.row(r)[s]);
+            sample.outcomes.push_back(y.row(r)[s]);
+          }
+        }
+      }
+    });
+  }
+  return samples;
+}
+
+// error [rows]: of the weighted mean of a sample's forecasts.
+void Errors(const Sample& sample, const std::vector<float>& weights, std::vector<float>& error) {
+  error.resize(sample.outcomes.size());
+  for (std::size_t r = 0; r < error.size(); ++r) error[r] = -sample.outcomes[r];
+  for (std::size_t map = 0; map < weights.size(); ++map) {
+    const float weight = weights[map], *const forecast = sample.forecasts[map].data();
+    for (std::size_t r = 0; r < error.size(); ++r) error[r] += weight * forecast[r];
+  }
+}
+
+double SumOfSizes(const std::vector<float>& errors) {
+  return std::accumulate(errors.begin(), errors.end(), 0.0,
+                         [](double sum, float error) { return sum + std::abs(error); });
+}
+
+std::vector<float> FirstWeights(std::size_t maps) {
+  std::vector<float> weights(maps,
+                             static_cast<float>((1 - kRegressionsFirst) / static_cast<double>(maps - 1)));
+  weights.back() = kRegressionsFirst;
+  return weights;
+}
+
+// The weights [maps] of a channel on the rows of all blocks but one.
+std::vector<float> Weights(const std::vector<Sample>& samples, std::optional<std::size_t> left = {}) {
+  const std::size_t maps = samples[0].forecasts.size();
+  std::vector<float> weights = FirstWeights(maps), error;
+  std::vector<double> mean(maps), slope(maps);
+  double scale = 0;
+  const auto for_each = [&](const auto& each) {
+    for (std::size_t block = 0; block < samples.size(); ++block) {
+      if (block == left) continue;
+      Errors(samples[block], weights, error);
+      each(samples[block]);
+    }
+  };
+  for_each([&](const Sample&) { scale += SumOfSizes(error); });
+  if (!(scale > 0)) {  // nothing is known of this channel
+    std::ranges::fill(weights, 0.0f);
+    weights.back() = 1;
+    return weights;
+  }
+  for (int round = 0; round < kRounds; ++round) {
+    std::ranges::fill(slope, 0);
+    for_each([&](const Sample& sample) {
+      for (std::size_t map = 0; map < maps; ++map) {
+        const float* const forecast = sample.forecasts[map].data();
+        float sum = 0;
+#pragma omp simd reduction(+ : sum)
+        for (std::size_t r = 0; r < error.size(); ++r) sum += error[r] > 0 ? forecast[r] : -forecast[r];
+        slope[map] += sum;
+      }
+    });
+    const double rate = kRate / std::sqrt(1 + round / 10.0) / scale;
+    double total = 0;
+    for (std::size_t map = 0; map < maps; ++map) {
+      weights[map] *= static_cast<float>(std::exp(-rate * (slope[map] - slope[maps - 1])));
+      total += weights[map];
+    }
+    for (std::size_t map = 0; map < maps; ++map) {
+      weights[map] = static_cast<float>(weights[map] / total);
+      if (round >= kRounds / 2) mean[map] += weights[map];
+    }
+  }
+  for (std::size_t map = 0; map < maps; ++map)
+    weights[map] = static_cast<float>(mean[map] / (kRounds - kRounds / 2));
+  return weights;
+}
+
+// The logarithms of what each share errs on a block that is left out, squared and absolute, together: a
+// channel's mean, so that each counts alike whatever its size. [shares]
+std::vector<double> ErrorsOfShares(const std::vector<std::vector<Sample>>& channels, std::size_t left) {
+  constexpr double kLeast = 1e-12;
+  std::vector<std::vector<double>> own(channels.size(), std::vector<double>(std::size(kShares)));
+#pragma omp parallel for schedule(dynamic)
+  for (std::size_t channel = 0; channel < channels.size(); ++channel) {
+    const Sample& sample = channels[channel][left];
+    if (sample.outcomes.empty()) continue;
+    const auto count = static_cast<double>(sample.outcomes.size());
+    const std::vector<float> stacked = Weights(channels[channel], left);
+    std::vector<float> error;
+    for (std::size_t i = 0; i < std::size(kShares); ++i) {
+      std::vector<float> weights = stacked;
+      for (float& weight : weights) weight *= static_cast<float>(kShares[i]);
+      weights.back() += static_cast<float>(1 - kShares[i]);
+      Errors(sample, weights, error);
+      const double squared = std::inner_product(error.begin(), error.end(), error.begin(), 0.0);
+      own[channel][i] = std::log(squared / count + kLeast) + std::log(SumOfSizes(error) / count + kLeast);
+    }
+  }
+  std::vector<double> mean(std::size(kShares));
+  for (const std::vector<double>& errors : own) {
+    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += errors[i] / static_cast<double>(own.size());
+  }
+  return mean;
+}
+
+void ChoosePart(const std::vector<std::vector<Sample>>& channels, LinearPart& part) {
+  std::vector<std::vector<double>> gains(std::size(kShares));  // [shares][blocks]
+  for (std::size_t left = 0; left < channels[0].size(); ++left) {
+    const std::vector<double> errors = ErrorsOfShares(channels, left);
+    for (std::size_t i = 0; i < gains.size(); ++i) gains[i].push_back(errors[0] - errors[i]);
+  }
+  double best = 0;
+  for (std::size_t i = 1; i < gains.size(); ++i) {
+    const double gain = std::accumulate(gains[i].begin(), gains[i].end(), 0.0);
+    if (gain <= best || (part.last_value() && !BeyondChance(gains[i]))) continue;
+    best = gain;
+    part.stacked = kShares[i];
+    part.stacked_gain = gain / static_cast<double>(gains[i].size()) / 2;
+  }
+}
+
+}  // namespace
+
+std::vector<double> StackedErrors(const LinearRows& rows, const LinearSums& sums,
+                                  const std::vector<std::size_t>& periods, const LinearChoice& choice,
+                                  std::size_t left) {
+  const StepsToCompare compared(choice.parts);
+  const Matrix simple = SimpleMaps(choice, rows.context(), periods, compared.steps);
+  std::vector<double> mean(std::size(kShares));
+  for (const auto& channels : Forecasts(rows, sums, simple, compared, choice)) {
+    const std::vector<double> errors = ErrorsOfShares(channels, left);
+    for (std::size_t i = 0; i < mean.size(); ++i)
+      mean[i] += errors[i] / static_cast<double>(choice.parts.size());
+  }
+  return mean;
+}
+
+void ChooseStacked(const LinearRows& rows, const LinearSums& sums, const std::vector<std::size_t>& periods,
+                   LinearChoice& choice) {
+  const StepsToCompare compared(choice.parts);
+  const Matrix simple = SimpleMaps(choice, rows.context(), periods, compared.steps);
+  const Samples samples = Forecasts(rows, sums, simple, compared, choice);
+  for (std::size_t part = 0; part < samples.size(); ++part) ChoosePart(samples[part], choice.parts[part]);
+}
+
+std::vector<Matrix> Stacked(const LinearRows& rows, const LinearSums& sums,
+                            const std::vector<std::size_t>& periods, const LinearChoice& choice,
+                            std::vector<Matrix> maps) {
+  const StepsToCompare compared(choice.parts);
+  const Samples samples =
+      Forecasts(rows, sums, SimpleMaps(choice, rows.context(), periods, compared.steps), compared, choice);
+  const Matrix simple = SimpleMaps(choice, rows.context(), periods, choice.steps());
+  const std::size_t horizon = choice.parts.back().end;
+  maps.resize(rows.maps(), maps[0]);
+#pragma omp parallel for schedule(dynamic)
+  for (std::size_t channel = 0; channel < maps.size(); ++channel) {
+    for (std::size_t part = 0; part < samples.size(); ++part) {
+      const auto share = static_cast<float>(choice.parts[part].stacked);
+      if (share == 0) continue;
+      const std::vector<float> weights = Weights(samples[part][channel]);
+      for (std::size_t h = choice.parts[part].begin; h < choice.parts[part].end; ++h) {
+        float* const row = maps[channel].row(h);
+        for (std::size_t i = 0; i < simple.cols; ++i) row[i] *= 1 - share + share * weights.back();
+        for (std::size_t map = 0; map + 1 < weights.size(); ++map) {
+          const float* const one = simple.row(map * horizon + h);
+          for (std::size_t i = 0; i < simple.cols; ++i) row[i] += share * weights[map] * one[i];
+        }
+      }
+    }
+  }
+  return maps;
+}
+
+}  // namespace tidegate
