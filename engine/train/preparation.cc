@@ -16,7 +16,7 @@ constexpr double kWorthACycle = 0.003;  // relative gain in both errors together
 constexpr double kCyclePenalty = 1e-2;
 constexpr std::size_t kRowsAWeight = 2;
 constexpr std::size_t kRowsToCompare = 40'000, kRowsToChoose = 40'000, kRowsToFit = 400'000,
-                      kRowsToMakeRobust = 100'000, kRowsToStack = 40'000;
+                      kRowsToMakeRobust = 100'000, kRowsToStack = 40'000, kRowsToStackEach = 1'000;
 constexpr std::size_t kMostWeights = std::size_t{1} << 26;  // of all channels' stacked maps
 constexpr std::size_t kMostSeasons = 4;
 
@@ -52,6 +52,13 @@ std::size_t StackedContext(const std::vector<PreparedSeries>& data, const std::v
   return std::max<std::size_t>(spec.channels, 1) * spec.horizon * longest <= kMostWeights ? longest : 0;
 }
 
+// Rows for the weights of each channel, which are few.
+LinearRows RowsToStack(const std::vector<PreparedSeries>& data, std::size_t context, LinearRows::Part part,
+                       const ModelSpec& spec) {
+  const std::size_t most = std::min(kRowsToStack, kRowsToStackEach * std::max<std::size_t>(spec.channels, 1));
+  return {data, spec, context, most, part, spec.channels > 0};
+}
+
 // Behind a cycle of `period` readings, 0 for none, what the best share of stacked maps errs (StackedErrors)
 // on each block that is left out of their fits; the cycle is that of the rows before the block, as it would
 // have been then. plain: the series prepared without a cycle.
@@ -75,12 +82,12 @@ absl::StatusOr<std::vector<double>> ErrorsWithCycle(const std::vector<Series>& s
     const auto data = PrepareSeries(
         series, splits, period > 0 ? FitCycle(series, before, spec, period) : std::vector<float>(), spec);
     if (!data.ok()) return data.status();
-    const auto rows = [&](bool per_channel) {
-      return LinearRows(*data, spec, context, kRowsToCompare, LinearRows::Part::kBlocks, per_channel);
-    };
+    const auto blocks_of_all = LinearRows::Part::kBlocks;
+    const LinearSums sums(LinearRows(*data, spec, context, kRowsToCompare, blocks_of_all, false));
     LinearChoice choice(spec.horizon, {.context = context, .penalty = kCyclePenalty});
     choice.stacked_context = StackedContext(*data, {context}, spec);
-    errors.push_back(StackedErrors(rows(spec.channels > 0), LinearSums(rows(false)), seasons, choice, left));
+    errors.push_back(
+        StackedErrors(RowsToStack(*data, context, blocks_of_all, spec), sums, seasons, choice, left));
   }
   std::vector<double> best, of_share;
   for (std::size_t share = 0; share < errors[0].size(); ++share) {
@@ -131,7 +138,7 @@ void ChooseLinear(const std::vector<std::size_t>& contexts, const ModelSpec& spe
   ChooseRobust(told_apart, LinearSums(told_apart), choice);
   choice.stacked_context = StackedContext(data, contexts, spec);
   if (choice.stacked_context == 0) return;
-  ChooseStacked(rows(choice.context(), spec.channels > 0),
+  ChooseStacked(RowsToStack(data, choice.context(), LinearRows::Part::kBlocks, spec),
                 LinearSums(rows(choice.context(), choice.per_channel())), preparation.periods, choice);
   if (!choice.stacked()) choice.stacked_context = 0;
 }
@@ -148,8 +155,8 @@ std::vector<Matrix> FitLinear(const Preparation& preparation, bool all, const Mo
   MakeRobust(rows(kRowsToMakeRobust, part, choice.per_channel()), choice, choice.steps(), maps);
   if (!choice.stacked()) return maps;
   const Part blocks = all ? Part::kBlocks : Part::kTrainingBlocks;
-  return Stacked(rows(kRowsToStack, blocks, spec.channels > 0),
-                 LinearSums(rows(kRowsToStack, blocks, choice.per_channel())), preparation.periods, choice,
+  return Stacked(RowsToStack(preparation.data, choice.context(), blocks, spec),
+                 LinearSums(rows(kRowsToChoose, blocks, choice.per_channel())), preparation.periods, choice,
                  std::move(maps));
 }
 
