@@ -75,6 +75,7 @@ absl::StatusOr<std::vector<double>> ErrorsWithCycle(const std::vector<Series>& s
   std::vector<std::vector<double>> errors;  // [blocks][shares]
   for (std::size_t left = 1; left < blocks; ++left) {
     std::vector<std::size_t> before;
+    before.reserve(plain.size());
     for (const PreparedSeries& one : plain) {
       before.push_back(RowBlock{.number = left, .of = blocks, .context = context}.Begin(
           FirstKnown(one.values), one.size()));

@@ -13,9 +13,9 @@
 namespace tidegate {
 namespace {
 
-constexpr int kRounds = 300;
-constexpr double kRate = 0.5;              // of the first rounds
-constexpr double kRegressionsFirst = 0.5;  // of the weight, to begin with
+constexpr int kRounds = 300, kLastRounds = 150;  // whose mean it is
+constexpr double kRate = 0.5;                    // of the first rounds
+constexpr double kRegressionsFirst = 0.5;        // of the weight, to begin with
 constexpr double kShares[] = {0, 0.25, 0.5, 0.75, 1};
 
 // Forecasts of a block's rows, of one channel and part of the horizon, and what came.
@@ -135,11 +135,10 @@ std::vector<float> Weights(const std::vector<Sample>& samples, std::optional<std
     }
     for (std::size_t map = 0; map < maps; ++map) {
       weights[map] = static_cast<float>(weights[map] / total);
-      if (round >= kRounds / 2) mean[map] += weights[map];
+      if (round >= kRounds - kLastRounds) mean[map] += weights[map];
     }
   }
-  for (std::size_t map = 0; map < maps; ++map)
-    weights[map] = static_cast<float>(mean[map] / (kRounds - kRounds / 2));
+  for (std::size_t map = 0; map < maps; ++map) weights[map] = static_cast<float>(mean[map] / kLastRounds);
   return weights;
 }
 
