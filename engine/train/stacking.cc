@@ -171,6 +171,7 @@ std::vector<double> ErrorsOfShares(const std::vector<std::vector<Sample>>& chann
 }
 
 void ChoosePart(const std::vector<std::vector<Sample>>& channels, LinearPart& part) {
+  if (part.last_value()) return;
   std::vector<std::vector<double>> gains(std::size(kShares));  // [shares][blocks]
   for (std::size_t left = 0; left < channels[0].size(); ++left) {
     const std::vector<double> errors = ErrorsOfShares(channels, left);
@@ -179,7 +180,7 @@ void ChoosePart(const std::vector<std::vector<Sample>>& channels, LinearPart& pa
   double best = 0;
   for (std::size_t i = 1; i < gains.size(); ++i) {
     const double gain = std::accumulate(gains[i].begin(), gains[i].end(), 0.0);
-    if (gain <= best || (part.last_value() && !BeyondChance(gains[i]))) continue;
+    if (gain <= best) continue;
     best = gain;
     part.stacked = kShares[i];
     part.stacked_gain = gain / static_cast<double>(gains[i].size()) / 2;
