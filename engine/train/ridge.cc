@@ -10,6 +10,8 @@
 namespace tidegate {
 namespace {
 
+constexpr std::size_t kWorthThreads = 256;  // inputs; fewer are solved sooner than threads are woken
+
 double Dot(const double* a, const double* b, std::size_t n) {
   double sums[8] = {};
   std::size_t i = 0;
@@ -37,7 +39,7 @@ void Factorise(std::vector<double>& a, std::size_t n) {
       double* const row = &a[i * n];
       row[i] = std::sqrt(std::max(row[i] - Dot(row, row, i), 1e-300));
     }
-#pragma omp parallel for
+#pragma omp parallel for if (n >= kWorthThreads)
     for (std::size_t i = end; i < n; ++i) fill(i, end);
   }
 }
@@ -108,7 +110,7 @@ Matrix RidgeSums::Solve(double penalty, std::span<const double> dearness) const 
   for (std::size_t i = 0; i < inputs_; ++i)
     l[i * inputs_ + i] += penalty * rows_ * (dearness.empty() ? 1 : dearness[i]);
   Factorise(l, inputs_);
-#pragma omp parallel for
+#pragma omp parallel for if (inputs_ >= kWorthThreads)
   for (std::size_t k = 0; k < outputs_; ++k) {
     const auto* const cross = &cross_[k * inputs_];
     std::vector<double> row(cross, cross + inputs_);
