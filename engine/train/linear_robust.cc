@@ -5,7 +5,6 @@
 #include <cstddef>
 #include <numeric>
 
-#include "engine/tensor/gemm.h"
 #include "engine/train/ridge.h"
 
 namespace tidegate {
@@ -13,14 +12,6 @@ namespace {
 
 constexpr int kRounds = 4;     // more gain hardly anything
 constexpr double kPull = 0.3;  // penalty of what a map moves
-
-std::size_t MapOf(std::size_t map, const std::vector<Matrix>& maps) { return maps.size() == 1 ? 0 : map; }
-
-// y [R, steps] of x [R, context].
-void Forecast(const Matrix& map, const Matrix& x, Matrix& y) {
-  y.Resize(x.rows, map.rows);
-  Gemm(Transpose::kNo, Transpose::kYes, x.rows, map.rows, map.cols, x.data(), map.data(), y.data(), false);
-}
 
 // maps [maps] of [steps, context] become robust on the rows of these blocks, all by the same move: rows of
 // one channel are too few to move its map by. Each round fits the move to what it forecasts and the slope of
@@ -36,7 +27,7 @@ void Move(const LinearRows& rows, const std::vector<std::size_t>& blocks,
     for (const std::size_t block : blocks) {
       rows.ForEach(block, steps, [&](std::size_t map, const Matrix& x, const Matrix& y) {
         map = MapOf(map, maps);
-        Forecast(maps[map], x, forecast);
+        ForecastRows(maps[map], x, forecast);
         each(map, x, y);
       });
     }
@@ -59,7 +50,7 @@ void Move(const LinearRows& rows, const std::vector<std::size_t>& blocks,
   for (int round = 0; round < kRounds; ++round) {
     sums.ClearOutputs();
     for_each([&](std::size_t map, const Matrix& x, const Matrix& y) {
-      Forecast(move, x, moved);
+      ForecastRows(move, x, moved);
       for (std::size_t r = 0; r < y.rows; ++r) {
         for (std::size_t s = 0; s < steps.size(); ++s) {
           const double error = y.row(r)[s] - forecast.row(r)[s] - moved.row(r)[s];
@@ -84,7 +75,7 @@ Errors ErrorsOf(const LinearRows& rows, std::size_t block, const std::vector<std
   Errors errors{std::vector<double>(steps.size()), std::vector<double>(steps.size())};
   Matrix forecast;
   rows.ForEach(block, steps, [&](std::size_t map, const Matrix& x, const Matrix& y) {
-    Forecast(maps[MapOf(map, maps)], x, forecast);
+    ForecastRows(maps[MapOf(map, maps)], x, forecast);
     for (std::size_t r = 0; r < y.rows; ++r) {
       for (std::size_t s = 0; s < steps.size(); ++s) {
         const double error = y.row(r)[s] - forecast.row(r)[s];

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/tensor/gemm.h"
 #include "engine/train/row_block.h"
 
 namespace tidegate {
@@ -31,6 +32,11 @@ void FillContext(const PreparedSeries& series, std::size_t t, std::size_t target
 
 std::size_t LinearRows::BlocksOf(std::size_t rows, std::size_t horizon) {
   return std::clamp<std::size_t>(rows / (2 * horizon + 1), 2, kMostBlocks);
+}
+
+void ForecastRows(const Matrix& map, const Matrix& x, Matrix& y) {
+  y.Resize(x.rows, map.rows);
+  Gemm(Transpose::kNo, Transpose::kYes, x.rows, map.rows, map.cols, x.data(), map.data(), y.data(), false);
 }
 
 LinearRows::LinearRows(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,

@@ -53,6 +53,14 @@ class LinearRows {
 void FillContext(const PreparedSeries& series, std::size_t t, std::size_t target, std::size_t context,
                  float* x);
 
+// Which of the maps is a channel's: its own, or the only one.
+inline std::size_t MapOf(std::size_t channel, const std::vector<Matrix>& maps) {
+  return maps.size() == 1 ? 0 : channel;
+}
+
+// y: set to [R, steps], what a map [steps, context] forecasts of x [R, context].
+void ForecastRows(const Matrix& map, const Matrix& x, Matrix& y);
+
 // The channel of a series' row, 0 without channels.
 std::size_t ChannelAt(const PreparedSeries& series, std::size_t row, const ModelSpec& spec);
 

@@ -32,7 +32,7 @@ struct LinearPart {
   double last_value_error = 0;     // of "the last value stays", on the same rows
   bool robust = false;             // see MakeRobust
   double stacked = 0;              // how far the maps go to the stacked ones, 0 to 1; see stacking.h
-  double stacked_gain = 0;         // of that in the mean squared error, relative
+  double stacked_gain = 0;         // relative, of that, the mean of those in squared and absolute errors
 
   bool last_value() const { return fits[0].context == 1; }
 

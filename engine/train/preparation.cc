@@ -1,6 +1,7 @@
 #include "engine/train/preparation.h"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 #include <utility>
 
@@ -59,12 +60,20 @@ LinearRows RowsToStack(const std::vector<PreparedSeries>& data, std::size_t cont
   return {data, spec, context, most, part, spec.channels > 0};
 }
 
+// FirstKnown of the target as PreparedSeries has it.
+std::size_t FirstKnownRow(const Series& series, std::size_t target) {
+  std::size_t row = 0;
+  while (row < series.size() &&
+         (!series.scored[row] || std::isnan(series.values[row * series.features + target])))
+    ++row;
+  return row;
+}
+
 // Behind a cycle of `period` readings, 0 for none, what the best share of stacked maps errs (StackedErrors)
 // on each block that is left out of their fits; the cycle is that of the rows before the block, as it would
-// have been then. plain: the series prepared without a cycle.
+// have been then.
 absl::StatusOr<std::vector<double>> ErrorsWithCycle(const std::vector<Series>& series,
                                                     const std::vector<std::size_t>& splits,
-                                                    const std::vector<PreparedSeries>& plain,
                                                     std::size_t context,
                                                     const std::vector<std::size_t>& seasons,
                                                     std::size_t period, ModelSpec spec) {
@@ -75,10 +84,10 @@ absl::StatusOr<std::vector<double>> ErrorsWithCycle(const std::vector<Series>& s
   std::vector<std::vector<double>> errors;  // [blocks][shares]
   for (std::size_t left = 1; left < blocks; ++left) {
     std::vector<std::size_t> before;
-    before.reserve(plain.size());
-    for (const PreparedSeries& one : plain) {
+    before.reserve(series.size());
+    for (const Series& one : series) {
       before.push_back(RowBlock{.number = left, .of = blocks, .context = context}.Begin(
-          FirstKnown(one.values), one.size()));
+          FirstKnownRow(one, spec.target), one.size()));
     }
     const auto data = PrepareSeries(
         series, splits, period > 0 ? FitCycle(series, before, spec, period) : std::vector<float>(), spec);
@@ -103,16 +112,12 @@ absl::StatusOr<std::size_t> ChooseCycle(const std::vector<Series>& series,
                                         const std::vector<std::size_t>& splits, std::size_t context,
                                         const std::vector<std::size_t>& periods, const ModelSpec& spec) {
   const std::vector<std::size_t> seasons = SeasonsOf(periods);
-  ModelSpec uncycled = spec;
-  uncycled.cycle = 0;
-  const auto plain = PrepareSeries(series, splits, {}, uncycled);
-  if (!plain.ok()) return plain.status();
   std::vector<std::size_t> candidates = {0};
   candidates.insert(candidates.end(), periods.begin(), periods.end());
   std::size_t best = 0;
   std::vector<double> least;
   for (const std::size_t period : candidates) {
-    const auto errors = ErrorsWithCycle(series, splits, *plain, context, seasons, period, spec);
+    const auto errors = ErrorsWithCycle(series, splits, context, seasons, period, spec);
     if (!errors.ok()) return errors.status();
     if (least.empty()) least = *errors;
     std::vector<double> gains;
@@ -167,7 +172,8 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
                                     const TrainOptions& options, ModelSpec& spec) {
   spec.cycle = options.cycle;
   Preparation best;
-  const std::vector<std::size_t> periods = CandidatePeriods(series, splits, spec);
+  std::vector<std::size_t> periods;  // only a linear path asks
+  if (!options.linear_contexts.empty()) periods = CandidatePeriods(series, splits, spec);
   best.periods = SeasonsOf(periods);
   if (options.find_cycle) {
     const auto period = ChooseCycle(series, splits, options.linear_contexts.front(), periods, spec);

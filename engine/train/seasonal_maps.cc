@@ -19,17 +19,15 @@ class SeasonalMap {
     }
     return *this;
   }
-  // sign times the level of the reading at the end of each of the last `count` periods, their mean.
-  SeasonalMap& Ends(std::size_t period, std::size_t count, float sign) {
-    for (std::size_t h = 0; h < map_.rows; ++h) {
-      for (std::size_t k = 1; k <= count; ++k) Weigh(h, k * period, sign * Share(count));
-    }
+  // The mean over the last `length` readings.
+  SeasonalMap& Mean(std::size_t length) {
+    for (std::size_t i = 0; i < length; ++i) Weigh(i, Share(length));
     return *this;
   }
-  // sign times the mean over `length` readings that end `back` readings ago.
-  SeasonalMap& Mean(std::size_t length, std::size_t back, float sign) {
-    for (std::size_t h = 0; h < map_.rows; ++h) {
-      for (std::size_t i = 0; i < length; ++i) Weigh(h, back + i, sign * Share(length));
+  // Less the mean over the `length` readings that ended 1 to `count` periods ago.
+  SeasonalMap& LessMeans(std::size_t length, std::size_t period, std::size_t count) {
+    for (std::size_t k = 1; k <= count; ++k) {
+      for (std::size_t i = 0; i < length; ++i) Weigh(k * period + i, -Share(length) * Share(count));
     }
     return *this;
   }
@@ -37,6 +35,9 @@ class SeasonalMap {
 
  private:
   static float Share(std::size_t count) { return 1 / static_cast<float>(count); }
+  void Weigh(std::size_t back, float weight) {  // at all steps
+    for (std::size_t h = 0; h < map_.rows; ++h) Weigh(h, back, weight);
+  }
   void Weigh(std::size_t h, std::size_t back, float weight) {
     if (back > 0) map_.row(h)[map_.cols - 1 - back] += weight;  // the last level is what others are less
   }
@@ -51,18 +52,19 @@ std::vector<Matrix> SeasonalMaps(std::size_t context, std::size_t horizon,
   const SeasonalMap last_value(context, horizon);
   std::vector<Matrix> maps = {last_value.map()};
   for (const std::size_t period : periods) {
-    if (period <= context) maps.push_back(SeasonalMap(last_value).Mean(period, 0, 1).map());
+    if (period <= context) maps.push_back(SeasonalMap(last_value).Mean(period).map());
     const std::size_t shortest = periods.front();
     for (const std::size_t count : kSeasons) {
       if (period * count > context) break;
       maps.push_back(SeasonalMap(last_value).Seasons(period, count).map());
       if (period * count + 1 > context) break;
-      maps.push_back(SeasonalMap(last_value).Seasons(period, count).Ends(period, count, -1).map());
+      maps.push_back(SeasonalMap(last_value).Seasons(period, count).LessMeans(1, period, count).map());
       if (period * count + shortest > context) break;
-      SeasonalMap moved = SeasonalMap(last_value).Seasons(period, count).Mean(shortest, 0, 1);
-      for (std::size_t k = 1; k <= count; ++k)
-        moved.Mean(shortest, k * period, -1 / static_cast<float>(count));
-      maps.push_back(moved.map());
+      maps.push_back(SeasonalMap(last_value)
+                         .Seasons(period, count)
+                         .Mean(shortest)
+                         .LessMeans(shortest, period, count)
+                         .map());
     }
   }
   return maps;

@@ -6,14 +6,13 @@
 #include <numeric>
 #include <optional>
 
-#include "engine/tensor/gemm.h"
 #include "engine/train/linear_robust.h"
 #include "engine/train/seasonal_maps.h"
 
 namespace tidegate {
 namespace {
 
-constexpr int kRounds = 300, kLastRounds = 150;  // whose mean it is
+constexpr int kRounds = 300, kLastRounds = 150;  // of which the mean is kept
 constexpr double kRate = 0.5;                    // of the first rounds
 constexpr double kRegressionsFirst = 0.5;        // of the weight, to begin with
 constexpr double kShares[] = {0, 0.25, 0.5, 0.75, 1};
@@ -39,13 +38,6 @@ Matrix SimpleMaps(const LinearChoice& choice, std::size_t context, const std::ve
   return simple;
 }
 
-// y [R, map.rows] of x [R, context].
-Matrix Forecast(const Matrix& map, const Matrix& x) {
-  Matrix y(x.rows, map.rows);
-  Gemm(Transpose::kNo, Transpose::kYes, x.rows, map.rows, map.cols, x.data(), map.data(), y.data(), false);
-  return y;
-}
-
 // The regression is fitted without the block whose rows it forecasts.
 Samples Forecasts(const LinearRows& rows, const LinearSums& sums, const Matrix& simple,
                   const StepsToCompare& compared, const LinearChoice& choice) {
@@ -54,11 +46,13 @@ Samples Forecasts(const LinearRows& rows, const LinearSums& sums, const Matrix& 
       choice.parts.size(),
       std::vector(rows.maps(), std::vector<Sample>(rows.blocks(),
                                                    {std::vector<std::vector<float>>(simple_maps + 1), {}})));
+  Matrix simply, fitted;
   for (std::size_t block = 0; block < rows.blocks(); ++block) {
     std::vector<Matrix> maps = sums.Solve(choice, compared.steps, block);
     MakeRobust(rows, choice, compared.steps, maps, block);
     rows.ForEach(block, compared.steps, [&](std::size_t channel, const Matrix& x, const Matrix& y) {
-      const Matrix simply = Forecast(simple, x), fitted = Forecast(maps[maps.size() == 1 ? 0 : channel], x);
+      ForecastRows(simple, x, simply);
+      ForecastRows(maps[MapOf(channel, maps)], x, fitted);
       for (std::size_t part = 0; part < samples.size(); ++part) {
         Sample& sample = samples[part][channel][block];
         for (std::size_t r = 0; r < x.rows; ++r) {

@@ -15,7 +15,8 @@ namespace tidegate {
 // mean absolute error of forecasts of rows that no map was fitted to. They are found by exponentiated
 // gradient (Kivinen & Warmuth 1997) from half the regression's on; that it stops short keeps them close.
 //
-// For all: rows: in blocks, told apart by channel; sums: of the same rows, together or by channel.
+// For all: rows: in blocks, told apart by channel; sums: of the same blocks, not necessarily of as many rows,
+// together or by channel as the choice says.
 // periods: of the seasons, rising.
 
 // Sets `stacked` of the parts of the horizon: how far their maps go from the regression's to the stacked

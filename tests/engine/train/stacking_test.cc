@@ -1,7 +1,6 @@
 // Stacked maps against what they are to make least, on series whose best forecast is known.
 #include "engine/train/stacking.h"
 
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -10,7 +9,6 @@
 #include <random>
 #include <vector>
 
-#include "engine/train/linear_robust.h"
 #include "engine/train/seasonal_maps.h"
 #include "tests/engine/train/levels.h"
 
