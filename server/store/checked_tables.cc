@@ -3,10 +3,12 @@
 #include <cstddef>
 #include <cstdint>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "server/store/bytes.h"
-#include "server/store/crc32c.h"
 
 namespace tidegate {
 namespace {
@@ -17,7 +19,7 @@ namespace {
 constexpr std::size_t kFooterBytes = 53;
 constexpr std::size_t kCompressionBytes = 1;
 constexpr std::size_t kTrailerBytes = kCompressionBytes + sizeof(std::uint32_t);
-constexpr std::uint8_t kCrc32cChecksums = 1;
+constexpr std::uint8_t kXxh64Checksums = 3;
 constexpr std::uint64_t kMagic = 0x88e241b785f4cff7;
 constexpr char kProperties[] = "rocksdb.properties";
 
@@ -42,8 +44,10 @@ Extent ReadExtent(ByteReader& bytes) {
   return {.offset = offset, .size = Varint(bytes)};
 }
 
-// RocksDB keeps checksums in this form, so that one of bytes that hold one is none of itself.
-std::uint32_t Masked(std::uint32_t crc) { return ((crc >> 15) | (crc << 17)) + 0xa282ead8u; }
+// As RocksDB keeps it.
+std::uint32_t Checksum(absl::string_view bytes) {
+  return static_cast<std::uint32_t>(XXH64(bytes.data(), bytes.size(), 0));
+}
 
 class Table {
  public:
@@ -56,7 +60,7 @@ class Table {
     ByteReader footer(text_);
     const auto checksums = footer.Number<std::uint8_t>();
     const Extent meta_blocks = ReadExtent(footer);
-    if (checksums != kCrc32cChecksums || !absl::EndsWith(text_, MagicBytes())) return rocksdb::IOStatus::OK();
+    if (checksums != kXxh64Checksums || !absl::EndsWith(text_, MagicBytes())) return rocksdb::IOStatus::OK();
     if (auto s = ReadBlock(meta_blocks); !s.ok()) return s;
     const Extent properties = FindProperties();
     if (properties.size == 0) return rocksdb::IOStatus::OK();
@@ -90,7 +94,7 @@ class Table {
     if (auto s = Read({.offset = block.offset, .size = block.size + kTrailerBytes}); !s.ok()) return s;
     const std::size_t checked = block.size + kCompressionBytes;
     const auto expected = ByteReader(absl::string_view(text_).substr(checked)).Number<std::uint32_t>();
-    if (Masked(Crc32c(absl::string_view(text_).substr(0, checked))) != expected) {
+    if (Checksum(absl::string_view(text_).substr(0, checked)) != expected) {
       return rocksdb::IOStatus::Corruption(
           absl::StrCat("the checksum of the block at ", block.offset, " is not that of its bytes"));
     }

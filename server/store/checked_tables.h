@@ -10,7 +10,7 @@ namespace tidegate {
 // Files whose tables (*.sst) are looked at before RocksDB gets them: RocksDB 7.8 takes apart a table's block
 // of properties, and only then compares its checksum, so one flipped bit could end the process. A table whose
 // block of properties, or the block that says where it lies, is damaged is not opened: Corruption. All else
-// is for RocksDB to find, tables that another version wrote with other checksums than CRC-32C included.
+// is for RocksDB to find, tables with other checksums than XXH64 included.
 class CheckedTables final : public rocksdb::FileSystemWrapper {
  public:
   explicit CheckedTables(const std::shared_ptr<rocksdb::FileSystem>& files) : FileSystemWrapper(files) {}

@@ -1,11 +1,11 @@
 #include "server/store/read_store.h"
 
 #include <algorithm>
-#include <memory>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "server/store/segments.h"
+#include "server/store/state_reader.h"
 
 namespace tidegate {
 namespace {
@@ -14,14 +14,6 @@ constexpr char kAdvice[] = "; restore a backup";
 
 absl::Status WithAdvice(const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(status.message(), kAdvice));
-}
-
-// For reading once from one end to the other.
-rocksdb::ReadOptions Sequential() {
-  rocksdb::ReadOptions options;
-  options.fill_cache = false;
-  options.readahead_size = std::size_t{2} << 20;
-  return options;
 }
 
 }  // namespace
@@ -48,16 +40,13 @@ absl::Status ReadStatesOf(const Database& database, std::span<const absl::string
 absl::Status ReadAllStates(const Database& database,
                            const std::function<absl::Status(absl::string_view, const StoredState&)>& each,
                            absl::string_view from) {
-  std::unique_ptr<rocksdb::Iterator> at(database.db->NewIterator(Sequential(), database.state()));
+  StateReader reader(database, from);
   StoredState state;
-  for (at->Seek({from.data(), from.size()}); at->Valid(); at->Next()) {
-    if (absl::Status s = ReadStateRecord(View(at->key()), View(at->value()), state); !s.ok()) {
-      return WithAdvice(s);
-    }
-    if (absl::Status s = each(View(at->key()), state); !s.ok()) return s;
+  while (reader.Next()) {
+    if (absl::Status s = ReadStateRecord(reader.id(), reader.record(), state); !s.ok()) return WithAdvice(s);
+    if (absl::Status s = each(reader.id(), state); !s.ok()) return s;
   }
-  if (!at->status().ok()) return StatusOf(at->status(), "reading the states");
-  return absl::OkStatus();
+  return reader.status();
 }
 
 absl::Status ReadJournal(const StoreFiles& files, std::uint64_t position, std::uint64_t end,

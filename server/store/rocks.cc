@@ -48,10 +48,11 @@ class ForgetDeletions final : public rocksdb::CompactionFilterFactory {
   std::shared_ptr<std::atomic<std::uint64_t>> checkpoint_;
 };
 
-// With checksums that CheckedTables knows, in a layout that every RocksDB since 6.6 reads.
+// With checksums that CheckedTables knows, in a layout that every RocksDB since 6.6 reads. Debian builds
+// RocksDB for any x86-64, so its CRC-32C goes by tables: 1.3 GB/s, two fifths of reading all states.
 rocksdb::BlockBasedTableOptions TableOptions() {
   rocksdb::BlockBasedTableOptions table;
-  table.checksum = rocksdb::kCRC32c;
+  table.checksum = rocksdb::kxxHash64;
   table.format_version = 5;
   return table;
 }

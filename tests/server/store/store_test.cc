@@ -227,6 +227,29 @@ TEST_P(StoreTest, ReadsStatesOfManyStreamsAtOnce) {
   EXPECT_EQ(store->counts().states_read, 4u);
 }
 
+TEST_P(StoreTest, ReadsMoreStatesThanItReadsAheadAndStopsWhenAsked) {
+  const auto store = Open();
+  const auto id = [](int i) { return std::to_string(10'000 + i); };
+  const int count = 2'000;  // of 1 KiB: twice what is read ahead
+  StateBatch batch;
+  for (int i = count; i-- > 0;) {
+    batch.Put(id(i), 0, 0, {.sequence = 1}, std::vector<float>(250, static_cast<float>(i)));
+  }
+  ASSERT_TRUE(store->WriteStates(batch).ok());
+  for (const int stop : {count, 1'500, 1}) {
+    int next = 3;
+    const absl::Status read = store->ForEachState(
+        [&](absl::string_view stream, const StoredState& state) {
+          EXPECT_EQ(stream, id(next));
+          EXPECT_THAT(state.floats, testing::Each(static_cast<float>(next)));
+          return ++next >= stop && stop < count ? absl::CancelledError() : absl::OkStatus();
+        },
+        id(3));
+    EXPECT_EQ(absl::IsCancelled(read), stop < count) << read;
+    EXPECT_EQ(next, std::max(stop, 4));
+  }
+}
+
 TEST_P(StoreTest, TheTableOfModelsGrowsAndStays) {
   const StoredModel first = {
       .number = 0, .name = "pumps", .version = 1, .checksum = "c1", .build = "avx512-1"};
