@@ -109,8 +109,12 @@ def recovery(build, models, folder, *_):
     with start(build, models, data, *more) as server:
         good = say('seconds until it serves after the kill', server.seconds_to_ready, 30, least=False)
         print(f'{sample(server, f"tidegate_streams{{model={json.dumps(MODEL)}}}"):,.0f} streams')
-    with start(build, models, data, *more) as server:
-        good &= say('seconds until it serves after an orderly end', server.seconds_to_ready, 3, least=False)
+    seconds = []
+    for _ in range(3):
+        with start(build, models, data, *more) as server:
+            seconds.append(server.seconds_to_ready)
+    print('after an orderly end', ', '.join(f'{s:.2f}' for s in seconds))
+    good &= say('seconds until it serves after an orderly end, median', statistics.median(seconds), 3, least=False)
     with start(build, models, data, *more, '--memory-limit', '1GiB') as server:
         print(f'with --memory-limit {server.seconds_to_ready:.3f} s')
     return good
