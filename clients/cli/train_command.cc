@@ -335,7 +335,8 @@ void AddTrainCommand(CLI::App& app, Run& run) {
                     "together (SegRNN); the horizon is rounded up to whole segments. 0: reading by reading");
   train
       ->add_option("--linear-contexts", options.linear_contexts,
-                   "Lengths of a linear path to choose from, in readings; with --inputs level or --segment")
+                   "Lengths of a linear path to choose from, in readings, each at most a third of those\n"
+                   "learnt from; with --inputs level or --segment")
       ->delimiter(',');
   train->add_flag("--refit", options.refit,
                   "When all is chosen and scored, go on with the validation readings too");

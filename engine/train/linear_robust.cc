@@ -66,13 +66,14 @@ void Move(const LinearRows& rows, const std::vector<std::size_t>& blocks,
   }
 }
 
-// Of a block's rows, by step: sums of squared and of absolute errors.
+// By step: sums of squared and of absolute errors.
 struct Errors {
+  explicit Errors(std::size_t steps) : squared(steps), absolute(steps) {}
   std::vector<double> squared, absolute;
 };
-Errors ErrorsOf(const LinearRows& rows, std::size_t block, const std::vector<std::size_t>& steps,
-                const std::vector<Matrix>& maps) {
-  Errors errors{std::vector<double>(steps.size()), std::vector<double>(steps.size())};
+// Adds those of a block's rows.
+void AddErrors(const LinearRows& rows, std::size_t block, const std::vector<std::size_t>& steps,
+               const std::vector<Matrix>& maps, Errors& errors) {
   Matrix forecast;
   rows.ForEach(block, steps, [&](std::size_t map, const Matrix& x, const Matrix& y) {
     ForecastRows(maps[MapOf(map, maps)], x, forecast);
@@ -84,40 +85,36 @@ Errors ErrorsOf(const LinearRows& rows, std::size_t block, const std::vector<std
       }
     }
   });
-  return errors;
 }
 
-// How much less `now` is than `before` in these steps, relative.
-double Gain(const std::vector<double>& before, const std::vector<double>& now, std::size_t first,
-            std::size_t end) {
-  const auto sum = [&](const std::vector<double>& of) {
-    return std::accumulate(&of[first], &of[first] + (end - first), 0.0);
-  };
-  return sum(before) > 0 ? 1 - sum(now) / sum(before) : 0;
+double Sum(const std::vector<double>& errors, std::size_t first, std::size_t end) {
+  return std::accumulate(&errors[first], &errors[first] + (end - first), 0.0);
 }
 
 }  // namespace
 
 void ChooseRobust(const LinearRows& rows, const LinearSums& sums, LinearChoice& choice) {
   const StepsToCompare compared(choice.parts);
-  std::vector<double> gains(choice.parts.size());
+  Errors before(compared.steps.size()), now = before;
   for (std::size_t left = 0; left < rows.blocks(); ++left) {
     std::vector<std::size_t> others;
     for (std::size_t block = 0; block < rows.blocks(); ++block) {
       if (block != left) others.push_back(block);
     }
     std::vector<Matrix> maps = sums.Solve(choice, compared.steps, left);
-    const Errors before = ErrorsOf(rows, left, compared.steps, maps);
+    AddErrors(rows, left, compared.steps, maps, before);
     Move(rows, others, compared.steps, maps);
-    const Errors now = ErrorsOf(rows, left, compared.steps, maps);
-    for (std::size_t i = 0; i < gains.size(); ++i) {
-      const std::size_t first = compared.begin[i], end = compared.begin[i + 1];
-      gains[i] +=
-          Gain(before.squared, now.squared, first, end) + Gain(before.absolute, now.absolute, first, end);
-    }
+    AddErrors(rows, left, compared.steps, maps, now);
   }
-  for (std::size_t i = 0; i < gains.size(); ++i)
-    choice.parts[i].robust = !choice.parts[i].last_value() && gains[i] > 0;
+  for (std::size_t i = 0; i < choice.parts.size(); ++i) {
+    const auto gain = [&](const std::vector<double>& of_before, const std::vector<double>& of_now) {
+      const double error = Sum(of_before, compared.begin[i], compared.begin[i + 1]);
+      return error > 0 ? 1 - Sum(of_now, compared.begin[i], compared.begin[i + 1]) / error : 0;
+    };
+    const double squared = gain(before.squared, now.squared), absolute = gain(before.absolute, now.absolute);
+    choice.parts[i].robust =
+        !choice.parts[i].last_value() && squared + absolute > 0 && std::min(squared, absolute) > -kMayCost;
+  }
 }
 
 void MakeRobust(const LinearRows& rows, const LinearChoice& choice, const std::vector<std::size_t>& steps,

@@ -16,8 +16,8 @@ namespace tidegate {
 // towards those they began as.
 
 // Sets `robust` of the parts of the horizon where that pays on blocks which were left out: where the relative
-// gains in the mean squared and in the mean absolute error, over all blocks, come to more than nothing. rows:
-// in blocks; sums: of the same.
+// gains in the mean squared and in the mean absolute error, over all blocks, come to more than nothing, and
+// neither error grows by more than kMayCost. rows: in blocks; sums: of the same.
 void ChooseRobust(const LinearRows& rows, const LinearSums& sums, LinearChoice& choice);
 
 // Makes maps robust in the parts that are to be. maps: LinearSums::Solve's, of these steps of the horizon.

@@ -212,7 +212,7 @@ std::vector<LinearFit> LinearSums::BestOfEachContext(const std::vector<Candidate
   return best;
 }
 
-void LinearSums::ChoosePart(const std::vector<Candidate>& candidates, const Candidate& last_value,
+bool LinearSums::ChoosePart(const std::vector<Candidate>& candidates, const Candidate& last_value,
                             std::size_t first, std::size_t end, LinearPart& part) const {
   const auto least = [](const std::vector<LinearFit>& fits) {
     return *std::ranges::min_element(fits, {}, &LinearFit::error);
@@ -234,14 +234,10 @@ void LinearSums::ChoosePart(const std::vector<Candidate>& candidates, const Cand
   }
   part.last_value_error = MeanError(last_value, first, end);
   part.fits.clear();
-  if (best.error > kWorthAMap * part.last_value_error || !pays(best, last_value)) {
-    part.fits = {last_value.fit};
-    part.fits[0].error = part.last_value_error;
-    return;
-  }
   for (const LinearFit& fit : fits) {
     if (fit.error <= kAlike * best.error) part.fits.push_back(fit);
   }
+  return best.error <= kWorthAMap * part.last_value_error && pays(best, last_value);
 }
 
 LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts) const {
@@ -255,8 +251,17 @@ LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts) const 
     }
   }
   const Candidate last_value = LastValue(compared.steps);
-  for (std::size_t i = 0; i < choice.parts.size(); ++i)
-    ChoosePart(candidates, last_value, compared.begin[i], compared.begin[i + 1], choice.parts[i]);
+  bool random_walk = true;
+  for (std::size_t i = 0; i < choice.parts.size(); ++i) {
+    random_walk &=
+        !ChoosePart(candidates, last_value, compared.begin[i], compared.begin[i + 1], choice.parts[i]);
+  }
+  for (LinearPart& part : choice.parts) {
+    const double least = std::ranges::min_element(part.fits, {}, &LinearFit::error)->error;
+    if (!random_walk && least <= kWorthAMap * part.last_value_error) continue;
+    part.fits = {last_value.fit};
+    part.fits[0].error = part.last_value_error;
+  }
   return choice;
 }
 

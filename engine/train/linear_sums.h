@@ -69,7 +69,8 @@ class LinearSums {
   // blocks which were left out of the fit; of these fits the best and all that err at most 2 % more. Maps for
   // each channel (only if they may be asked for) are among them if the best of them is better than the best
   // map for all by a percent; maps with a drift if they are so too, and by more than chance. If the best is
-  // not a percent better than the last value, or not by more than chance, that alone.
+  // not a percent better than the last value, or in no part by more than chance, as of a random walk, that
+  // alone.
   LinearChoice Choose(const std::vector<std::size_t>& contexts) const;
 
   // [maps] of [steps, choice.context()]: the map's weights, the last one that of the constant. By least
@@ -91,8 +92,8 @@ class LinearSums {
   // numbers.
   std::vector<LinearFit> BestOfEachContext(const std::vector<Candidate>& candidates, bool per_channel,
                                            bool drift, std::size_t first, std::size_t end) const;
-  // Sets the part's fits.
-  void ChoosePart(const std::vector<Candidate>& candidates, const Candidate& last_value, std::size_t first,
+  // Sets the part's fits. Whether they are better than the last value by more than chance.
+  bool ChoosePart(const std::vector<Candidate>& candidates, const Candidate& last_value, std::size_t first,
                   std::size_t end, LinearPart& part) const;
   double MeanError(const Candidate& candidate, std::size_t first, std::size_t end) const;
   static const Candidate& Find(const std::vector<Candidate>& candidates, const LinearFit& fit);
@@ -110,6 +111,10 @@ class LinearSums {
 // Whether relative gains on blocks that were left out are more than chance: their mean is above twice its
 // standard error. Far ahead a block holds few outcomes that do not depend on each other.
 bool BeyondChance(std::span<const double> gains);
+
+// What a choice that makes the squared and the absolute error together least may cost in one of them: where
+// few values are far from all others, a map towards the median gains less of one than it loses of the other.
+inline constexpr double kMayCost = 0.01;
 
 // What is compared when choices are made, without fitting every step of a long horizon: a few of each part.
 struct StepsToCompare {

@@ -41,6 +41,18 @@ std::vector<std::size_t> SeasonsOf(const std::vector<std::size_t>& periods) {
   return seasons;
 }
 
+// The contexts, none longer than a third of all rows: more weights than that are not learnt by so few.
+std::vector<std::size_t> ContextsFor(const std::vector<std::size_t>& contexts,
+                                     const std::vector<std::size_t>& splits) {
+  const std::size_t rows = std::accumulate(splits.begin(), splits.end(), std::size_t{0});
+  std::vector<std::size_t> usable;
+  for (const std::size_t context : contexts) {
+    const std::size_t most = std::clamp<std::size_t>(rows / 3, 1, context);
+    if (std::ranges::find(usable, most) == usable.end()) usable.push_back(most);
+  }
+  return usable;
+}
+
 // The longest of the contexts that half of the rows of a series hold; 0: none, or the maps of the channels
 // would be too large.
 std::size_t StackedContext(const std::vector<PreparedSeries>& data, const std::vector<std::size_t>& contexts,
@@ -173,10 +185,11 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
   spec.cycle = options.cycle;
   Preparation best;
   std::vector<std::size_t> periods;  // only a linear path asks
-  if (!options.linear_contexts.empty()) periods = CandidatePeriods(series, splits, spec);
+  const std::vector<std::size_t> contexts = ContextsFor(options.linear_contexts, splits);
+  if (!contexts.empty()) periods = CandidatePeriods(series, splits, spec);
   best.periods = SeasonsOf(periods);
   if (options.find_cycle) {
-    const auto period = ChooseCycle(series, splits, options.linear_contexts.front(), periods, spec);
+    const auto period = ChooseCycle(series, splits, contexts.front(), periods, spec);
     if (!period.ok()) return period.status();
     spec.cycle = *period;
   }
@@ -184,8 +197,8 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
   auto data = PrepareSeries(series, splits, best.cycle, spec);
   if (!data.ok()) return data.status();
   best.data = *std::move(data);
-  if (!options.linear_contexts.empty()) {
-    ChooseLinear(options.linear_contexts, spec, best);
+  if (!contexts.empty()) {
+    ChooseLinear(contexts, spec, best);
     best.linear.emplace(best.choice, FitLinear(best, /*all=*/false, spec), spec);
   }
   return best;

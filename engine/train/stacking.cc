@@ -136,16 +136,28 @@ std::vector<float> Weights(const std::vector<Sample>& samples, std::optional<std
   return weights;
 }
 
-// The logarithms of what each share errs on a block that is left out, squared and absolute, together: a
-// channel's mean, so that each counts alike whatever its size. [shares]
-std::vector<double> ErrorsOfShares(const std::vector<std::vector<Sample>>& channels, std::size_t left) {
-  constexpr double kLeast = 1e-12;
-  std::vector<std::vector<double>> own(channels.size(), std::vector<double>(std::size(kShares)));
+// What each share errs on rows of one channel: sums. [shares]
+struct ShareErrors {
+  std::vector<double> squared = std::vector<double>(std::size(kShares)), absolute = squared;
+  double count = 0;
+
+  void Add(const ShareErrors& more) {
+    for (std::size_t i = 0; i < std::size(kShares); ++i) {
+      squared[i] += more.squared[i];
+      absolute[i] += more.absolute[i];
+    }
+    count += more.count;
+  }
+};
+
+// Adds those of each channel on a block that is left out. errors [channels]
+void AddErrorsOfShares(const std::vector<std::vector<Sample>>& channels, std::size_t left,
+                       std::vector<ShareErrors>& errors) {
 #pragma omp parallel for schedule(dynamic)
   for (std::size_t channel = 0; channel < channels.size(); ++channel) {
     const Sample& sample = channels[channel][left];
     if (sample.outcomes.empty()) continue;
-    const auto count = static_cast<double>(sample.outcomes.size());
+    errors[channel].count += static_cast<double>(sample.outcomes.size());
     const std::vector<float> stacked = Weights(channels[channel], left);
     std::vector<float> error;
     for (std::size_t i = 0; i < std::size(kShares); ++i) {
@@ -153,31 +165,52 @@ std::vector<double> ErrorsOfShares(const std::vector<std::vector<Sample>>& chann
       for (float& weight : weights) weight *= static_cast<float>(kShares[i]);
       weights.back() += static_cast<float>(1 - kShares[i]);
       Errors(sample, weights, error);
-      const double squared = std::inner_product(error.begin(), error.end(), error.begin(), 0.0);
-      own[channel][i] = std::log(squared / count + kLeast) + std::log(SumOfSizes(error) / count + kLeast);
+      errors[channel].squared[i] += std::inner_product(error.begin(), error.end(), error.begin(), 0.0);
+      errors[channel].absolute[i] += SumOfSizes(error);
     }
   }
-  std::vector<double> mean(std::size(kShares));
-  for (const std::vector<double>& errors : own) {
-    for (std::size_t i = 0; i < mean.size(); ++i) mean[i] += errors[i] / static_cast<double>(own.size());
+}
+
+// The channels' mean logarithms of their mean errors, so that each counts alike whatever its size. [shares]
+struct LogErrors {
+  std::vector<double> squared = std::vector<double>(std::size(kShares)), absolute = squared;
+};
+LogErrors MeanLogs(const std::vector<ShareErrors>& errors) {
+  constexpr double kLeast = 1e-12;
+  LogErrors mean;
+  for (const ShareErrors& one : errors) {
+    if (one.count == 0) continue;
+    for (std::size_t i = 0; i < std::size(kShares); ++i) {
+      const auto channels = static_cast<double>(errors.size());
+      mean.squared[i] += std::log(one.squared[i] / one.count + kLeast) / channels;
+      mean.absolute[i] += std::log(one.absolute[i] / one.count + kLeast) / channels;
+    }
   }
   return mean;
 }
 
 void ChoosePart(const std::vector<std::vector<Sample>>& channels, LinearPart& part) {
   if (part.last_value()) return;
-  std::vector<std::vector<double>> gains(std::size(kShares));  // [shares][blocks]
-  for (std::size_t left = 0; left < channels[0].size(); ++left) {
-    const std::vector<double> errors = ErrorsOfShares(channels, left);
-    for (std::size_t i = 0; i < gains.size(); ++i) gains[i].push_back(errors[0] - errors[i]);
+  const std::size_t blocks = channels[0].size();
+  std::vector<ShareErrors> all(channels.size());
+  std::vector<double> gains(std::size(kShares));  // the blocks' mean, so that each counts alike too
+  for (std::size_t left = 0; left < blocks; ++left) {
+    std::vector<ShareErrors> errors(channels.size());
+    AddErrorsOfShares(channels, left, errors);
+    for (std::size_t channel = 0; channel < channels.size(); ++channel) all[channel].Add(errors[channel]);
+    const LogErrors block = MeanLogs(errors);
+    for (std::size_t i = 0; i < gains.size(); ++i) {
+      const double gain = block.squared[0] - block.squared[i] + block.absolute[0] - block.absolute[i];
+      gains[i] += gain / 2 / static_cast<double>(blocks);
+    }
   }
-  double best = 0;
-  for (std::size_t i = 1; i < gains.size(); ++i) {
-    const double gain = std::accumulate(gains[i].begin(), gains[i].end(), 0.0);
-    if (gain <= best) continue;
-    best = gain;
+  const LogErrors over_all = MeanLogs(all);
+  for (std::size_t i = 1; i < std::size(kShares); ++i) {
+    const double squared = over_all.squared[0] - over_all.squared[i];
+    const double absolute = over_all.absolute[0] - over_all.absolute[i];
+    if (gains[i] <= part.stacked_gain || std::min(squared, absolute) < -kMayCost) continue;
     part.stacked = kShares[i];
-    part.stacked_gain = gain / static_cast<double>(gains[i].size()) / 2;
+    part.stacked_gain = gains[i];
   }
 }
 
@@ -190,9 +223,11 @@ std::vector<double> StackedErrors(const LinearRows& rows, const LinearSums& sums
   const Matrix simple = SimpleMaps(choice, rows.context(), periods, compared.steps);
   std::vector<double> mean(std::size(kShares));
   for (const auto& channels : Forecasts(rows, sums, simple, compared, choice)) {
-    const std::vector<double> errors = ErrorsOfShares(channels, left);
+    std::vector<ShareErrors> errors(channels.size());
+    AddErrorsOfShares(channels, left, errors);
+    const LogErrors logs = MeanLogs(errors);
     for (std::size_t i = 0; i < mean.size(); ++i)
-      mean[i] += errors[i] / static_cast<double>(choice.parts.size());
+      mean[i] += (logs.squared[i] + logs.absolute[i]) / static_cast<double>(choice.parts.size());
   }
   return mean;
 }

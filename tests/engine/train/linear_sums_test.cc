@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <random>
@@ -56,6 +57,24 @@ TEST(LinearSumsTest, EachPartOfTheHorizonHasItsOwnFits) {
   const float moved = data[0].inputs.row(1500)[0] - data[0].inputs.row(1499)[0];
   EXPECT_NEAR(forecast.row(0)[0] * 4 / 2, 0.5 * moved, 0.15) << "in deviations of the feature";
   EXPECT_NEAR(forecast.row(0)[199], 0, 1e-3);
+}
+
+TEST(LinearSumsTest, WhatIsNoRandomWalkNearByIsNoneFarAhead) {
+  // Noise over a level that comes back, after a first quarter in which it only grew: so far ahead that one
+  // block leaves the gain of the others in doubt, one step ahead nothing does.
+  std::mt19937_64 random(9);
+  std::normal_distribution<double> normal;
+  double apart = 0;
+  const ModelSpec spec = Spec(48);
+  const auto after_growth = [&](std::size_t t) {
+    apart = t < kRows / 4 ? 0 : 0.9 * apart + normal(random);
+    return 0.06 * static_cast<double>(std::min(t, kRows / 4)) + apart + normal(random);
+  };
+  const LinearChoice choice = Choose({Levels(after_growth, spec)}, spec);
+  for (const LinearPart& part : choice.parts) {
+    EXPECT_FALSE(part.last_value()) << part.begin;
+    EXPECT_LT(part.fits[0].error, 0.99 * part.last_value_error);
+  }
 }
 
 TEST(LinearSumsTest, AGrowthThatLastsIsADrift) {

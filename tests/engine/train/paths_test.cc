@@ -181,6 +181,17 @@ TEST(TrainPathsTest, RefitChangesTheWeightsButNotTheScore) {
   EXPECT_LT(ServedError(**model, series[0], 900 - 135), 0.2);
 }
 
+TEST(TrainPathsTest, FewRowsHaveAShortContext) {
+  TrainOptions options = Options();
+  options.epochs = 1;
+  options.linear_contexts = {200, 400};
+  const std::vector<Series> series = {Daily(400, 0), Daily(400, 1)};
+  const auto trained = Train(series, options, nullptr);
+  ASSERT_TRUE(trained.ok()) << trained.status();
+  EXPECT_GE(trained->spec.linear_context, 200u);
+  EXPECT_LE(trained->spec.linear_context, 800u / 3) << "a third of all rows";
+}
+
 TEST(TrainPathsTest, ARandomWalkIsLeftToItsLastValue) {
   std::mt19937_64 random(1);
   std::normal_distribution<float> step;
