@@ -22,6 +22,8 @@ constexpr bool kSlow = true;  // sanitizers and emulators are
 constexpr bool kSlow = false;
 #endif
 constexpr Sizes kLargest = {.inputs = 17, .units = kSlow ? 65 : 257, .batch = kSlow ? 65 : 513, .steps = 5};
+constexpr unsigned kShapes = kSlow ? 3 : 8;  // of each kind
+constexpr std::size_t kDifferences = kSlow ? 10 : 50;
 constexpr Sizes kLargestGradient = {.inputs = 17, .units = 33, .batch = 5, .steps = 7};
 
 // TIDEGATE_TEST_SEED draws other shapes and values than those of every day.
@@ -88,7 +90,8 @@ TEST_P(RandomLayerTest, ReferenceGradientAgreesWithCentralDifferences) {
   SCOPED_TRACE(ShapeOf(problem));
   const auto gradient = ReferenceGradient(problem);
   auto values = Flat(problem);
-  const std::size_t stride = std::max<std::size_t>(1, values.size() / 50);  // enough of them, in all parts
+  const std::size_t stride =
+      std::max<std::size_t>(1, values.size() / kDifferences);  // enough of them, in all parts
   for (std::size_t i = Seed(0) % stride; i < values.size(); i += stride) {
     const double value = values[i];
     const auto slope = [&](double step) {
@@ -106,7 +109,8 @@ TEST_P(RandomLayerTest, ReferenceGradientAgreesWithCentralDifferences) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, RandomLayerTest,
-                         testing::Combine(testing::ValuesIn(LayerFamilies()), testing::Range(1u, 9u)),
+                         testing::Combine(testing::ValuesIn(LayerFamilies()),
+                                          testing::Range(1u, kShapes + 1)),
                          [](const auto& shape) {
                            return std::get<0>(shape.param).name + "_" +
                                   std::to_string(std::get<1>(shape.param));
@@ -116,9 +120,9 @@ class WideLayerTest : public testing::TestWithParam<LayerFamily> {};
 
 TEST_P(WideLayerTest, ErrorStaysBoundedOverAThousandSteps) {
   for (const auto& [inputs, units, batch] :
-       {std::tuple(17u, 33u, kSlow ? 171u : 513u), std::tuple(1u, kSlow ? 85u : 257u, 7u)}) {
+       {std::tuple(17u, 33u, kSlow ? 57u : 513u), std::tuple(1u, kSlow ? 65u : 257u, 7u)}) {
     const LayerProblem problem =
-        MakeProblem(GetParam(), inputs, units, batch, kSlow ? 100 : 1000, Seed(units));
+        MakeProblem(GetParam(), inputs, units, batch, kSlow ? 50 : 1000, Seed(units));
     SCOPED_TRACE(ShapeOf(problem));
     ExpectReference(problem, StepOutputs(problem));
   }
