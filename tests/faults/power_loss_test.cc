@@ -37,7 +37,8 @@ struct Course {
   Durability durability = Durability::kPower;
   Cut cut = Cut::kPower;
   std::size_t points = 2000;
-  bool control = false;  // it ends as soon as something is noticed
+  // It ends as soon as something is noticed. By chance that takes some hundred points, or 2,000.
+  bool control = false;
 };
 
 class PowerLoss {
@@ -167,6 +168,7 @@ class PowerLoss {
 };
 
 std::string Cuts(Course course) {
+  if (course.control) course.points *= 5;
 #ifdef TIDEGATE_SLOW
   if (!course.control) course.points /= 20;
 #endif
