@@ -44,7 +44,7 @@ Extent ReadExtent(ByteReader& bytes) {
   return {.offset = offset, .size = Varint(bytes)};
 }
 
-// As RocksDB keeps it.
+// The lower half of XXH64, as RocksDB keeps it behind a block.
 std::uint32_t Checksum(absl::string_view bytes) {
   return static_cast<std::uint32_t>(XXH64(bytes.data(), bytes.size(), 0));
 }

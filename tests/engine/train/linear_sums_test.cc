@@ -60,8 +60,8 @@ TEST(LinearSumsTest, EachPartOfTheHorizonHasItsOwnFits) {
 }
 
 TEST(LinearSumsTest, WhatIsNoRandomWalkNearByIsNoneFarAhead) {
-  // Noise over a level that comes back, after a first quarter in which it only grew: so far ahead that one
-  // block leaves the gain of the others in doubt, one step ahead nothing does.
+  // Noise over a level that comes back, after a first quarter in which it only grew. Far ahead that
+  // quarter leaves the gain of the others in doubt; one step ahead there is none.
   std::mt19937_64 random(9);
   std::normal_distribution<double> normal;
   double apart = 0;
