@@ -169,7 +169,8 @@ absl::Status CheckHead(const ModelSpec& spec) {
         "per_stream: a scale that moves goes with no cycle, linear path or recursive head, whose numbers "
         "are in one scale for all streams");
   }
-  return CheckRange("cycle", spec.cycle, 0, 65536);
+  if (auto s = CheckRange("cycle", spec.cycle, 0, 65536); !s.ok()) return s;
+  return CheckRange("bias_period", spec.bias_period, 0, 65536);
 }
 
 const char* HeadName(HeadKind kind) {
@@ -288,6 +289,7 @@ json ToJson(const ModelSpec& spec) {
           {"linear_context", spec.linear_context},
           {"linear_per_channel", spec.linear_per_channel},
           {"cycle", spec.cycle},
+          {"bias_period", spec.bias_period},
           {"horizon", spec.horizon},
           {"quantiles", spec.quantiles},
           {"step_deviation", spec.step_deviation},
@@ -350,6 +352,7 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   spec.linear_context = j.at("linear_context").get<std::size_t>();
   spec.linear_per_channel = j.value("linear_per_channel", false);
   spec.cycle = j.at("cycle").get<std::size_t>();
+  spec.bias_period = j.value("bias_period", std::size_t{0});  // older files have none
   spec.horizon = j.at("horizon").get<std::size_t>();
   spec.quantiles = j.at("quantiles").get<std::vector<float>>();
   spec.step_deviation = j.at("step_deviation").get<std::vector<float>>();

@@ -81,6 +81,9 @@ struct ModelSpec {
   std::size_t cycle = 0;  // n > 0: a table of n values for each feature, indexed by the timestamp in
                           // intervals modulo n, is subtracted before the network and added to the forecast;
                           // with channel_scales a table for each channel; 1-65536
+  std::size_t bias_period = 0;  // readings of a season, n > 0: each stream corrects its forecasts by what
+                                // they have been wrong by at each of min(n, 48) parts of it, see
+                                // seasonal_bias.h; 1-65536
 
   std::size_t horizon = 0;       // steps of a forecast, 1-4096
   std::vector<float> quantiles;  // Q, rising, within (0, 1); odd count, the middle one is the point forecast
@@ -121,6 +124,8 @@ struct ModelSpec {
     if (!scored_steps.empty()) return scored_steps;
     return horizon == 1 ? std::vector<std::size_t>{1} : std::vector<std::size_t>{1, horizon};
   }
+  // Biases that a stream keeps.
+  std::size_t biases() const { return bias_period < 48 ? bias_period : 48; }
   // Floats in one forecast, [horizon, Q].
   std::size_t outputs() const { return horizon * quantiles.size(); }
 };

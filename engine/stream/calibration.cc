@@ -72,6 +72,7 @@ void StartCalibration(const Model& model, float* kept) {
       if (q != spec.quantiles.size() / 2) tracked[kCounts + SideOf(spec, q)] = InnerShare(spec, q);
     }
   }
+  std::fill_n(kept + layout.bias, layout.biases, 0.0f);
 }
 
 void ForgetForecasts(const Model& model, float* rings) {
@@ -184,7 +185,8 @@ bool IsCalibration(const Model& model, const float* kept) {
     };
     if (!std::all_of(tracked + kCounts, tracked + layout.tracked_width, position)) return false;
   }
-  return true;
+  const auto finite = [](float v) { return std::isfinite(v); };
+  return std::all_of(kept + layout.bias, kept + layout.bias + layout.biases, finite);
 }
 
 }  // namespace tidegate

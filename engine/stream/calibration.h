@@ -35,7 +35,7 @@ struct ScoreTotals {
   double covered = 0;
 };
 
-// Sets what a new stream begins with.
+// Sets what a new stream begins with, its biases (seasonal_bias.h) too.
 void StartCalibration(const Model& model, float* kept);
 
 // Sets the rings to "no forecast".

@@ -28,7 +28,9 @@ StreamLayout::StreamLayout(const ModelSpec& spec, std::size_t state_floats) : st
   naive_error = residual_size + 1;
   tracked = naive_error + 2;
   tracked_width = sizeof(TrackedStep) / sizeof(float) + levels - 1;
-  kept = tracked + steps.size() * tracked_width;
+  bias = tracked + steps.size() * tracked_width;
+  biases = spec.biases();
+  kept = bias + biases;
   std::size_t ring = 0;
   for (const std::size_t step : steps) {
     const auto ahead = static_cast<float>(step);

@@ -17,6 +17,7 @@ namespace tidegate {
 //   naive error [2]         running mean of |target - the one before|, and how many there were
 //   of each scored step [K, tracked_width]: TrackedStep, then a position for each level but the median [Q -
 //   1]
+//   biases [min(bias_period, 48)]  of the parts of a season, see seasonal_bias.h
 // then what a step reads and writes one row of:
 //   of each scored step h, a ring of the forecasts that wait for their readings [h, Q]
 // then, with a reorder window of W ticks only, what readings in order read one float of:
@@ -39,6 +40,8 @@ struct StreamLayout {
   std::size_t naive_error = 0;
   std::size_t tracked = 0;
   std::size_t tracked_width = 0;
+  std::size_t bias = 0;
+  std::size_t biases = 0;
   std::size_t kept = 0;            // floats before the rings
   std::vector<float> units;        // [horizon, Q] spec.step_deviation of each output's step
   std::vector<std::size_t> steps;  // [K] the scored steps, rising, the first is 1

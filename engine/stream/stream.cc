@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "engine/stream/seasonal_bias.h"
 #include "engine/tensor/nan.h"
 
 namespace tidegate {
@@ -320,7 +321,9 @@ bool Prepare(const Model& model, StreamRef stream, std::int64_t timestamp_ns, st
   header.anomaly_score = ScoreAnomaly(model, stream, target);
   // At the last step number the rings have no next place: from there on nothing is scored.
   const bool counts = header.steps != std::numeric_limits<std::uint32_t>::max();
-  ScoreReading(model, header.steps, counts ? target : kNaN, stream.kept, stream.rings, totals);
+  const float scored = counts ? target : kNaN;
+  ScoreReading(model, header.steps, scored, stream.kept, stream.rings, totals);
+  LearnBias(model, header.steps, timestamp_ns, scored, stream.kept, stream.rings);
   ScaleInputs(spec, model.cycle(), timestamp_ns, values, LastValues(model, stream),
               stream.kept + model.layout().moments, inputs);
   if (counts) ++header.steps;
@@ -362,6 +365,7 @@ void Unscale(const Model& model, const float* kept, std::int64_t timestamp_ns, s
 
 void Express(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std::span<float> outputs) {
   Unscale(model, stream.kept, timestamp_ns, outputs);
+  AddBias(model, stream.kept, timestamp_ns, outputs);
   CalibrateForecast(model, stream.kept, outputs);
 }
 

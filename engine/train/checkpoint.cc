@@ -74,6 +74,7 @@ std::string TrainingIdentity(const std::vector<Series>& series, const TrainOptio
       {"cycle", {options.cycle, options.find_cycle}},
       {"linear contexts", options.linear_contexts},
       {"refit", options.refit},
+      {"adapt", options.adapt},
       {"horizon", options.horizon},
       {"quantiles", options.quantiles},
       {"warm-up", options.warm_up},

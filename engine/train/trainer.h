@@ -43,6 +43,9 @@ struct TrainOptions {
   // When all is chosen, mixed and scored, go on with the validation rows too: the linear path is fitted anew,
   // and the network learns for a quarter as many epochs more, at the last ones' learning rate.
   bool refit = false;
+  // Streams correct their forecasts by their own errors at each part of a season (ModelSpec::bias_period): the
+  // cycle or, where there is none, the shortest season that the linear path found. Wants a linear path.
+  bool adapt = false;
   std::size_t horizon = 24;  // steps
   // How many steps of the horizon are scored and calibrated in a stream (ModelSpec::scored_steps): the first,
   // the last and others between, each as many times later than the one before. Each costs the stream as many

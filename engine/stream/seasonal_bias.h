@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+
+#include "engine/model/model.h"
+
+namespace tidegate {
+
+// What a stream's forecasts have lately been wrong by at each part of its season (a day, say), learnt from
+// its own readings and added to its further forecasts: a season changes its shape over the year, and a sensor
+// has one of its own. Functions on a stream's floats (StreamLayout); of a model with ModelSpec::bias_period
+// only.
+//   bias[part of the reading's time] <- bias + 1/60 mean over the scored steps of
+//                                       mae of the step * sign(reading - median made for it)
+//   forecast for a time <- forecast + bias[part of that time] - mean of all biases
+// The step is the one that lowers the absolute error (the sub-gradient of a median), so no single reading
+// moves it far. The mean is left out: a level that drifts is the network's to follow, and its errors far
+// ahead come in runs that would be followed too late.
+
+// Learns from what came for step number `step` (counted from 0 since the stream began) at `timestamp_ns`;
+// target NaN: nothing is learnt. The scored steps' running errors are in `kept`, so ScoreReading comes first.
+void LearnBias(const Model& model, std::uint32_t step, std::int64_t timestamp_ns, float target, float* kept,
+               const float* rings);
+
+// Adds the biases to `forecast` [horizon, Q], which was made at `timestamp_ns`, all levels alike.
+void AddBias(const Model& model, const float* kept, std::int64_t timestamp_ns, std::span<float> forecast);
+
+}  // namespace tidegate
