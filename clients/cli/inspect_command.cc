@@ -70,16 +70,17 @@ std::string HeadText(const ModelSpec& spec) {
 std::string StreamText(const Model& model) {
   const StreamLayout& layout = model.layout();
   const auto bytes = [](std::size_t floats) { return Grouped(floats * sizeof(float)); };
-  return absl::StrCat(Grouped(StreamBytes(model)), " bytes: ", bytes(layout.last_values),
-                      " of the network's state, ", bytes(layout.last_target - layout.last_values),
-                      " of last values and scale, ", bytes(layout.kept - layout.last_target),
-                      " of accuracy and calibration, ", bytes(layout.held - layout.kept),
-                      " of forecasts that wait for their readings (steps ", absl::StrJoin(layout.steps, ", "),
-                      "), ",
-                      layout.floats > layout.held
-                          ? absl::StrCat(bytes(layout.floats - layout.held), " of readings that came early, ")
-                          : "",
-                      sizeof(StreamHeader), " beside them");
+  return absl::StrCat(
+      Grouped(StreamBytes(model)), " bytes: ", bytes(layout.last_values), " of the network's state, ",
+      bytes(layout.last_target - layout.last_values), " of last values and scale, ",
+      bytes(layout.bias - layout.last_target), " of accuracy and calibration, ",
+      layout.biases > 0 ? absl::StrCat(bytes(layout.biases), " of the season's biases, ") : "",
+      bytes(layout.held - layout.kept), " of forecasts that wait for their readings (steps ",
+      absl::StrJoin(layout.steps, ", "), "), ",
+      layout.floats > layout.held
+          ? absl::StrCat(bytes(layout.floats - layout.held), " of readings that came early, ")
+          : "",
+      sizeof(StreamHeader), " beside them");
 }
 
 std::string InputsText(const ModelSpec& spec) {

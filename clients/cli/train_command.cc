@@ -342,8 +342,8 @@ void AddTrainCommand(CLI::App& app, Run& run) {
                   "When all is chosen and scored, go on with the validation readings too");
   train->add_flag(
       "--adapt", options.adapt,
-      "Each stream corrects its forecasts by its own errors at each part of the cycle (with a linear\n"
-      "path), at most 48 numbers of its state");
+      "Each stream corrects its forecasts by its own errors at each part of the cycle, if there is\n"
+      "one: at most 48 numbers of its state");
   train->add_option("--cycle", command->cycle, "Readings in a learnt cycle, auto or none");
   train->add_option("--warm-up", options.warm_up, "Readings before a stream's forecasts are trusted");
 

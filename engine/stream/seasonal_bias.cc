@@ -3,19 +3,24 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <limits>
 
 #include "engine/stream/layout.h"
 
 namespace tidegate {
 namespace {
 
-constexpr float kPull = 1.0f / 60;  // of the mean absolute error, at each visit of a part
-constexpr float kMostBias = std::numeric_limits<float>::max();
+constexpr float kPull = 1.0f / 60;  // at each visit of a part, if all steps erred to one side
 
 // The place of a time in the season, 0 to bias_period - 1.
 std::size_t PlaceOf(const ModelSpec& spec, std::int64_t timestamp_ns) {
   return static_cast<std::size_t>(timestamp_ns / spec.interval_ns) % spec.bias_period;
+}
+
+// The running absolute error of scored step k.
+float ErrorOf(const StreamLayout& layout, const float* kept, std::size_t k) {
+  TrackedStep mean;
+  std::memcpy(&mean, kept + layout.tracked + k * layout.tracked_width, sizeof mean);
+  return mean.mae;
 }
 
 }  // namespace
@@ -26,16 +31,13 @@ void LearnBias(const Model& model, std::uint32_t step, std::int64_t timestamp_ns
   if (spec.bias_period == 0 || std::isnan(target)) return;
   const StreamLayout& layout = model.layout();
   const std::size_t levels = spec.quantiles.size();
-  float pull = 0;
+  float side = 0;
   for (std::size_t k = 0; k < layout.steps.size(); ++k) {
     const float error = target - rings[layout.rings[k] + layout.RingRow(k, step) * levels + levels / 2];
-    if (!std::isfinite(error) || error == 0) continue;
-    TrackedStep mean;
-    std::memcpy(&mean, kept + layout.tracked + k * layout.tracked_width, sizeof mean);
-    pull += std::copysign(mean.mae, error) / static_cast<float>(layout.steps.size());
+    if (std::isfinite(error) && error != 0) side += std::copysign(1.0f, error);
   }
-  float& bias = kept[layout.bias + PlaceOf(spec, timestamp_ns) * layout.biases / spec.bias_period];
-  bias = std::clamp(bias + kPull * pull, -kMostBias, kMostBias);
+  kept[layout.bias + PlaceOf(spec, timestamp_ns) * layout.biases / spec.bias_period] +=
+      kPull * side / static_cast<float>(layout.steps.size());
 }
 
 void AddBias(const Model& model, const float* kept, std::int64_t timestamp_ns, std::span<float> forecast) {
@@ -47,11 +49,21 @@ void AddBias(const Model& model, const float* kept, std::int64_t timestamp_ns, s
   float mean = 0;
   for (std::size_t part = 0; part < layout.biases; ++part) mean += biases[part] / parts;
   const std::size_t levels = spec.quantiles.size();
-  std::size_t place = PlaceOf(spec, timestamp_ns);
-  for (std::size_t h = 0; h < spec.horizon; ++h) {
-    place = place + 1 == spec.bias_period ? 0 : place + 1;
-    const float shift = biases[place * layout.biases / spec.bias_period] - mean;
-    for (std::size_t q = 0; q < levels; ++q) forecast[h * levels + q] += shift;
+  std::size_t h = 0, place = PlaceOf(spec, timestamp_ns);
+  float unit = ErrorOf(layout, kept, 0), usual = 0;
+  for (std::size_t k = 0; k < layout.steps.size(); ++k)
+    usual += ErrorOf(layout, kept, k) / static_cast<float>(layout.steps.size());
+  for (std::size_t k = 0; k < layout.steps.size(); ++k) {  // from the scored step k to the next
+    const bool last = k + 1 == layout.steps.size();
+    const std::size_t end = last ? spec.horizon : layout.steps[k + 1] - 1;
+    const float slope = last ? 0
+                             : (ErrorOf(layout, kept, k + 1) - unit) /
+                                   static_cast<float>(layout.steps[k + 1] - layout.steps[k]);
+    for (; h < end; ++h, unit += slope) {
+      place = place + 1 == spec.bias_period ? 0 : place + 1;
+      const float shift = std::min(unit, usual) * (biases[place * layout.biases / spec.bias_period] - mean);
+      for (std::size_t q = 0; q < levels; ++q) forecast[h * levels + q] += shift;
+    }
   }
 }
 

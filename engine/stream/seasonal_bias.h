@@ -13,11 +13,13 @@ namespace tidegate {
 // has one of its own. Functions on a stream's floats (StreamLayout); of a model with ModelSpec::bias_period
 // only.
 //   bias[part of the reading's time] <- bias + 1/60 mean over the scored steps of
-//                                       mae of the step * sign(reading - median made for it)
-//   forecast for a time <- forecast + bias[part of that time] - mean of all biases
-// The step is the one that lowers the absolute error (the sub-gradient of a median), so no single reading
-// moves it far. The mean is left out: a level that drifts is the network's to follow, and its errors far
-// ahead come in runs that would be followed too late.
+//                                       sign(reading - median made for it)
+//   forecast h steps ahead <- forecast + unit of h * (bias[part of that time] - mean of all biases)
+// The unit is the stream's own running absolute error of the step, between two scored steps one between
+// theirs, and at most their mean: a season's shape is off by as much however far ahead, but where forecasts
+// hardly err, there is little to correct. The sign is what lowers an absolute error, so no single reading
+// moves a bias far. The mean of the biases is left out: a level that drifts is the network's to follow, and
+// its errors far ahead come in runs that would be followed too late.
 
 // Learns from what came for step number `step` (counted from 0 since the stream began) at `timestamp_ns`;
 // target NaN: nothing is learnt. The scored steps' running errors are in `kept`, so ScoreReading comes first.

@@ -194,7 +194,7 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
     spec.cycle = *period;
   }
   if (spec.cycle > 0) best.cycle = FitCycle(series, splits, spec, spec.cycle);
-  if (options.adapt) spec.bias_period = spec.cycle > 0 ? spec.cycle : periods.empty() ? 0 : periods.front();
+  if (options.adapt) spec.bias_period = spec.cycle;
   auto data = PrepareSeries(series, splits, best.cycle, spec);
   if (!data.ok()) return data.status();
   best.data = *std::move(data);

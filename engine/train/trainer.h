@@ -43,8 +43,8 @@ struct TrainOptions {
   // When all is chosen, mixed and scored, go on with the validation rows too: the linear path is fitted anew,
   // and the network learns for a quarter as many epochs more, at the last ones' learning rate.
   bool refit = false;
-  // Streams correct their forecasts by their own errors at each part of a season (ModelSpec::bias_period): the
-  // cycle or, where there is none, the shortest season that the linear path found. Wants a linear path.
+  // Streams correct their forecasts by their own errors at each part of the cycle (ModelSpec::bias_period),
+  // if there is one: without a season errors far ahead come in runs, which a bias would be too late for.
   bool adapt = false;
   std::size_t horizon = 24;  // steps
   // How many steps of the horizon are scored and calibrated in a stream (ModelSpec::scored_steps): the first,

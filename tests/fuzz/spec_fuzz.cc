@@ -19,6 +19,7 @@ std::vector<std::string> Seeds() {
   convolved.layers.insert(convolved.layers.begin(), {.kind = LayerKind::kConv1d, .units = 3, .kernel = 2});
   convolved.precision = Precision::kInt8;
   convolved.cycle = 24;
+  convolved.bias_period = 200;
   convolved.linear_context = 3;
   convolved.reorder_window = 8;
   return {WriteSpec(TinySpec()), WriteSpec(windowed), WriteSpec(convolved), "[[[[{}]]]]"};

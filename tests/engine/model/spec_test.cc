@@ -87,6 +87,7 @@ TEST(SpecTest, EveryOptionOfANetworkIsReadBack) {
   spec.channels = 2;
   spec.linear_context = 7;
   spec.cycle = 24;
+  spec.bias_period = 24;
   const auto read = ParseSpec(WriteSpec(spec));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->layers, spec.layers);

@@ -61,17 +61,22 @@ std::vector<std::vector<float>> Corrected(const std::vector<std::vector<float>>&
   std::vector<int> errors(horizon);
   std::vector<std::vector<float>> answers = raw;
   for (std::size_t t = 0; t < series.size(); ++t) {
-    double pull = 0;
+    double side = 0;
     for (std::size_t h = 1; h <= std::min(horizon, t) && !std::isnan(series[t]); ++h) {
       const double error = series[t] - answers[t - h][h - 1];
       error_sums[h - 1] += std::abs(error);
-      pull += (error > 0 ? 1 : -1) * error_sums[h - 1] / ++errors[h - 1];
+      ++errors[h - 1];
+      side += error > 0 ? 1 : -1;
     }
-    biases[part(t)] += pull / static_cast<double>(horizon) / 60;
-    double mean = 0;
+    biases[part(t)] += side / static_cast<double>(horizon) / 60;
+    double mean = 0, usual = 0;
     for (const double bias : biases) mean += bias / static_cast<double>(parts);
-    for (std::size_t h = 1; h <= horizon; ++h)
-      answers[t][h - 1] = static_cast<float>(raw[t][h - 1] + biases[part(t + h)] - mean);
+    const auto error = [&](std::size_t h) { return error_sums[h - 1] / std::max(errors[h - 1], 1); };
+    for (std::size_t h = 1; h <= horizon; ++h) usual += error(h) / static_cast<double>(horizon);
+    for (std::size_t h = 1; h <= horizon; ++h) {
+      const double shift = std::min(error(h), usual) * (biases[part(t + h)] - mean);
+      answers[t][h - 1] = static_cast<float>(raw[t][h - 1] + shift);
+    }
   }
   return answers;
 }

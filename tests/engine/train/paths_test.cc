@@ -55,6 +55,7 @@ TrainOptions Options() {
   options.head = HeadKind::kParallel;
   options.segment = 6;
   options.horizon = 12;
+  options.adapt = true;
   options.quantiles = {0.1f, 0.5f, 0.9f};
   options.warm_up = 48;
   options.sequence_length = options.truncation = 96;
@@ -150,6 +151,7 @@ TEST(TrainPathsTest, ServesWhatWasValidated) {
   ASSERT_TRUE(trained.ok()) << trained.status();
   const ModelSpec& spec = trained->spec;
   EXPECT_EQ(spec.cycle, 24u);
+  EXPECT_EQ(spec.bias_period, 24u);
   EXPECT_GT(spec.linear_context, 0u);
   EXPECT_NEAR(spec.channel_scales[1].deviation, 10 * spec.channel_scales[0].deviation, 1);
   const auto model = Model::Create(spec, trained->tensors);
@@ -204,6 +206,7 @@ TEST(TrainPathsTest, ARandomWalkIsLeftToItsLastValue) {
   const auto trained = Train({walk}, options, nullptr);
   ASSERT_TRUE(trained.ok()) << trained.status();
   EXPECT_EQ(trained->spec.cycle, 0u);
+  EXPECT_EQ(trained->spec.bias_period, 0u);
   EXPECT_LT(trained->spec.validation.mae, 1.005 * trained->spec.validation.persistence_mae);
 }
 

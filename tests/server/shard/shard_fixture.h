@@ -151,6 +151,7 @@ class ShardTest : public testing::Test {
       spec.interleaved = true;
       spec.linear_context = 5;
       spec.cycle = 4;
+      spec.bias_period = 6;
     }
     return spec;
   }
