@@ -83,8 +83,9 @@ void Model::RollOut(float* const* states, std::size_t batch, float* outputs, Scr
         outputs[(b * spec_.horizon + h) * levels + q] = (moved[b] + spread) / spec_.step_deviation[h];
       }
       float* input = inputs + b * spec_.inputs();
-      if (spec_.level_inputs) *input++ = ClipInput(states[b][offsets_.level] + moved[b] / feature.deviation);
-      if (spec_.difference_inputs) *input = ClipInput(median / feature.difference_deviation);
+      if (spec_.level_inputs)
+        *input++ = ClipInput(spec_, states[b][offsets_.level] + moved[b] / feature.deviation);
+      if (spec_.difference_inputs) *input = ClipInput(spec_, median / feature.difference_deviation);
     }
     if (h + 1 < spec_.horizon) layers_->Step(rows, copies, batch, scratch);
   }

@@ -170,6 +170,8 @@ absl::Status CheckHead(const ModelSpec& spec) {
         "are in one scale for all streams");
   }
   if (auto s = CheckRange("cycle", spec.cycle, 0, 65536); !s.ok()) return s;
+  if (!(spec.input_limit >= 1 && spec.input_limit <= 1000))
+    return Bad("input_limit", absl::StrCat(spec.input_limit, "; expected 1 to 1000 deviations"));
   return CheckRange("bias_period", spec.bias_period, 0, 65536);
 }
 
@@ -277,6 +279,7 @@ json ToJson(const ModelSpec& spec) {
           {"target", spec.features.at(spec.target).name},
           {"inputs", inputs},
           {"calendar", calendar},
+          {"input_limit", spec.input_limit},
           {"normalisation", spec.per_stream ? kPerStream : kFixed},
           {"layers", layers},
           {"window", spec.window},
@@ -331,6 +334,7 @@ absl::StatusOr<ModelSpec> FromJson(const json& j) {
   if (!spec.per_stream && normalisation != kFixed) {
     return Bad("normalisation", absl::StrCat("'", normalisation, "'; expected fixed or per_stream"));
   }
+  spec.input_limit = j.value("input_limit", 8.0f);  // older files have none
   for (const json& layer : j.at("layers")) {
     auto read = LayerFromJson(layer);
     if (!read.ok()) return read.status();

@@ -13,7 +13,6 @@ namespace tidegate {
 namespace {
 
 constexpr float kMost = std::numeric_limits<float>::max();
-constexpr float kInputLimit = 8;      // deviations; what the network sees of an outlier
 constexpr float kScaleMemory = 1000;  // values that per-stream moments look back on
 constexpr float kSizeMemory = 2000;   // readings that the size of residuals looks back on
 constexpr float kMostSurprise = 5;    // times the usual size; what one residual counts as in it
@@ -187,7 +186,9 @@ void RememberNumber(StreamHeader& header) {
 
 }  // namespace
 
-float ClipInput(float scaled) { return std::clamp(scaled, -kInputLimit, kInputLimit); }
+float ClipInput(const ModelSpec& spec, float scaled) {
+  return std::clamp(scaled, -spec.input_limit, spec.input_limit);
+}
 
 void StartStream(const Model& model, StreamRef stream) {
   stream.header = {};
@@ -301,10 +302,10 @@ void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64
       if (!missing) Follow(now, previous[f], moments + 4 * f);
       scale = ScaleOf(moments + 4 * f, feature);
     }
-    if (spec.level_inputs) levels[f] = known ? ClipInput((now - scale.mean) / scale.deviation) : 0;
+    if (spec.level_inputs) levels[f] = known ? ClipInput(spec, (now - scale.mean) / scale.deviation) : 0;
     if (spec.difference_inputs) {
       const bool both = known && !std::isnan(previous[f]);
-      differences[f] = both ? ClipInput((now - previous[f]) / scale.difference_deviation) : 0;
+      differences[f] = both ? ClipInput(spec, (now - previous[f]) / scale.difference_deviation) : 0;
     }
     previous[f] = now;
   }

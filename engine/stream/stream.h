@@ -153,10 +153,10 @@ inline std::uint8_t HeldQuality(const Decision& decision) {
 Reading OldestHeld(const HeldReadings& held);
 
 // Fills `inputs` [spec().inputs()] for one step at time `timestamp_ns`: levels then differences, each clipped
-// to +-8, then the calendar's, then the channel's number if the model has channels. `values` [F] may hold
-// NaN: such a feature keeps its last known value; empty `values` is a bridged step. Scores the target against
-// the forecasts made for it, and remembers the values. totals: see ScoreReading. Returns true if a value was
-// missing.
+// to +-input_limit, then the calendar's, then the channel's number if the model has channels. `values` [F]
+// may hold NaN: such a feature keeps its last known value; empty `values` is a bridged step. Scores the
+// target against the forecasts made for it, and remembers the values. totals: see ScoreReading. Returns true
+// if a value was missing.
 bool Prepare(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std::span<const float> values,
              std::span<float> inputs, std::span<ScoreTotals> totals = {});
 
@@ -197,7 +197,7 @@ float OutputScale(const ModelSpec& spec, const float* previous, const float* mom
 // Row of a cycle of n steps at a time, 0 to n - 1: round-down of timestamp / interval, modulo n.
 std::size_t CycleRow(const ModelSpec& spec, std::int64_t timestamp_ns);
 
-// What the network sees of an input: at most 8 deviations.
-float ClipInput(float scaled);
+// What the model sees of an input: at most input_limit deviations.
+float ClipInput(const ModelSpec& spec, float scaled);
 
 }  // namespace tidegate

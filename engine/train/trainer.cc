@@ -25,6 +25,7 @@ namespace tidegate {
 namespace {
 
 constexpr std::size_t kGoldenReadings = 64;
+constexpr float kLinearInputLimit = 1000;  // ModelSpec::input_limit with a linear path
 
 // 1, horizon and what lies between, evenly by its logarithm; without those that fall together.
 std::vector<std::size_t> StepsBetween(std::size_t horizon, std::size_t count) {
@@ -250,6 +251,8 @@ ModelSpec SpecOf(const TrainOptions& options) {
   spec.difference_inputs = options.difference_inputs;
   spec.calendar = options.calendar;
   spec.per_stream = options.per_stream;
+  // Of a value that is cut off a line knows neither how far it jumped nor how far it has to come back.
+  if (!options.linear_contexts.empty()) spec.input_limit = kLinearInputLimit;
   spec.layers = options.layers;
   spec.interleaved = options.interleaved;
   spec.window = options.window;

@@ -57,6 +57,8 @@ TEST(SpecTest, ErrorsNameTheField) {
   EXPECT_THAT(ErrorAfter([](json& j) { j["bridge_limit"] = 2000; }), HasSubstr("bridge_limit"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["reorder_window"] = 65; }),
               HasSubstr("reorder_window: 65; expected 0 (readings come in order) to 64 ticks"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["input_limit"] = 0; }), HasSubstr("input_limit: 0; expected 1"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["bias_period"] = 70'000; }), HasSubstr("bias_period"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["warm_up"] = "many"; }), HasSubstr("file"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["warm_up"] = -1; }), HasSubstr("warm_up"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["colour"] = "red"; }), HasSubstr("colour: unknown field"));
@@ -66,12 +68,15 @@ TEST(SpecTest, ErrorsNameTheField) {
   EXPECT_THAT(std::string(ParseSpec(std::string(100000, '[')).status().message()), HasSubstr("file"));
 }
 
-TEST(SpecTest, AFileFromBeforeTheReorderWindowHasNone) {
+TEST(SpecTest, AFileFromBeforeAFieldIsReadAsItWasMeant) {
   json spec = json::parse(WriteSpec(TinySpec()));
-  EXPECT_EQ(spec.erase("reorder_window"), 1u);
+  for (const char* const field : {"reorder_window", "bias_period", "input_limit"})
+    EXPECT_EQ(spec.erase(field), 1u);
   const auto read = ParseSpec(spec.dump());
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->reorder_window, 0u);
+  EXPECT_EQ(read->bias_period, 0u);
+  EXPECT_EQ(read->input_limit, 8);
 }
 
 TEST(SpecTest, EveryOptionOfANetworkIsReadBack) {
@@ -88,6 +93,7 @@ TEST(SpecTest, EveryOptionOfANetworkIsReadBack) {
   spec.linear_context = 7;
   spec.cycle = 24;
   spec.bias_period = 24;
+  spec.input_limit = 1000;
   const auto read = ParseSpec(WriteSpec(spec));
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->layers, spec.layers);

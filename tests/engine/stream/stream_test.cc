@@ -149,6 +149,11 @@ TEST(ScaleInputsTest, GivesLevelsThenDifferencesInDeviations) {
   EXPECT_THAT(inputs, testing::ElementsAre(0.5f, 1, 0, 0));
   ScaleInputs(spec, {}, 0, std::vector<float>{23, 1000}, previous, nullptr, inputs);
   EXPECT_THAT(inputs, testing::ElementsAre(0.75f, 8, 2, 8));  // clipped
+  spec.input_limit = 1000;
+  previous[1] = 60;
+  ScaleInputs(spec, {}, 0, std::vector<float>{23, 1000}, previous, nullptr, inputs);
+  EXPECT_THAT(inputs, testing::ElementsAre(0.75f, 95, 0, 940));
+  spec.input_limit = 8;
   ScaleInputs(spec, {}, 0, {}, previous, nullptr, inputs);
   EXPECT_THAT(inputs, testing::ElementsAre(0.75f, 8, 0, 0));
   spec.level_inputs = false;

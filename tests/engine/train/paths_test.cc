@@ -152,6 +152,7 @@ TEST(TrainPathsTest, ServesWhatWasValidated) {
   const ModelSpec& spec = trained->spec;
   EXPECT_EQ(spec.cycle, 24u);
   EXPECT_EQ(spec.bias_period, 24u);
+  EXPECT_EQ(spec.input_limit, 1000);
   EXPECT_GT(spec.linear_context, 0u);
   EXPECT_NEAR(spec.channel_scales[1].deviation, 10 * spec.channel_scales[0].deviation, 1);
   const auto model = Model::Create(spec, trained->tensors);
