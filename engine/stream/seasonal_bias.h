@@ -22,7 +22,7 @@ namespace tidegate {
 // its errors far ahead come in runs that would be followed too late.
 
 // Learns from what came for step number `step` (counted from 0 since the stream began) at `timestamp_ns`;
-// target NaN: nothing is learnt. The scored steps' running errors are in `kept`, so ScoreReading comes first.
+// target NaN: nothing is learnt.
 void LearnBias(const Model& model, std::uint32_t step, std::int64_t timestamp_ns, float target, float* kept,
                const float* rings);
 
