@@ -54,8 +54,8 @@ struct ModelSpec {
   std::vector<CalendarFeature> calendar;
   // Mean and deviations are each stream's own, running (see ScaleInputs), so that sensors of different ranges
   // share a model; step_deviation then is in the stream's difference deviations times the feature's.
-  float input_limit = 8;  // deviations: what the model sees at most of an outlier; 1 to 1000
   bool per_stream = false;
+  float input_limit = 8;          // deviations: what the model sees at most of an outlier; 1 to 1000
   std::vector<LayerSpec> layers;  // in order from the input, 1-16
 
   // 0: stateful, the state of a stream lives for ever. Otherwise windowed: every forecast is made anew from

@@ -5,16 +5,12 @@
 #include <cstring>
 
 #include "engine/stream/layout.h"
+#include "engine/stream/stream.h"
 
 namespace tidegate {
 namespace {
 
 constexpr float kPull = 1.0f / 60;  // at each visit of a part, if all steps erred to one side
-
-// The place of a time in the season, 0 to bias_period - 1.
-std::size_t PlaceOf(const ModelSpec& spec, std::int64_t timestamp_ns) {
-  return static_cast<std::size_t>(timestamp_ns / spec.interval_ns) % spec.bias_period;
-}
 
 // The running absolute error of scored step k.
 float ErrorOf(const StreamLayout& layout, const float* kept, std::size_t k) {
@@ -36,7 +32,7 @@ void LearnBias(const Model& model, std::uint32_t step, std::int64_t timestamp_ns
     const float error = target - rings[layout.rings[k] + layout.RingRow(k, step) * levels + levels / 2];
     if (std::isfinite(error) && error != 0) side += std::copysign(1.0f, error);
   }
-  kept[layout.bias + PlaceOf(spec, timestamp_ns) * layout.biases / spec.bias_period] +=
+  kept[layout.bias + CycleRow(spec, spec.bias_period, timestamp_ns) * layout.biases / spec.bias_period] +=
       kPull * side / static_cast<float>(layout.steps.size());
 }
 
@@ -49,7 +45,7 @@ void AddBias(const Model& model, const float* kept, std::int64_t timestamp_ns, s
   float mean = 0;
   for (std::size_t part = 0; part < layout.biases; ++part) mean += biases[part] / parts;
   const std::size_t levels = spec.quantiles.size();
-  std::size_t h = 0, place = PlaceOf(spec, timestamp_ns);
+  std::size_t h = 0, place = CycleRow(spec, spec.bias_period, timestamp_ns);
   float unit = ErrorOf(layout, kept, 0), usual = 0;
   for (std::size_t k = 0; k < layout.steps.size(); ++k)
     usual += ErrorOf(layout, kept, k) / static_cast<float>(layout.steps.size());

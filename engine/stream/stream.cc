@@ -261,8 +261,8 @@ Reading OldestHeld(const HeldReadings& held) {
   return {.timestamp_ns = held.timestamp_ns(0), .values = held.values(0)};
 }
 
-std::size_t CycleRow(const ModelSpec& spec, std::int64_t timestamp_ns) {
-  return static_cast<std::size_t>(timestamp_ns / spec.interval_ns) % spec.cycle;
+std::size_t CycleRow(const ModelSpec& spec, std::size_t n, std::int64_t timestamp_ns) {
+  return static_cast<std::size_t>(timestamp_ns / spec.interval_ns) % n;
 }
 
 float OutputScale(const ModelSpec& spec, const float* previous, const float* moments) {
@@ -288,7 +288,9 @@ void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64
   const bool own_scales = !spec.channel_scales.empty();
   const std::size_t channel = own_scales ? spec.ChannelOf(previous[features]) : 0;
   const float* const usual =
-      cycle.empty() ? nullptr : cycle.data() + CycleRow(spec, timestamp_ns) * spec.cycle_columns() + channel;
+      cycle.empty()
+          ? nullptr
+          : cycle.data() + CycleRow(spec, spec.cycle, timestamp_ns) * spec.cycle_columns() + channel;
   for (std::size_t f = 0; f < features; ++f) {
     const Feature& feature = own_scales ? spec.channel_scales[channel] : spec.features[f];
     const bool missing = values.empty() || std::isnan(values[f]);
@@ -352,7 +354,7 @@ void Unscale(const Model& model, const float* kept, std::int64_t timestamp_ns, s
   }
   const std::size_t column =
       spec.channel_scales.empty() ? spec.target : spec.ChannelOf(previous[spec.input_features()]);
-  std::size_t row = CycleRow(spec, timestamp_ns);
+  std::size_t row = CycleRow(spec, spec.cycle, timestamp_ns);
   for (std::size_t h = 0; h < spec.horizon; ++h) {
     row = row + 1 == spec.cycle ? 0 : row + 1;
     const float base = last + model.cycle()[row * spec.cycle_columns() + column];

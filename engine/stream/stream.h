@@ -195,7 +195,7 @@ void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64
 float OutputScale(const ModelSpec& spec, const float* previous, const float* moments);
 
 // Row of a cycle of n steps at a time, 0 to n - 1: round-down of timestamp / interval, modulo n.
-std::size_t CycleRow(const ModelSpec& spec, std::int64_t timestamp_ns);
+std::size_t CycleRow(const ModelSpec& spec, std::size_t n, std::int64_t timestamp_ns);
 
 // What the model sees of an input: at most input_limit deviations.
 float ClipInput(const ModelSpec& spec, float scaled);
