@@ -3,6 +3,7 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <barrier>
 #include <cmath>
 #include <thread>
 
@@ -159,11 +160,16 @@ void Learner::Learn(std::span<const Sequence> batch, double learning_rate) {
   const std::size_t truncation = spec_.window > 0 ? spec_.window : options_.truncation;
   for (std::size_t first = 0; first < steps; first += truncation) {
     const std::size_t now = workers_[0]->network.WholeHops(std::min(truncation, steps - first));
-    InParallel([&](Worker& worker) { Forward(worker, first, now); });
     std::size_t known = 0;
-    for (const auto& worker : workers_) known += worker->chunk.known;
+    std::barrier all_forward(static_cast<std::ptrdiff_t>(workers_.size()), [&]() noexcept {
+      for (const auto& worker : workers_) known += worker->chunk.known;
+    });
+    InParallel([&](Worker& worker) {
+      Forward(worker, first, now);
+      all_forward.arrive_and_wait();
+      if (known > 0) Backward(worker, known);
+    });
     if (known == 0) continue;
-    InParallel([&](Worker& worker) { Backward(worker, known); });
     for (const auto& worker : workers_) loss_sum_ += worker->loss;
     loss_count_ += known * spec_.quantiles.size();
     Update(learning_rate);

@@ -35,7 +35,7 @@ Network::Network(const ModelSpec& spec, Rows rows) : spec_(spec), rows_(rows) {
       stride_ = layer.stride;
       strided_ = levels_.size();
     }
-    levels_.push_back({layer, MakeSequenceLayer(layer, inputs), {}, {}});
+    levels_.push_back({.spec = layer, .layer = MakeSequenceLayer(layer, inputs), .changed = {}, .kept = {}});
     inputs = OutputsOf(layer);
   }
   if (stride_ > 1 && hops_below()) static_cast<Conv1dSequence&>(*levels_[strided_].layer).KeepHops();
@@ -158,16 +158,20 @@ void Network::Forward(const Matrix& x, Random* dropout) {
   const Matrix* input = &LayerInputs(x);
   for (std::size_t i = 0; i < levels_.size(); ++i) {
     Level& level = levels_[i];
-    level.output = level.layer->Forward(*input);
+    level.output = &level.layer->Forward(*input);
     level.kept.clear();
     const bool decoded =
         parallel_ != nullptr && &level == &levels_.back();  // drops its further steps' outputs
-    if (dropout != nullptr && level.spec.dropout > 0 && !decoded)
-      Drop(level.spec.dropout, *dropout, level.output.values, level.kept);
-    if (level.spec.residual) AddRows(input->data(), level.output.data(), input->size());
-    input = &level.output;
+    const bool drops = dropout != nullptr && level.spec.dropout > 0 && !decoded;
+    if (drops || level.spec.residual) {
+      level.changed = *level.output;
+      level.output = &level.changed;
+    }
+    if (drops) Drop(level.spec.dropout, *dropout, level.changed.values, level.kept);
+    if (level.spec.residual) AddRows(input->data(), level.changed.data(), input->size());
+    input = level.output;
     if (i == strided_ && single() && !hops_below()) {
-      PickHops(level.output);
+      PickHops(*level.output);
       input = &hops_;
     }
   }
@@ -178,11 +182,11 @@ const Matrix& Network::HeadRows() {
   const Level& top = levels_.back();
   if (single() && !hops_below() && strided_ + 1 == levels_.size()) return hops_;
   const float* const cells = parallel_ ? top.layer->cells() : nullptr;
-  if (cells == nullptr) return top.output;
-  states_.Resize(top.output.rows, top.layer->state_floats());
-  const std::size_t outputs = top.output.cols, rest = states_.cols - outputs;
+  if (cells == nullptr) return *top.output;
+  states_.Resize(top.output->rows, top.layer->state_floats());
+  const std::size_t outputs = top.output->cols, rest = states_.cols - outputs;
   for (std::size_t r = 0; r < states_.rows; ++r) {
-    std::copy_n(top.output.row(r), outputs, states_.row(r));
+    std::copy_n(top.output->row(r), outputs, states_.row(r));
     std::copy_n(cells + r * rest, rest, states_.row(r) + outputs);
   }
   return states_;
@@ -190,11 +194,11 @@ const Matrix& Network::HeadRows() {
 
 void Network::KeepLast(const Matrix& rows) {
   top_rows_ = rows.rows;
-  top_.Resize(batch_, rows.cols);
-  std::copy_n(rows.row(rows.rows - batch_), top_.size(), top_.data());
+  held_top_.Resize(batch_, rows.cols);
+  std::copy_n(rows.row(rows.rows - batch_), held_top_.size(), held_top_.data());
   if (!levels_.back().spec.bidirectional) return;
   const std::size_t half = rows.cols / 2;  // the backward layer's last output is that of the first reading
-  for (std::size_t b = 0; b < batch_; ++b) std::copy_n(rows.row(b) + half, half, top_.row(b) + half);
+  for (std::size_t b = 0; b < batch_; ++b) std::copy_n(rows.row(b) + half, half, held_top_.row(b) + half);
 }
 
 Matrix Network::SpreadLast(const Matrix& d_top, std::size_t rows) const {
@@ -211,31 +215,32 @@ Matrix Network::SpreadLast(const Matrix& d_top, std::size_t rows) const {
 
 void Network::HoldOutputs(std::size_t rows) {
   const Matrix& hops = HeadRows();
-  if (rows_ == Rows::kLast) return KeepLast(hops);
-  if (!single() || rows_ == Rows::kHops) {
-    top_ = hops;
+  if (rows_ != Rows::kLast && (!single() || rows_ == Rows::kHops)) {
+    top_ = &hops;
     return;
   }
-  top_.Resize(rows, hops.cols);
+  top_ = &held_top_;
+  if (rows_ == Rows::kLast) return KeepLast(hops);
+  held_top_.Resize(rows, hops.cols);
   const std::size_t floats = batch_ * hops.cols;
   for (std::size_t t = 0; t * batch_ < rows; ++t) {
     if ((t + 1) % stride_ == 0) std::copy_n(hops.row(t / stride_ * batch_), floats, held_.data());
-    std::copy_n(held_.data(), floats, top_.row(t * batch_));
+    std::copy_n(held_.data(), floats, held_top_.row(t * batch_));
   }
 }
 
 void Network::Decode(Matrix& outputs, Random* dropout) {
   if (parallel_) {
-    channels_.resize(spec_.channels > 0 ? top_.rows : 0);
+    channels_.resize(spec_.channels > 0 ? top_->rows : 0);
     for (std::size_t r = 0; r < channels_.size(); ++r) channels_[r] = sequences_[r % batch_];
-    parallel_->Forward(levels_.back().layer->parameters(), top_, channels_, dropout, outputs);
+    parallel_->Forward(levels_.back().layer->parameters(), *top_, channels_, dropout, outputs);
     if (scale_) scale_->Undo(outputs);
     return;
   }
   const Tensor& bias = head_.at("bias");
-  outputs.Resize(top_.rows, bias.values.size());
+  outputs.Resize(top_->rows, bias.values.size());
   for (std::size_t r = 0; r < outputs.rows; ++r) std::ranges::copy(bias.values, outputs.row(r));
-  Gemm(Transpose::kNo, Transpose::kYes, top_.rows, outputs.cols, top_.cols, top_.data(),
+  Gemm(Transpose::kNo, Transpose::kYes, top_->rows, outputs.cols, top_->cols, top_->data(),
        head_.at("weight").values.data(), outputs.data(), true);
   QuantileHead::Uncross(outputs.data(), outputs.rows * OutputSteps(spec_), spec_.quantiles.size());
   if (scale_) scale_->Undo(outputs);
@@ -261,12 +266,11 @@ Matrix Network::SpreadHops(const Matrix& d_hops, std::size_t rows) const {
   return d_rows;
 }
 
-Matrix Network::BackThroughHead(const Matrix& outputs, Matrix& d_outputs) {
-  Matrix d_top;
+void Network::BackThroughHead(const Matrix& outputs, Matrix& d_outputs, Matrix& d_top) {
   if (parallel_) {
     SequenceLayer& top = *levels_.back().layer;
     parallel_->Backward(top.parameters(), outputs, d_outputs, top.gradients(), d_top);
-    return d_top;
+    return;
   }
   std::optional<MedianFirst> median;
   if (median_first_) {
@@ -275,38 +279,36 @@ Matrix Network::BackThroughHead(const Matrix& outputs, Matrix& d_outputs) {
     QuantileHead::UncrossGradient(outputs.data(), d_outputs.data(), outputs.rows * OutputSteps(spec_),
                                   spec_.quantiles.size());
   }
-  Gemm(Transpose::kYes, Transpose::kNo, outputs.cols, top_.cols, top_.rows, d_outputs.data(), top_.data(),
+  Gemm(Transpose::kYes, Transpose::kNo, outputs.cols, top_->cols, top_->rows, d_outputs.data(), top_->data(),
        head_gradient_.at("weight").values.data(), true);
   AddColumnSums(d_outputs, head_gradient_.at("bias").values);
   if (median) median->KeepMedian(d_outputs);
-  d_top.Resize(top_.rows, top_.cols);
-  Gemm(Transpose::kNo, Transpose::kNo, top_.rows, top_.cols, outputs.cols, d_outputs.data(),
+  d_top.Resize(top_->rows, top_->cols);
+  Gemm(Transpose::kNo, Transpose::kNo, top_->rows, top_->cols, outputs.cols, d_outputs.data(),
        head_.at("weight").values.data(), d_top.data(), false);
-  return d_top;
 }
 
 void Network::Backward(const Matrix& x, const Matrix& outputs, Matrix& d_outputs) {
-  Matrix d_output;
   if (scale_) {
     Matrix scaled = outputs;
     scale_->Redo(scaled);
     scale_->BackThroughUndo(d_outputs);
-    d_output = BackThroughHead(scaled, d_outputs);
+    BackThroughHead(scaled, d_outputs, d_output_);
   } else {
-    d_output = BackThroughHead(outputs, d_outputs);
+    BackThroughHead(outputs, d_outputs, d_output_);
   }
-  if (rows_ == Rows::kLast) d_output = SpreadLast(d_output, top_rows_);
-  if (single() && rows_ == Rows::kAll) d_output = ReleaseOutputs(d_output);
+  if (rows_ == Rows::kLast) d_output_ = SpreadLast(d_output_, top_rows_);
+  if (single() && rows_ == Rows::kAll) d_output_ = ReleaseOutputs(d_output_);
   for (std::size_t i = levels_.size(); i-- > 0;) {
     Level& level = levels_[i];
-    if (single() && !hops_below() && i == strided_) d_output = SpreadHops(d_output, x.rows);
-    Matrix d_input;
+    if (single() && !hops_below() && i == strided_) d_output_ = SpreadHops(d_output_, x.rows);
     Matrix d_residual;
-    if (level.spec.residual) d_residual = d_output;
-    for (std::size_t j = 0; j < level.kept.size(); ++j) d_output.values[j] *= level.kept[j];
-    level.layer->Backward(d_output, i == 0 ? nullptr : &d_input, nullptr);
-    if (i > 0 && level.spec.residual) AddRows(d_residual.data(), d_input.data(), d_input.size());
-    std::swap(d_output, d_input);
+    if (level.spec.residual) d_residual = d_output_;
+    for (std::size_t j = 0; j < level.kept.size(); ++j) d_output_.values[j] *= level.kept[j];
+    level.layer->Backward(d_output_, i == 0 ? nullptr : &d_input_, nullptr);
+    if (i == 0) return;
+    if (level.spec.residual) AddRows(d_residual.data(), d_input_.data(), d_input_.size());
+    std::swap(d_output_, d_input_);
   }
 }
 

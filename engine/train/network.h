@@ -77,8 +77,9 @@ class Network {
   struct Level {
     LayerSpec spec;
     std::unique_ptr<SequenceLayer> layer;
-    Matrix output;            // [rows, O]
-    std::vector<float> kept;  // [rows * O]: what dropout multiplied the outputs by; empty: nothing
+    const Matrix* output = nullptr;  // [rows, O]: the layer's own, or changed
+    Matrix changed;                  // by dropout or the residual connection
+    std::vector<float> kept;         // [rows * O]: what dropout multiplied the outputs by; empty: nothing
   };
   bool single() const { return stride_ > 1 && (!spec_.interleaved || rows_ != Rows::kAll); }
   // Whether the strided layer's own outputs are those of the hops only.
@@ -88,8 +89,8 @@ class Network {
   // What the head sees of the topmost level: its outputs, for the parallel head its states.
   const Matrix& HeadRows();
   void HoldOutputs(std::size_t rows);
-  // The gradient of what the head saw, from that of the outputs.
-  Matrix BackThroughHead(const Matrix& outputs, Matrix& d_outputs);
+  // Sets d_top, the gradient of what the head saw, from that of the outputs.
+  void BackThroughHead(const Matrix& outputs, Matrix& d_outputs, Matrix& d_top);
   Matrix ReleaseOutputs(const Matrix& d_top) const;
   // Of windows: what the head sees of each, and its gradient at the rows that it came from.
   void KeepLast(const Matrix& rows);
@@ -111,7 +112,9 @@ class Network {
   std::optional<WindowScale> scale_;  // of instance normalisation
   std::size_t top_rows_ = 0;          // of the topmost level's outputs
   Matrix held_;                       // [B, O or S]: what the head saw of the last hop
-  Matrix top_;                        // [rows, O or S]: what the head sees
+  const Matrix* top_ = nullptr;       // [rows, O or S]: what the head sees
+  Matrix held_top_;                   // the same, where it is no level's own matrix
+  Matrix d_output_, d_input_;         // gradients of a level's output and input
   Tensors head_, head_gradient_;      // "weight" [outputs, O], "bias" [outputs]; empty with parallel_
   std::unique_ptr<ParallelDecoder> parallel_;  // null with another head
 };
