@@ -336,7 +336,7 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train
       ->add_option("--linear-contexts", options.linear_contexts,
                    "Lengths of a linear path to choose from, in readings, each at most a third of those\n"
-                   "learnt from; with --inputs level or --segment")
+                   "learnt from; --cycle auto goes by the first; with --inputs level or --segment")
       ->delimiter(',');
   train->add_flag("--refit", options.refit,
                   "When all is chosen and scored, go on with the validation readings too");

@@ -195,6 +195,24 @@ bool LinearSums::Pays(const Candidate& candidate, const Candidate& before, std::
   return BeyondChance(gains);
 }
 
+bool LinearSums::PaysInAll(const Candidate& candidate, const Candidate& before, std::size_t first,
+                           std::size_t end) const {
+  std::vector<double> errors, gains;
+  for (std::size_t block = 0; block < blocks_.size(); ++block) {
+    errors.push_back(Sum(before.squares[block], first, end));
+    gains.push_back(errors.back() - Sum(candidate.squares[block], first, end));
+  }
+  const double error = Sum(errors, 0, errors.size());
+  const double gain = error > 0 ? Sum(gains, 0, gains.size()) / error : 0;
+  double squares = 0;
+  for (std::size_t block = 0; block < errors.size(); ++block) {
+    const double off = gains[block] - gain * errors[block];
+    squares += off * off;
+  }
+  const auto count = static_cast<double>(blocks_.size());
+  return gain * error > 2 * std::sqrt(squares * count / (count - 1));
+}
+
 std::vector<LinearFit> LinearSums::BestOfEachContext(const std::vector<Candidate>& candidates,
                                                      bool per_channel, bool drift, std::size_t first,
                                                      std::size_t end) const {
@@ -237,7 +255,8 @@ bool LinearSums::ChoosePart(const std::vector<Candidate>& candidates, const Cand
   for (const LinearFit& fit : fits) {
     if (fit.error <= kAlike * best.error) part.fits.push_back(fit);
   }
-  return best.error <= kWorthAMap * part.last_value_error && pays(best, last_value);
+  return best.error <= kWorthAMap * part.last_value_error &&
+         PaysInAll(Find(candidates, best), last_value, first, end);
 }
 
 LinearChoice LinearSums::Choose(const std::vector<std::size_t>& contexts) const {

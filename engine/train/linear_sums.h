@@ -99,6 +99,9 @@ class LinearSums {
   static const Candidate& Find(const std::vector<Candidate>& candidates, const LinearFit& fit);
   // Whether the gains over `before` are more than chance.
   bool Pays(const Candidate& candidate, const Candidate& before, std::size_t first, std::size_t end) const;
+  // The same of the sum of all blocks' errors, of which one may be most.
+  bool PaysInAll(const Candidate& candidate, const Candidate& before, std::size_t first,
+                 std::size_t end) const;
   // [steps, fit.context]: the map of a channel, or that for all.
   Matrix SolveOne(const LinearFit& fit, std::size_t channel, const std::vector<std::size_t>& steps,
                   std::optional<std::size_t> left) const;

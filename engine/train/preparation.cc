@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -154,7 +155,10 @@ void ChooseLinear(const std::vector<std::size_t>& contexts, const ModelSpec& spe
   choice = LinearSums(rows(longest, EnoughForMaps(data, spec, longest))).Choose(contexts);
   const LinearRows told_apart = rows(choice.context(), choice.per_channel());
   ChooseRobust(told_apart, LinearSums(told_apart), choice);
-  choice.stacked_context = StackedContext(data, contexts, spec);
+  std::vector<std::size_t> no_longer;  // than what tells the regression something
+  std::ranges::copy_if(contexts, std::back_inserter(no_longer),
+                       [&](std::size_t context) { return context <= choice.context(); });
+  choice.stacked_context = StackedContext(data, no_longer, spec);
   if (choice.stacked_context == 0) return;
   ChooseStacked(RowsToStack(data, choice.context(), LinearRows::Part::kBlocks, spec),
                 LinearSums(rows(choice.context(), choice.per_channel())), preparation.periods, choice);

@@ -77,6 +77,19 @@ TEST(LinearSumsTest, WhatIsNoRandomWalkNearByIsNoneFarAhead) {
   }
 }
 
+TEST(LinearSumsTest, AQuietBlockDoesNotHideWhatIsKnownOfTheOthers) {
+  // Noise around a level, which then all but stands still and grows: there a map errs many times as much as
+  // the last value, of next to nothing.
+  std::mt19937_64 random(9);
+  std::normal_distribution<double> normal;
+  const ModelSpec spec = Spec(48);
+  const auto noise_then_growth = [&](std::size_t t) {
+    return t < kRows * 3 / 4 ? normal(random) : 1e-3 * static_cast<double>(t);
+  };
+  const LinearChoice choice = Choose({Levels(noise_then_growth, spec)}, spec);
+  for (const LinearPart& part : choice.parts) EXPECT_FALSE(part.last_value()) << part.begin;
+}
+
 TEST(LinearSumsTest, AGrowthThatLastsIsADrift) {
   std::mt19937_64 random(6);
   std::normal_distribution<double> noise(0, 0.5);
