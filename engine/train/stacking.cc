@@ -193,24 +193,26 @@ void ChoosePart(const std::vector<std::vector<Sample>>& channels, LinearPart& pa
   if (part.last_value()) return;
   const std::size_t blocks = channels[0].size();
   std::vector<ShareErrors> all(channels.size());
-  std::vector<double> gains(std::size(kShares));  // the blocks' mean, so that each counts alike too
+  LogErrors of_blocks;  // their mean, so that each counts alike too
   for (std::size_t left = 0; left < blocks; ++left) {
     std::vector<ShareErrors> errors(channels.size());
     AddErrorsOfShares(channels, left, errors);
     for (std::size_t channel = 0; channel < channels.size(); ++channel) all[channel].Add(errors[channel]);
     const LogErrors block = MeanLogs(errors);
-    for (std::size_t i = 0; i < gains.size(); ++i) {
-      const double gain = block.squared[0] - block.squared[i] + block.absolute[0] - block.absolute[i];
-      gains[i] += gain / 2 / static_cast<double>(blocks);
+    for (std::size_t i = 0; i < std::size(kShares); ++i) {
+      of_blocks.squared[i] += block.squared[i] / static_cast<double>(blocks);
+      of_blocks.absolute[i] += block.absolute[i] / static_cast<double>(blocks);
     }
   }
   const LogErrors over_all = MeanLogs(all);
   for (std::size_t i = 1; i < std::size(kShares); ++i) {
-    const double squared = over_all.squared[0] - over_all.squared[i];
-    const double absolute = over_all.absolute[0] - over_all.absolute[i];
-    if (gains[i] <= part.stacked_gain || std::min(squared, absolute) < -kMayCost) continue;
+    const auto gain = [i](const std::vector<double>& errors) { return errors[0] - errors[i]; };
+    const double squared = gain(of_blocks.squared), absolute = gain(of_blocks.absolute);
+    const double gains = (squared + absolute) / 2;
+    if (gains <= part.stacked_gain) continue;
+    if (std::min({squared, absolute, gain(over_all.squared), gain(over_all.absolute)}) < -kMayCost) continue;
     part.stacked = kShares[i];
-    part.stacked_gain = gains[i];
+    part.stacked_gain = gains;
   }
 }
 
