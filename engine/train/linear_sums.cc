@@ -202,15 +202,14 @@ bool LinearSums::PaysInAll(const Candidate& candidate, const Candidate& before, 
     errors.push_back(Sum(before.squares[block], first, end));
     gains.push_back(errors.back() - Sum(candidate.squares[block], first, end));
   }
-  const double error = Sum(errors, 0, errors.size());
-  const double gain = error > 0 ? Sum(gains, 0, gains.size()) / error : 0;
-  double squares = 0;
+  const double gain = Sum(gains, 0, gains.size()), error = Sum(errors, 0, errors.size());
+  double squares = 0;  // of what a block gains beyond its share
   for (std::size_t block = 0; block < errors.size(); ++block) {
-    const double off = gains[block] - gain * errors[block];
+    const double off = gains[block] - gain / error * errors[block];
     squares += off * off;
   }
   const auto count = static_cast<double>(blocks_.size());
-  return gain * error > 2 * std::sqrt(squares * count / (count - 1));
+  return gain > 2 * std::sqrt(squares * count / (count - 1));
 }
 
 std::vector<LinearFit> LinearSums::BestOfEachContext(const std::vector<Candidate>& candidates,
@@ -235,9 +234,6 @@ bool LinearSums::ChoosePart(const std::vector<Candidate>& candidates, const Cand
   const auto least = [](const std::vector<LinearFit>& fits) {
     return *std::ranges::min_element(fits, {}, &LinearFit::error);
   };
-  const auto pays = [&](const LinearFit& fit, const Candidate& before) {
-    return Pays(Find(candidates, fit), before, first, end);
-  };
   std::vector<LinearFit> fits;
   LinearFit best;
   for (const auto& [per_channel, drift] :
@@ -246,7 +242,7 @@ bool LinearSums::ChoosePart(const std::vector<Candidate>& candidates, const Cand
     if (more.empty()) continue;
     const LinearFit best_of_more = least(more);
     if (!fits.empty() && best_of_more.error >= kWorthMaps * best.error) continue;
-    if (drift && !pays(best_of_more, Find(candidates, best))) continue;
+    if (drift && !Pays(Find(candidates, best_of_more), Find(candidates, best), first, end)) continue;
     best = best_of_more;
     fits.insert(fits.end(), more.begin(), more.end());
   }

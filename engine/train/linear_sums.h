@@ -97,9 +97,10 @@ class LinearSums {
                   std::size_t end, LinearPart& part) const;
   double MeanError(const Candidate& candidate, std::size_t first, std::size_t end) const;
   static const Candidate& Find(const std::vector<Candidate>& candidates, const LinearFit& fit);
-  // Whether the gains over `before` are more than chance.
+  // Whether the blocks' relative gains over `before` are BeyondChance.
   bool Pays(const Candidate& candidate, const Candidate& before, std::size_t first, std::size_t end) const;
-  // The same of the sum of all blocks' errors, of which one may be most.
+  // Whether what is gained in the sum of all blocks' errors is above twice its standard error, that of a
+  // ratio estimator (Cochran 1977, chapter 6): a block counts by its errors.
   bool PaysInAll(const Candidate& candidate, const Candidate& before, std::size_t first,
                  std::size_t end) const;
   // [steps, fit.context]: the map of a channel, or that for all.

@@ -113,7 +113,7 @@ class Network {
   std::size_t top_rows_ = 0;          // of the topmost level's outputs
   Matrix held_;                       // [B, O or S]: what the head saw of the last hop
   const Matrix* top_ = nullptr;       // [rows, O or S]: what the head sees
-  Matrix held_top_;                   // the same, where it is no level's own matrix
+  Matrix held_top_;                   // the same, where outputs are held or only the last row is seen
   Matrix d_output_, d_input_;         // gradients of a level's output and input
   Tensors head_, head_gradient_;      // "weight" [outputs, O], "bias" [outputs]; empty with parallel_
   std::unique_ptr<ParallelDecoder> parallel_;  // null with another head

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <iterator>
 #include <numeric>
 #include <utility>
 
@@ -54,14 +53,14 @@ std::vector<std::size_t> ContextsFor(const std::vector<std::size_t>& contexts,
   return usable;
 }
 
-// The longest of the contexts that half of the rows of a series hold; 0: none, or the maps of the channels
-// would be too large.
+// The longest of the contexts that half of the rows of a series hold and that are at most `most`, what tells
+// the regression something; 0: none, or the maps of the channels would be too large.
 std::size_t StackedContext(const std::vector<PreparedSeries>& data, const std::vector<std::size_t>& contexts,
-                           const ModelSpec& spec) {
+                           std::size_t most, const ModelSpec& spec) {
   std::size_t rows = 0, longest = 0;
   for (const PreparedSeries& series : data) rows += series.size();
   for (const std::size_t context : contexts) {
-    if (2 * context * data.size() <= rows) longest = std::max(longest, context);
+    if (context <= most && 2 * context * data.size() <= rows) longest = std::max(longest, context);
   }
   return std::max<std::size_t>(spec.channels, 1) * spec.horizon * longest <= kMostWeights ? longest : 0;
 }
@@ -108,7 +107,7 @@ absl::StatusOr<std::vector<double>> ErrorsWithCycle(const std::vector<Series>& s
     const auto blocks_of_all = LinearRows::Part::kBlocks;
     const LinearSums sums(LinearRows(*data, spec, context, kRowsToCompare, blocks_of_all, false));
     LinearChoice choice(spec.horizon, {.context = context, .penalty = kCyclePenalty});
-    choice.stacked_context = StackedContext(*data, {context}, spec);
+    choice.stacked_context = StackedContext(*data, {context}, context, spec);
     errors.push_back(
         StackedErrors(RowsToStack(*data, context, blocks_of_all, spec), sums, seasons, choice, left));
   }
@@ -155,10 +154,7 @@ void ChooseLinear(const std::vector<std::size_t>& contexts, const ModelSpec& spe
   choice = LinearSums(rows(longest, EnoughForMaps(data, spec, longest))).Choose(contexts);
   const LinearRows told_apart = rows(choice.context(), choice.per_channel());
   ChooseRobust(told_apart, LinearSums(told_apart), choice);
-  std::vector<std::size_t> no_longer;  // than what tells the regression something
-  std::ranges::copy_if(contexts, std::back_inserter(no_longer),
-                       [&](std::size_t context) { return context <= choice.context(); });
-  choice.stacked_context = StackedContext(data, no_longer, spec);
+  choice.stacked_context = StackedContext(data, contexts, choice.context(), spec);
   if (choice.stacked_context == 0) return;
   ChooseStacked(RowsToStack(data, choice.context(), LinearRows::Part::kBlocks, spec),
                 LinearSums(rows(choice.context(), choice.per_channel())), preparation.periods, choice);
