@@ -12,15 +12,16 @@ namespace {
 
 constexpr std::size_t kWorthThreads = 256;  // inputs; fewer are solved sooner than threads are woken
 
+// Eight at once is also one check for a sanitizer where eight loads are eight.
+using Eight [[gnu::vector_size(64), gnu::aligned(alignof(double)), gnu::may_alias]] = double;
+
 double Dot(const double* a, const double* b, std::size_t n) {
-  double sums[8] = {};
+  Eight sums = {};
   std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) {
-    for (std::size_t j = 0; j < 8; ++j) sums[j] += a[i + j] * b[i + j];
-  }
+  for (; i + 8 <= n; i += 8) sums += *reinterpret_cast<const Eight*>(a + i) * *reinterpret_cast<const Eight*>(b + i);
   double sum = 0;
   for (; i < n; ++i) sum += a[i] * b[i];
-  for (const double s : sums) sum += s;
+  for (std::size_t j = 0; j < 8; ++j) sum += sums[j];
   return sum;
 }
 

@@ -100,8 +100,19 @@ T Softplus(const T& v) {
 template <typename T>
 Vector<T> Dense(const Vector<T>& weights, const Vector<T>& bias, const Vector<T>& x) {
   Vector<T> y = bias;
+  const std::size_t n = x.size();
   for (std::size_t r = 0; r < y.size(); ++r) {
-    for (std::size_t i = 0; i < x.size(); ++i) y[r] = y[r] + weights[r * x.size() + i] * x[i];
+    const T* const row = weights.data() + r * n;
+    T a = T(0), b = T(0), c = T(0), d = T(0);  // one sum would wait for itself
+    std::size_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+      a = a + row[i] * x[i];
+      b = b + row[i + 1] * x[i + 1];
+      c = c + row[i + 2] * x[i + 2];
+      d = d + row[i + 3] * x[i + 3];
+    }
+    for (; i < n; ++i) a = a + row[i] * x[i];
+    y[r] = y[r] + ((a + b) + (c + d));
   }
   return y;
 }
