@@ -18,7 +18,8 @@ using Eight [[gnu::vector_size(64), gnu::aligned(alignof(double)), gnu::may_alia
 double Dot(const double* a, const double* b, std::size_t n) {
   Eight sums = {};
   std::size_t i = 0;
-  for (; i + 8 <= n; i += 8) sums += *reinterpret_cast<const Eight*>(a + i) * *reinterpret_cast<const Eight*>(b + i);
+  for (; i + 8 <= n; i += 8)
+    sums += *reinterpret_cast<const Eight*>(a + i) * *reinterpret_cast<const Eight*>(b + i);
   double sum = 0;
   for (; i < n; ++i) sum += a[i] * b[i];
   for (std::size_t j = 0; j < 8; ++j) sum += sums[j];

@@ -86,7 +86,8 @@ TEST_P(RandomLayerTest, GradientAgreesWithReferenceGradient) {
 }
 
 TEST_P(RandomLayerTest, ReferenceGradientAgreesWithCentralDifferences) {
-  if (std::getenv("TIDEGATE_MAX_ISA") != nullptr) GTEST_SKIP() << "the reference uses no instruction set's kernels";
+  if (std::getenv("TIDEGATE_MAX_ISA") != nullptr)
+    GTEST_SKIP() << "the reference uses no instruction set's kernels";
   const LayerProblem problem = Draw(kLargestGradient);
   SCOPED_TRACE(ShapeOf(problem));
   const auto gradient = ReferenceGradient(problem);
