@@ -8,21 +8,24 @@
 
 namespace tidegate {
 
-const TensorKernels& ChosenKernels() {
-  static const TensorKernels& chosen = []() -> const TensorKernels& {
-    const char* const set = std::getenv("TIDEGATE_MAX_ISA");
-    [[maybe_unused]] const absl::string_view at_most = set == nullptr ? "avx512_bf16" : set;
+const TensorKernels& KernelsUpTo([[maybe_unused]] absl::string_view at_most) {
 #if defined(__x86_64__)
-    const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
-    const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    if (has_avx512 && __builtin_cpu_supports("avx512bf16") && at_most == "avx512_bf16") {
-      return avx512_bf16::kTensorKernels;
-    }
-    if (has_avx512 && absl::StartsWith(at_most, "avx512")) return avx512::kTensorKernels;
-    if (has_avx2 && absl::StartsWith(at_most, "avx")) return avx2::kTensorKernels;
+  const bool has_avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw");
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (has_avx512 && __builtin_cpu_supports("avx512bf16") && at_most == kBestIsa) {
+    return avx512_bf16::kTensorKernels;
+  }
+  if (has_avx512 && absl::StartsWith(at_most, "avx512")) return avx512::kTensorKernels;
+  if (has_avx2 && absl::StartsWith(at_most, "avx")) return avx2::kTensorKernels;
 #endif
-    return portable::kTensorKernels;
+  return portable::kTensorKernels;
+}
+
+const TensorKernels& ChosenKernels() {
+  static const TensorKernels& chosen = [] -> const TensorKernels& {
+    const char* const at_most = std::getenv("TIDEGATE_MAX_ISA");
+    return KernelsUpTo(at_most == nullptr ? kBestIsa : at_most);
   }();
   return chosen;
 }

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 
+#include "absl/strings/string_view.h"
+
 namespace tidegate {
 
 // A batch for PackedLinear.
@@ -38,7 +40,12 @@ extern const TensorKernels kTensorKernels;
 }
 #endif
 
-// Those of the best instruction set that this CPU has; the same for the whole life of the process.
+// Those of the best instruction set that this CPU has, and no better than `at_most`, one of
+// InstructionSet()'s.
+const TensorKernels& KernelsUpTo(absl::string_view at_most);
+constexpr absl::string_view kBestIsa = "avx512_bf16";
+
+// The same for the whole life of the process: up to TIDEGATE_MAX_ISA.
 const TensorKernels& ChosenKernels();
 
 }  // namespace tidegate

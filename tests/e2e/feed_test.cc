@@ -15,10 +15,10 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr char kReadings[] = TIDEGATE_SOURCE_DIR "/clients/demo/readings.csv";
+constexpr char kTableCsv[] = TIDEGATE_SOURCE_DIR "/clients/demo/readings.csv";
 
 std::vector<std::string> Arguments(const std::string& command, const std::vector<std::string>& more) {
-  std::vector<std::string> arguments = {command,           kReadings,
+  std::vector<std::string> arguments = {command,           kTableCsv,
                                         "--time-column",   "reading",
                                         "--interval",      "5s",
                                         "--stream-column", "mote_id",

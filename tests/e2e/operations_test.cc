@@ -16,7 +16,7 @@ namespace {
 
 using testing::HasSubstr;
 
-constexpr int kRows = 200;
+constexpr int kRowsRead = 200;
 
 class OperationsTest : public testing::Test {
  protected:
@@ -36,7 +36,7 @@ class OperationsTest : public testing::Test {
   Process::Result Push(const std::string& name, int from) {
     std::ofstream csv(Path(name));
     csv << "time,sensor,temperature,humidity\n";
-    for (int i = from; i < from + kRows; ++i) {
+    for (int i = from; i < from + kRowsRead; ++i) {
       csv << 1'000'000 + i << ",a," << 20 + i % 5 << ',' << 50 + i % 7 << '\n';
     }
     csv.close();
@@ -68,8 +68,8 @@ TEST_F(OperationsTest, ABackupIsRestoredToWhereAServerGoesOn) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("there is a backup 'monday' already"));
 
-  EXPECT_EQ(Push("second.csv", kRows).exit_code, 0);
-  EXPECT_EQ(Steps(), 2U * kRows);
+  EXPECT_EQ(Push("second.csv", kRowsRead).exit_code, 0);
+  EXPECT_EQ(Steps(), 2U * kRowsRead);
   EXPECT_EQ(server_->Stop().exit_code, 0);
 
   result = RunTidegate({"restore", Path("backups/monday"), "--data", Path("data")});
@@ -78,9 +78,9 @@ TEST_F(OperationsTest, ABackupIsRestoredToWhereAServerGoesOn) {
   result = RunTidegate({"restore", Path("backups/monday"), "--data", Path("restored")});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   Start("restored");
-  EXPECT_EQ(Steps(), static_cast<unsigned>(kRows));
-  EXPECT_EQ(Push("second.csv", kRows).exit_code, 0);
-  EXPECT_EQ(Steps(), 2U * kRows);
+  EXPECT_EQ(Steps(), static_cast<unsigned>(kRowsRead));
+  EXPECT_EQ(Push("second.csv", kRowsRead).exit_code, 0);
+  EXPECT_EQ(Steps(), 2U * kRowsRead);
 }
 
 TEST_F(OperationsTest, AServerWithoutAFolderForBackupsSaysSo) {
@@ -113,7 +113,7 @@ TEST_F(OperationsTest, TheStoreIsInspectedVerifiedAndCompacted) {
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("The store took 1 MB on disk and takes 1 MB now"));
   Start();
-  EXPECT_EQ(Steps(), static_cast<unsigned>(kRows));
+  EXPECT_EQ(Steps(), static_cast<unsigned>(kRowsRead));
 }
 
 TEST_F(OperationsTest, DamageOfAKeptJournalIsFound) {
@@ -133,7 +133,7 @@ TEST_F(OperationsTest, DamageOfAKeptJournalIsFound) {
   EXPECT_EQ(verified.exit_code, 1);
   EXPECT_THAT(verified.err, HasSubstr("the journal that was kept is damaged"));
   server_.emplace(models_, std::vector<std::string>{"--data", Path("kept"), "--keep-journal"});
-  EXPECT_EQ(Steps(), static_cast<unsigned>(kRows));
+  EXPECT_EQ(Steps(), static_cast<unsigned>(kRowsRead));
 }
 
 TEST_F(OperationsTest, DamageIsFoundAndNotRestored) {

@@ -15,14 +15,14 @@
 namespace tidegate {
 namespace {
 
-constexpr std::size_t kStreams = 2000;
+constexpr std::size_t kSoakStreams = 2000;
 constexpr std::size_t kCalls = 4;
 constexpr std::size_t kMessages = 1500;  // of a call
 constexpr std::size_t kWindow = 8;       // messages of a call that wait together
 
 struct Call {
   Call(v1::Forecaster::Stub& stub, const ModelSpec& spec, std::size_t f)
-      : first(f), feed(spec, "soak-", f, kStreams / kCalls), stream(stub.Stream(&context)) {}
+      : first(f), feed(spec, "soak-", f, kSoakStreams / kCalls), stream(stub.Stream(&context)) {}
 
   // Sends some messages; the opening ones first.
   void Send() {
@@ -55,10 +55,10 @@ TEST(SoakTest, EveryAnswerIsThatOfAReplay) {
   ASSERT_TRUE(model.ok()) << model.status();
   RunningServer server(folder.path());
   auto stub = server.Stub();
-  AnswerCheck check(*model, kStreams);
+  AnswerCheck check(*model, kSoakStreams);
   std::vector<std::unique_ptr<Call>> calls;
   for (std::size_t i = 0; i < kCalls; ++i) {
-    calls.push_back(std::make_unique<Call>(*stub, (*model)->spec(), i * kStreams / kCalls));
+    calls.push_back(std::make_unique<Call>(*stub, (*model)->spec(), i * kSoakStreams / kCalls));
   }
   for (std::size_t sent = 0; sent < kMessages; sent += kWindow) {
     for (const auto& call : calls) call->Send();

@@ -13,7 +13,7 @@ namespace {
 using testing::AllOf;
 using testing::HasSubstr;
 
-constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 
 TEST(ValuesTest, NumbersAndMissingValues) {
   EXPECT_EQ(*ParseValue("-1.5e2"), -150);
@@ -27,18 +27,18 @@ TEST(ValuesTest, NumbersAndMissingValues) {
 
 // Expected seconds: date --utc --date=... +%s
 TEST(ValuesTest, TimesOfSeveralFormats) {
-  EXPECT_EQ(*ParseTimestamp("2024-05-31T12:00:00Z"), 1'717'156'800 * kSecond);
-  EXPECT_EQ(*ParseTimestamp("2024-05-31T14:00:00.25+02:00"), 1'717'156'800 * kSecond + kSecond / 4);
-  EXPECT_EQ(*ParseTimestamp("2024-05-31 12:00:00"), 1'717'156'800 * kSecond);
-  EXPECT_EQ(*ParseTimestamp("2024-05-31 12:00"), 1'717'156'800 * kSecond);
-  EXPECT_EQ(*ParseTimestamp("2024-05-31"), 1'717'113'600 * kSecond);
-  EXPECT_EQ(*ParseTimestamp("1717156800"), 1'717'156'800 * kSecond);
-  EXPECT_EQ(*ParseTimestamp("1717156800.123456789"), 1'717'156'800 * kSecond + 123'456'789);
-  EXPECT_EQ(*ParseTimestamp("0.5"), kSecond / 2);
+  EXPECT_EQ(*ParseTimestamp("2024-05-31T12:00:00Z"), 1'717'156'800 * kSecondNs);
+  EXPECT_EQ(*ParseTimestamp("2024-05-31T14:00:00.25+02:00"), 1'717'156'800 * kSecondNs + kSecondNs / 4);
+  EXPECT_EQ(*ParseTimestamp("2024-05-31 12:00:00"), 1'717'156'800 * kSecondNs);
+  EXPECT_EQ(*ParseTimestamp("2024-05-31 12:00"), 1'717'156'800 * kSecondNs);
+  EXPECT_EQ(*ParseTimestamp("2024-05-31"), 1'717'113'600 * kSecondNs);
+  EXPECT_EQ(*ParseTimestamp("1717156800"), 1'717'156'800 * kSecondNs);
+  EXPECT_EQ(*ParseTimestamp("1717156800.123456789"), 1'717'156'800 * kSecondNs + 123'456'789);
+  EXPECT_EQ(*ParseTimestamp("0.5"), kSecondNs / 2);
 }
 
 TEST(ValuesTest, NumbersCountInTheUnitOfTheirSize) {
-  const std::int64_t time = 1'717'156'800 * kSecond;
+  const std::int64_t time = 1'717'156'800 * kSecondNs;
   for (const auto& [cell, unit] :
        {std::pair("1717156800", TimeUnit::kSeconds), std::pair("1717156800000", TimeUnit::kMilliseconds),
         std::pair("1717156800000000", TimeUnit::kMicroseconds),
@@ -66,11 +66,12 @@ TEST(ValuesTest, WhatIsNoTimeSaysWhatIs) {
 }
 
 TEST(ValuesTest, RowNumbersTimesTheInterval) {
-  EXPECT_EQ(*ParseRowNumber("17", 5 * kSecond), 85 * kSecond);
-  EXPECT_FALSE(ParseRowNumber("1.5", kSecond).ok());
-  EXPECT_FALSE(ParseRowNumber("-1", kSecond).ok());
-  EXPECT_FALSE(ParseRowNumber("9223372036854775807", kSecond).ok());
-  EXPECT_THAT(std::string(ParseRowNumber("2024-05-31", kSecond).status().message()), HasSubstr("--interval"));
+  EXPECT_EQ(*ParseRowNumber("17", 5 * kSecondNs), 85 * kSecondNs);
+  EXPECT_FALSE(ParseRowNumber("1.5", kSecondNs).ok());
+  EXPECT_FALSE(ParseRowNumber("-1", kSecondNs).ok());
+  EXPECT_FALSE(ParseRowNumber("9223372036854775807", kSecondNs).ok());
+  EXPECT_THAT(std::string(ParseRowNumber("2024-05-31", kSecondNs).status().message()),
+              HasSubstr("--interval"));
 }
 
 }  // namespace

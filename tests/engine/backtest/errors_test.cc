@@ -16,7 +16,7 @@ TEST(ErrorsTest, MeansAreThoseOfTheFormulas) {
   const std::vector<std::vector<float>> forecasts = {{9, 10.5f, 12}, {6, 7, 8}, {-1, 0, 1}, {-2, -1, 4}};
   const double deviation = 2, scale = 0.5;
   Errors sums;
-  double squares = 0, absolute = 0, symmetric = 0, pinball = 0, inside = 0, width = 0;
+  double squares = 0, absolute = 0, symmetric = 0, pinball = 0, width = 0;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const auto& q = forecasts[i];
     sums.Add(ErrorsOf(targets[i], q[1], q, levels, deviation, scale));
@@ -28,7 +28,6 @@ TEST(ErrorsTest, MeansAreThoseOfTheFormulas) {
       const double below = targets[i] - q[k];
       pinball += std::max(levels[k] * below, (levels[k] - 1) * below) / 3 / 2;
     }
-    inside += q[0] <= targets[i] && targets[i] <= q[2] ? 1 : 0;
     width += (q[2] - q[0]) / 2;
   }
   sums.Divide();

@@ -64,11 +64,11 @@ class RoundedStep {
 
  private:
   double Dot(const char* weight, const char* bias, const float* v, std::size_t row) const {
-    const std::size_t columns = p_.at(weight).shape[1];
+    const Tensor& weights = p_.at(weight);
+    const std::size_t columns = weights.shape[1];
+    const float* const w = &weights.values[row * columns];
     double sum = p_.at(bias).values[row];
-    for (std::size_t k = 0; k < columns; ++k) {
-      sum += static_cast<double>(p_.at(weight).values[row * columns + k]) * RoundToBf16(v[k]);
-    }
+    for (std::size_t k = 0; k < columns; ++k) sum += static_cast<double>(w[k]) * RoundToBf16(v[k]);
     return sum;
   }
   double Input(std::size_t row) const { return Dot("weight_ih", "bias_ih", x_, row); }

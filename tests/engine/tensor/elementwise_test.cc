@@ -16,21 +16,26 @@ namespace tidegate {
 namespace {
 
 std::vector<const TensorKernels*> RunnableKernels() {
-  std::vector<const TensorKernels*> all = {&portable::kTensorKernels};
-#if defined(__x86_64__)
-  const std::string best = InstructionSet();
-  if (best != "portable") all.push_back(&avx2::kTensorKernels);
-  if (best == "avx512") all.push_back(&avx512::kTensorKernels);
-#endif
+  std::vector<const TensorKernels*> all;
+  for (const char* const isa : {"portable", "avx2", "avx512", "avx512_bf16"}) {
+    const TensorKernels* const kernels = &KernelsUpTo(isa);
+    if (all.empty() || all.back() != kernels) all.push_back(kernels);
+  }
   return all;
 }
 
 double ExactSigmoid(double v) { return 1 / (1 + std::exp(-v)); }
 
-// Every 257th bit pattern (a prime, so all exponents and both signs come up), NaNs left out.
+#if defined(TIDEGATE_SLOW)
+constexpr std::uint64_t kStride = 2579;
+#else
+constexpr std::uint64_t kStride = 257;
+#endif
+
+// One bit pattern in kStride (a prime, so all exponents and both signs come up), NaNs left out.
 std::vector<float> FloatsFromEverywhere() {
   std::vector<float> values;
-  for (std::uint64_t bits = 0; bits <= 0xffffffff; bits += 257) {
+  for (std::uint64_t bits = 0; bits <= 0xffffffff; bits += kStride) {
     const float v = std::bit_cast<float>(static_cast<std::uint32_t>(bits));
     if (!std::isnan(v)) values.push_back(v);
   }

@@ -43,8 +43,9 @@ TEST(ShardOfTest, SpreadsStreamsEvenly) {
 }
 
 // A message of readings of streams that its call has named, with room for its answer.
-struct Sent : Message {
-  Sent(const ModelSpec& spec, std::vector<std::string> new_ids, std::vector<std::uint32_t> of, int second)
+struct SentMessage : Message {
+  SentMessage(const ModelSpec& spec, std::vector<std::string> new_ids, std::vector<std::uint32_t> of,
+              int second)
       : texts(std::move(new_ids)), handles_of(std::move(of)) {
     const std::size_t n = handles_of.size();
     for (const std::string& text : texts) pointers.push_back(&text);
@@ -72,7 +73,7 @@ struct Sent : Message {
     steps = std::span(numbers).first(n);
     quality = std::span(numbers).last(n);
   }
-  Sent(const Sent&) = delete;
+  SentMessage(const SentMessage&) = delete;
 
   std::vector<std::string> texts;
   std::vector<const std::string*> pointers;
@@ -131,7 +132,7 @@ class Node {
     }
   }
 
-  std::deque<std::unique_ptr<Sent>> sent;
+  std::deque<std::unique_ptr<SentMessage>> sent;
 
  private:
   void Send(std::mt19937& random) {
@@ -145,7 +146,7 @@ class Node {
       if (second == 1 || random() % 3 != 0) of.push_back(i);
     }
     of.push_back(7777);  // nobody has named it
-    sent.push_back(std::make_unique<Sent>(spec_, std::move(ids), std::move(of), second));
+    sent.push_back(std::make_unique<SentMessage>(spec_, std::move(ids), std::move(of), second));
     peer_.Admit(*sent.back(), streams_);
   }
 
