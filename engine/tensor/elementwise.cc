@@ -23,7 +23,7 @@ const TensorKernels& KernelsUpTo([[maybe_unused]] absl::string_view at_most) {
 }
 
 const TensorKernels& ChosenKernels() {
-  static const TensorKernels& chosen = [] -> const TensorKernels& {
+  static const TensorKernels& chosen = []() -> const TensorKernels& {
     const char* const at_most = std::getenv("TIDEGATE_MAX_ISA");
     return KernelsUpTo(at_most == nullptr ? kBestIsa : at_most);
   }();

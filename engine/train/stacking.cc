@@ -140,6 +140,7 @@ std::vector<float> Weights(const std::vector<Sample>& samples, std::optional<std
 struct ShareErrors {
   std::vector<double> squared = std::vector<double>(std::size(kShares)), absolute = squared;
   double count = 0;
+  std::vector<float> unstacked;  // the squares of each error of share 0
 
   void Add(const ShareErrors& more) {
     for (std::size_t i = 0; i < std::size(kShares); ++i) {
@@ -147,6 +148,17 @@ struct ShareErrors {
       absolute[i] += more.absolute[i];
     }
     count += more.count;
+    unstacked.insert(unstacked.end(), more.unstacked.begin(), more.unstacked.end());
+  }
+
+  // What share i costs over share 0 in squared error, relative to all of that but its largest hundredth: an
+  // outcome that nobody could foresee may be most of it, and a percent of that hides what the others lose.
+  double Cost(std::size_t i) const {
+    std::vector<float> squares = unstacked;
+    const auto largest = squares.end() - static_cast<std::ptrdiff_t>(squares.size() / 100);
+    if (largest != squares.end()) std::ranges::nth_element(squares, largest);
+    const double sum = std::accumulate(squares.begin(), largest, 0.0);
+    return sum > 0 ? (squared[i] - squared[0]) / sum : 0;
   }
 };
 
@@ -165,6 +177,9 @@ void AddErrorsOfShares(const std::vector<std::vector<Sample>>& channels, std::si
       for (float& weight : weights) weight *= static_cast<float>(kShares[i]);
       weights.back() += static_cast<float>(1 - kShares[i]);
       Errors(sample, weights, error);
+      if (i == 0) {
+        for (const float e : error) errors[channel].unstacked.push_back(e * e);
+      }
       errors[channel].squared[i] += std::inner_product(error.begin(), error.end(), error.begin(), 0.0);
       errors[channel].absolute[i] += SumOfSizes(error);
     }
@@ -210,7 +225,9 @@ void ChoosePart(const std::vector<std::vector<Sample>>& channels, LinearPart& pa
     const double squared = gain(of_blocks.squared), absolute = gain(of_blocks.absolute);
     const double gains = (squared + absolute) / 2;
     if (gains <= part.stacked_gain) continue;
-    if (std::min({squared, absolute, gain(over_all.squared), gain(over_all.absolute)}) < -kMayCost) continue;
+    double cost = 0;
+    for (const ShareErrors& channel : all) cost += channel.Cost(i) / static_cast<double>(all.size());
+    if (std::max({-squared, -absolute, -gain(over_all.absolute), cost}) > kMayCost) continue;
     part.stacked = kShares[i];
     part.stacked_gain = gains;
   }

@@ -22,8 +22,9 @@ namespace tidegate {
 // Sets `stacked` of the parts of the horizon: how far their maps go from the regression's to the stacked
 // ones. As far as makes the relative gains in the mean squared and in the mean absolute error, on blocks
 // which were left out of all fits, together greatest, while neither error grows by more than kMayCost, over
-// all blocks or in their mean, so that one block of large errors does not hide what the others lose; not
-// where the last value is forecast, as there is nothing to be known of a random walk.
+// all blocks or in their mean, so that one block of large errors does not hide what the others lose; the
+// squared one over all blocks counts beside what all but the largest hundredth of the errors make; not where
+// the last value is forecast, as there is nothing to be known of a random walk.
 void ChooseStacked(const LinearRows& rows, const LinearSums& sums, const std::vector<std::size_t>& periods,
                    LinearChoice& choice);
 

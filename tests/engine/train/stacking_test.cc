@@ -151,8 +151,9 @@ TEST(StackingTest, EachChannelGetsTheMeanOfMapsThatErrsLeast) {
 
 // A walk of small steps with rare outliers that go back the reading after: seldom is the regression's pull
 // towards the mean of more use than the last value, but then it saves nearly all of the squared error.
-// last_jump: of the last reading of a second series, which stands still before it.
-LinearPart StackedOnOutliers(double last_jump) {
+// last_jump: of the last reading of a second series, which stands still before it. until: the row before
+// which the outliers are.
+LinearPart StackedOnOutliers(double last_jump, std::size_t until = kRows) {
   std::mt19937_64 random(7);
   std::normal_distribution<double> normal;
   double walk = 0;
@@ -161,7 +162,7 @@ LinearPart StackedOnOutliers(double last_jump) {
       Levels(
           [&](std::size_t t) {
             walk += 0.1 * normal(random);
-            return walk + (t % 97 == 50 ? 20 : 0);
+            return walk + (t < until && t % 97 == 50 ? 20 : 0);
           },
           spec),
       Levels([&](std::size_t t) { return t + 1 == kRows ? last_jump : 0; }, spec)};
@@ -176,6 +177,11 @@ TEST(StackingTest, NeitherErrorMayGrowForTheOther) { EXPECT_EQ(StackedOnOutliers
 TEST(StackingTest, OneBlockOfLargeErrorsDoesNotHideWhatTheOthersLose) {
   EXPECT_EQ(StackedOnOutliers(2000).stacked, 0)
       << "nearly all of the squared error is the jump's, which nothing foretells";
+}
+
+TEST(StackingTest, OneOutcomeThatNothingForetellsDoesNotHideWhatAFewBlocksLose) {
+  EXPECT_EQ(StackedOnOutliers(0, kRows / 2).stacked, 0);
+  EXPECT_EQ(StackedOnOutliers(1000, kRows / 2).stacked, 0);
 }
 
 TEST(StackingTest, ARegressionThatIsRightIsLeftAlone) {
