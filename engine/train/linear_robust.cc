@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
-#include <numeric>
 
 #include "engine/train/ridge.h"
 
@@ -85,10 +84,6 @@ void AddErrors(const LinearRows& rows, std::size_t block, const std::vector<std:
       }
     }
   });
-}
-
-double Sum(const std::vector<double>& errors, std::size_t first, std::size_t end) {
-  return std::accumulate(&errors[first], &errors[first] + (end - first), 0.0);
 }
 
 }  // namespace

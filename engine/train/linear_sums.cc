@@ -26,11 +26,6 @@ RidgeSums Together(const std::vector<RidgeSums>& parts) {
   return all;
 }
 
-double Sum(const std::vector<double>& values, std::size_t first, std::size_t end) {
-  return std::accumulate(values.begin() + static_cast<std::ptrdiff_t>(first),
-                         values.begin() + static_cast<std::ptrdiff_t>(end), 0.0);
-}
-
 Matrix Solution(const RidgeSums& sums, const LinearFit& fit) {
   return sums.Solve(fit.penalty, Dearness(fit.context, fit.drift));
 }
@@ -55,6 +50,11 @@ std::vector<Use> UsesOf(const LinearChoice& choice) {
 }
 
 }  // namespace
+
+double Sum(const std::vector<double>& values, std::size_t first, std::size_t end) {
+  return std::accumulate(values.begin() + static_cast<std::ptrdiff_t>(first),
+                         values.begin() + static_cast<std::ptrdiff_t>(end), 0.0);
+}
 
 bool BeyondChance(std::span<const double> gains) {
   const auto count = static_cast<double>(gains.size());

@@ -112,6 +112,9 @@ class LinearSums {
   std::vector<double> rows_;                    // [blocks]
 };
 
+// Of values[first] to values[end - 1].
+double Sum(const std::vector<double>& values, std::size_t first, std::size_t end);
+
 // Whether relative gains on blocks that were left out are more than chance: their mean is above twice its
 // standard error. Far ahead a block holds few outcomes that do not depend on each other.
 bool BeyondChance(std::span<const double> gains);

@@ -56,7 +56,11 @@ class PowerLoss {
 
  private:
   // Power cuts of one run of the store.
+#ifdef TIDEGATE_SLOW
+  static constexpr std::size_t kPointsOfRun = 50;
+#else
   static constexpr std::size_t kPointsOfRun = 150;
+#endif
   static constexpr std::size_t kActions = 60;
 
   StoreOptions Options(const std::shared_ptr<MemoryFileSystem>& files) {

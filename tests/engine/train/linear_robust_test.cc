@@ -81,21 +81,27 @@ TEST(LinearRobustTest, MapsMakeLeastWhatErrorsCountAs) {
   double variance = 0;
   for (std::size_t r = 0; r < all.y.size(); ++r) variance += std::pow(Error(all, r, start), 2);
   variance /= static_cast<double>(all.y.size());
+  const double at_start = Counted(all, variance, start, start);
   std::vector<double> least = start;
+  double at_least = at_start;
   for (double step = 0.1; step > 1e-6; step *= 0.7) {  // one weight after the other, each way
-    for (int round = 0; round < 20; ++round) {
+    bool better = true;
+    for (int round = 0; round < 20 && better; ++round) {
+      better = false;
       for (std::size_t i = 0; i + 1 < kContext; ++i) {
         for (const double by : {-step, step}) {
           std::vector<double> tried = least;
           tried[i] += by;
-          if (Counted(all, variance, start, tried) < Counted(all, variance, start, least)) least = tried;
+          const double counted = Counted(all, variance, start, tried);
+          if (counted >= at_least) continue;
+          at_least = counted;
+          least = tried;
+          better = true;
         }
       }
     }
   }
   const std::vector<double> found(maps[0].values.begin(), maps[0].values.end());
-  const double at_start = Counted(all, variance, start, start),
-               at_least = Counted(all, variance, start, least);
   EXPECT_LT(at_least, at_start);
   EXPECT_LT(Counted(all, variance, start, found), at_least + 0.03 * (at_start - at_least));
 }

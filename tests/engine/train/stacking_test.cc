@@ -88,19 +88,29 @@ LinearRows Rows(const std::vector<PreparedSeries>& data, const ModelSpec& spec, 
   return {data, spec, kContext, 100'000, LinearRows::Part::kBlocks, per_channel};
 }
 
-// The mean absolute error of a channel's one step ahead, over all its rows.
-double MeanError(const LinearRows& rows, std::size_t channel, const Matrix& map) {
-  double sum = 0, count = 0;
+// The errors of a channel's one step ahead, in all its rows.
+std::vector<double> Errors(const LinearRows& rows, std::size_t channel, const Matrix& map) {
+  std::vector<double> errors;
   for (std::size_t block = 0; block < rows.blocks(); ++block) {
     rows.ForEach(block, {0}, [&](std::size_t of, const Matrix& x, const Matrix& y) {
-      for (std::size_t r = 0; of == channel && r < x.rows; ++r, ++count) {
+      for (std::size_t r = 0; of == channel && r < x.rows; ++r) {
         double error = y.row(r)[0];
         for (std::size_t i = 0; i < kContext; ++i) error -= map.row(0)[i] * x.row(r)[i];
-        sum += std::abs(error);
+        errors.push_back(error);
       }
     });
   }
-  return sum / count;
+  return errors;
+}
+
+double MeanSize(const std::vector<double>& errors) {
+  double sum = 0;
+  for (const double error : errors) sum += std::abs(error);
+  return sum / static_cast<double>(errors.size());
+}
+
+double MeanError(const LinearRows& rows, std::size_t channel, const Matrix& map) {
+  return MeanSize(Errors(rows, channel, map));
 }
 
 TEST(StackingTest, EachChannelGetsTheMeanOfMapsThatErrsLeast) {
@@ -121,14 +131,16 @@ TEST(StackingTest, EachChannelGetsTheMeanOfMapsThatErrsLeast) {
   for (std::size_t channel = 0; channel < 2; ++channel) {
     // Plain descent: weight moves from one map to another as long as that makes the error less.
     std::vector<double> weights(simple.size(), 1 / static_cast<double>(simple.size()));
-    const auto error_of = [&](const std::vector<double>& shares) {
-      Matrix map(1, kContext);
-      for (std::size_t m = 0; m < simple.size(); ++m) {
-        for (std::size_t i = 0; i < kContext; ++i)
-          map.values[i] += static_cast<float>(shares[m]) * simple[m].values[i];
-      }
-      return MeanError(rows, channel, map);
-    };
+    std::vector<std::vector<double>> errors;
+    for (const Matrix& map : simple) errors.push_back(Errors(rows, channel, map));
+    const auto error_of =
+        [&](const std::vector<double>& shares) {  // of the maps' mean: the mean of their errors
+          std::vector<double> mean(errors[0].size());
+          for (std::size_t m = 0; m < errors.size(); ++m) {
+            for (std::size_t r = 0; r < mean.size(); ++r) mean[r] += shares[m] * errors[m][r];
+          }
+          return MeanSize(mean);
+        };
     double least = error_of(weights);
     for (double move = 0.2; move > 0.01; move /= 2) {
       for (std::size_t from = 0; from < weights.size(); ++from) {

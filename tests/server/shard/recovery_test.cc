@@ -226,13 +226,19 @@ class RecoveryTest : public ShardTest,
   std::optional<KeptShard> kept_;
 };
 
+#ifdef TIDEGATE_SLOW
+constexpr int kRoundsOfRecovery = 200;
+#else
+constexpr int kRoundsOfRecovery = 600;
+#endif
+
 TEST_P(RecoveryTest, GoesOnAsIfItHadNeverCrashed) {
   const auto [durability, memory] = GetParam();
   const std::string folder = testing::TempDir() + "recovery_" + std::to_string(static_cast<int>(durability)) +
                              "_" + std::to_string(memory);
   kept_.emplace(models_, folder, durability, memory);
   std::uint64_t replayed = 0;
-  for (int round = 0; round < 600 && !HasFatalFailure(); ++round) {
+  for (int round = 0; round < kRoundsOfRecovery && !HasFatalFailure(); ++round) {
     const int kind = Pick(0, 29);
     const auto model = static_cast<std::uint32_t>(Pick(0, 2));
     if (kind < 3) {
