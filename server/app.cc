@@ -196,7 +196,7 @@ absl::Status Serve(RpcServer& server, StopSignals& signals, const std::function<
   std::thread recovery([&] {
     recovered = server.Recover(stop);
     if (!recovered.ok()) {
-      kill(getpid(), SIGTERM);  // wakes the thread that waits for one
+      if (!stop) kill(getpid(), SIGTERM);  // wakes the thread that waits for one
       return;
     }
     ready();

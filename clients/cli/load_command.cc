@@ -100,11 +100,13 @@ void AddLoadCommand(CLI::App& app, Run& run) {
   load->option_defaults()->always_capture_default();
 
   load->option_defaults()->group("The load");
-  load->add_option("--streams", options.streams, "Streams, which take readings in turns");
+  load->add_option("--streams", options.streams, "Streams, which take readings in turns")
+      ->check(CLI::Range(1, 1 << 24));
   load->add_option_function<std::string>(
           "--rate",
           [&options](const std::string& text) {
-            if (text != "max" && (!absl::SimpleAtod(text, &options.rate) || options.rate < 0)) {
+            if (text != "max" &&
+                (!absl::SimpleAtod(text, &options.rate) || !(options.rate >= 0 && options.rate <= 1e9))) {
               throw CLI::ValidationError("--rate", "'" + text + "' is neither readings per second nor max");
             }
           },
@@ -116,7 +118,8 @@ void AddLoadCommand(CLI::App& app, Run& run) {
           "Times of a --rate: random, as of many independent sensors, or evenly spaced")
       ->check(CLI::IsMember({"poisson", "fixed"}))
       ->default_str("poisson");
-  load->add_option("--window", options.window, "With --rate max: messages unanswered on each call");
+  load->add_option("--window", options.window, "With --rate max: messages unanswered on each call")
+      ->check(CLI::Range(1, 1 << 16));
   load->add_option("--batch", options.batch, "Readings of a message");
   load->add_option("--calls", options.calls, "Calls of Stream, which share the streams");
   load->add_option("--connections", options.connections, "Connections, which share the calls");

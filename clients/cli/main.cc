@@ -10,6 +10,7 @@
 
 namespace {
 
+constexpr int kWrongFlags = 2;
 constexpr int kInterrupted = 130;  // as shells say of a program that SIGINT ended
 
 int Main(int argc, char** argv) {
@@ -31,7 +32,13 @@ int Main(int argc, char** argv) {
   tidegate::AddBackupCommand(app, run);
   tidegate::AddRestoreCommand(app, run);
   tidegate::AddStoreCommand(app, run);
-  CLI11_PARSE(app, argc, argv);
+  app.allow_config_extras(CLI::config_extras_mode::error);  // a misspelt name is no flag
+  app.set_version_flag("--version", "tidegate " TIDEGATE_VERSION);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : kWrongFlags;
+  }
 
   const absl::Status status = run();
   if (status.ok()) return 0;

@@ -22,8 +22,10 @@ void AddReadingFlags(CLI::App& command, ReadingOptions& options) {
   command.add_option_function<std::string>(
       "--interval",
       [&options](const std::string& text) {
-        if (!absl::ParseDuration(text, &options.interval) || options.interval <= absl::ZeroDuration()) {
-          throw CLI::ValidationError("--interval", "'" + text + "' is not a duration like 5s, 250ms or 1h");
+        if (!absl::ParseDuration(text, &options.interval) || options.interval < absl::Nanoseconds(1) ||
+            options.interval > absl::Hours(24 * 366)) {
+          throw CLI::ValidationError(
+              "--interval", "'" + text + "' is not a duration like 5s, 250ms or 1h, from 1ns to a year");
         }
       },
       "The time column holds row numbers, so far apart: 5s, 250ms, 1h\n"

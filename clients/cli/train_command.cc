@@ -376,7 +376,7 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--schedule-decay", options.schedule.decay,
                     "Factor of each further epoch (exponential) or of each step");
   train->add_option("--seed", options.seed, "Same seed, machine and threads: same model");
-  train->add_option("--threads", command->threads, "0: one per core");
+  train->add_option("--threads", command->threads, "0: one per core")->check(CLI::Range(0, 256));
   train->option_defaults()->group("What it writes")->always_capture_default(false);
   train->add_flag(
       "--resume", command->resume,
@@ -386,7 +386,8 @@ void AddTrainCommand(CLI::App& app, Run& run) {
                     "File that gets a line of JSON after each epoch (training.jsonl and training.svg lie\n"
                     "beside the model in any case)");
   train->footer(
-      "Ends with 0; with 130 if Ctrl-C stopped it and the best epoch so far is written; else with 1.");
+      "Ends with 0; with 130 if Ctrl-C stopped it and the best epoch so far is written;\nwith 2 if the flags "
+      "are wrong; else with 1.");
   train->fallthrough();  // to --config
   train->callback([&run, command] { run = [command] { return RunTrain(*command); }; });
 }

@@ -1,8 +1,9 @@
 #include "clients/cli/train_record.h"
 
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <fstream>
-#include <iterator>
 #include <nlohmann/json.hpp>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "clients/cli/chart.h"
+#include "engine/model/read_file.h"
 
 namespace tidegate {
 namespace {
@@ -24,15 +26,15 @@ absl::Status WriteWhole(const std::filesystem::path& file, const std::string& te
   std::error_code error;
   if (stream) std::filesystem::rename(draft, file, error);
   if (!stream || error)
-    return absl::UnavailableError(absl::StrCat("cannot write ", file.string(), ": is the disk full?"));
+    return absl::UnavailableError(
+        absl::StrCat("cannot write ", file.string(), ": ", error ? error.message() : std::strerror(errno)));
   return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> ReadWhole(const std::filesystem::path& file) {
-  std::ifstream stream(file, std::ios::binary);
-  if (!stream)
-    return absl::NotFoundError(absl::StrCat("no ", file.string(), ": there is no training to go on with"));
-  return std::string(std::istreambuf_iterator<char>(stream), {});
+  auto bytes = ReadWholeFile(file);
+  if (!absl::IsNotFound(bytes.status())) return bytes;
+  return absl::NotFoundError(absl::StrCat("no ", file.string(), ": there is no training to go on with"));
 }
 
 }  // namespace

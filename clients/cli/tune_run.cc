@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "clients/cli/model_folder.h"
 #include "engine/model/model_file.h"
+#include "engine/model/read_file.h"
 #include "engine/tune/step_time.h"
 
 namespace tidegate {
@@ -27,12 +28,12 @@ absl::Status CannotWrite(const std::filesystem::path& file) {
   return absl::UnavailableError(absl::StrCat(file.string(), ": cannot be written"));
 }
 
-absl::StatusOr<std::string> ReadText(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();
-  if (!in) return absl::NotFoundError(absl::StrCat(file.string(), ": cannot be read"));
-  return text.str();
+absl::StatusOr<Checkpoint> ReadKept(const std::filesystem::path& file) {
+  const auto bytes = ReadWholeFile(file);
+  if (!bytes.ok()) return bytes.status();
+  auto checkpoint = ParseCheckpoint(*bytes);
+  if (checkpoint.ok()) return checkpoint;
+  return absl::DataLossError(absl::StrCat(file.string(), ": ", checkpoint.status().message()));
 }
 
 }  // namespace
@@ -67,9 +68,10 @@ absl::Status TuneRun::Resume() {
         absl::StrCat(file.string(), " is of a search with other readings or flags: ", same.message()));
   }
   std::vector<Search::Trial> trials;
-  while (std::getline(in, line)) {
+  std::uintmax_t whole = line.size() + 1;  // bytes of whole lines
+  for (; std::getline(in, line) && !in.eof(); whole += line.size() + 1) {
     const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-    if (json.is_discarded()) break;  // cut in the middle, as the process ended
+    if (json.is_discarded()) break;
     try {
       Result result;
       json.at("trial").get_to(result.trial);
@@ -96,6 +98,11 @@ absl::Status TuneRun::Resume() {
       return absl::InvalidArgumentError(absl::StrCat(file.string(), ": ", error.what()));
     }
   }
+  // What is behind them was cut in the middle, as the process ended, and would spoil the next line.
+  in.close();
+  std::error_code error;
+  if (std::filesystem::file_size(file, error) > whole) std::filesystem::resize_file(file, whole, error);
+  if (error) return CannotWrite(file);
   for (Search::Trial& trial : trials) search_.Restore(std::move(trial));
   return absl::OkStatus();
 }
@@ -162,11 +169,15 @@ absl::Status TuneRun::Do(const Search::Task& task, const Candidate& candidate,
       return Note({.trial = task.trial, .loss = kNever, .refused = true}, candidate);
     }
   } else {
-    const auto text = ReadText(FileOf(task.trial, ".checkpoint"));
-    if (!text.ok()) return text.status();
-    auto parsed = ParseCheckpoint(*text);
-    if (!parsed.ok()) return parsed.status();
-    checkpoint = *std::move(parsed);
+    auto read = ReadKept(FileOf(task.trial, ".checkpoint"));
+    if (!read.ok()) {
+      return Note({.trial = task.trial,
+                   .rung = task.rung,
+                   .loss = kNever,
+                   .error = std::string(read.status().message())},
+                  candidate);
+    }
+    checkpoint = *std::move(read);
   }
   const double left = absl::ToDoubleSeconds(options_.budget) - elapsed();
   auto trained = TrainFor(std::min(task.seconds, std::max(left, 0.0)), data_.learn, data_.options, candidate,
@@ -182,14 +193,22 @@ absl::Status TuneRun::Do(const Search::Task& task, const Candidate& candidate,
 }
 
 absl::Status TuneRun::Keep(const Search::Task& task, const Candidate& candidate, const Trained& trained) {
-  const std::filesystem::path file = FileOf(task.trial, ".checkpoint");
-  std::ofstream out(file, std::ios::binary);
+  // Drafts, so that a search that ends here finds the old ones or the new ones.
+  const std::filesystem::path file = FileOf(task.trial, ".checkpoint"), folder = FileOf(task.trial, "");
+  const std::filesystem::path file_draft = FileOf(task.trial, ".checkpoint.draft"),
+                              folder_draft = FileOf(task.trial, ".draft");
+  std::ofstream out(file_draft, std::ios::binary);
   out << WriteCheckpoint(trained.checkpoint);
   out.close();
-  if (!out) return CannotWrite(file);
+  if (!out) return CannotWrite(file_draft);
   std::error_code error;
-  std::filesystem::remove_all(FileOf(task.trial, ""), error);
-  if (absl::Status s = SaveModel(trained.model, FileOf(task.trial, "")); !s.ok()) return s;
+  std::filesystem::remove_all(folder_draft, error);
+  if (absl::Status s = SaveModel(trained.model, folder_draft); !s.ok()) return s;
+  std::filesystem::rename(file_draft, file, error);
+  if (error) return CannotWrite(file);
+  std::filesystem::remove_all(folder, error);
+  std::filesystem::rename(folder_draft, folder, error);
+  if (error) return CannotWrite(folder);
   return Note({.trial = task.trial, .rung = task.rung, .loss = trained.loss, .epochs = trained.epochs},
               candidate);
 }

@@ -3,12 +3,15 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <fstream>
 #include <iterator>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "engine/model/read_file.h"
 #include "engine/model/safetensors.h"
 #include "engine/stream/stream.h"
 
@@ -25,18 +28,12 @@ std::string Sha256(const std::string& bytes) {
   return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
 }
 
-absl::StatusOr<std::string> ReadFile(const std::filesystem::path& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return absl::NotFoundError(absl::StrCat("cannot read ", path.string()));
-  return std::string(std::istreambuf_iterator<char>(file), {});
-}
-
 absl::Status WriteFile(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << bytes;
   file.close();
   if (!file)
-    return absl::UnavailableError(absl::StrCat("cannot write ", path.string(), ": is the disk full?"));
+    return absl::UnavailableError(absl::StrCat("cannot write ", path.string(), ": ", std::strerror(errno)));
   return absl::OkStatus();
 }
 
@@ -74,9 +71,9 @@ absl::Status WriteModel(const std::filesystem::path& folder, ModelSpec spec, con
 }
 
 absl::StatusOr<ModelFiles> ReadModelFiles(const std::filesystem::path& folder) {
-  const auto json = ReadFile(folder / kSpecFile);
+  const auto json = ReadWholeFile(folder / kSpecFile);
   if (!json.ok()) return json.status();
-  const auto weights = ReadFile(folder / kWeightsFile);
+  const auto weights = ReadWholeFile(folder / kWeightsFile);
   if (!weights.ok()) return weights.status();
   auto spec = ParseSpec(*json);
   if (!spec.ok()) return In(folder / kSpecFile, spec.status());

@@ -10,7 +10,8 @@
 namespace tidegate {
 namespace {
 
-constexpr float kPull = 1.0f / 60;  // at each visit of a part, if all steps erred to one side
+constexpr float kPull = 1.0f / 60;   // at each visit of a part, if all steps erred to one side
+constexpr float kMostShift = 1e37f;  // so that what is shifted stays a number
 
 // The running absolute error of scored step k.
 float ErrorOf(const StreamLayout& layout, const float* kept, std::size_t k) {
@@ -57,7 +58,8 @@ void AddBias(const Model& model, const float* kept, std::int64_t timestamp_ns, s
                                    static_cast<float>(layout.steps[k + 1] - layout.steps[k]);
     for (; h < end; ++h, unit += slope) {
       place = place + 1 == spec.bias_period ? 0 : place + 1;
-      const float shift = std::min(unit, usual) * (biases[place * layout.biases / spec.bias_period] - mean);
+      const float bias = biases[place * layout.biases / spec.bias_period] - mean;
+      const float shift = std::clamp(std::min(unit, usual) * bias, -kMostShift, kMostShift);
       for (std::size_t q = 0; q < levels; ++q) forecast[h * levels + q] += shift;
     }
   }

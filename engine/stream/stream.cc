@@ -13,6 +13,8 @@ namespace tidegate {
 namespace {
 
 constexpr float kMost = std::numeric_limits<float>::max();
+// No forecast is larger, so that no correction of it or of its interval is beyond all numbers.
+constexpr float kMostForecast = 1e32f;
 constexpr float kScaleMemory = 1000;  // values that per-stream moments look back on
 constexpr float kSizeMemory = 2000;   // readings that the size of residuals looks back on
 constexpr float kMostSurprise = 5;    // times the usual size; what one residual counts as in it
@@ -349,7 +351,9 @@ void Unscale(const Model& model, const float* kept, std::int64_t timestamp_ns, s
   const float scale = OutputScale(spec, previous, kept + model.layout().moments);
   if (model.cycle().empty()) {
     const float* const units = model.layout().units.data();
-    for (std::size_t i = 0; i < outputs.size(); ++i) outputs[i] = last + scale * units[i] * outputs[i];
+    for (std::size_t i = 0; i < outputs.size(); ++i) {
+      outputs[i] = std::clamp(last + scale * units[i] * outputs[i], -kMostForecast, kMostForecast);
+    }
     return;
   }
   const std::size_t column =
@@ -361,7 +365,7 @@ void Unscale(const Model& model, const float* kept, std::int64_t timestamp_ns, s
     const float unit = scale * spec.step_deviation[h];
     for (std::size_t q = 0; q < levels; ++q) {
       float& y = outputs[h * levels + q];
-      y = base + unit * y;
+      y = std::clamp(base + unit * y, -kMostForecast, kMostForecast);
     }
   }
 }

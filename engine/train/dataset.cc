@@ -221,6 +221,12 @@ absl::StatusOr<std::vector<std::size_t>> FitScales(const std::vector<Series>& se
     splits.push_back(one.size() - ValidationRows(one.size(), validation_fraction, spec));
     all.push_back(&one);
   }
+  if (const std::size_t longest = *std::ranges::max_element(splits);
+      longest <= spec.window && spec.window > 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the window is ", spec.window, " readings, and no stream has more than ", longest,
+                     " to learn from: shorten the window, or pass more readings"));
+  }
   for (std::size_t f = 0; f < spec.features.size(); ++f) {
     if (!FitFeature(all, splits, f, spec.features[f]) && f == spec.target) {
       return absl::InvalidArgumentError(absl::StrCat(

@@ -88,6 +88,7 @@ StepsToCompare::StepsToCompare(const std::vector<LinearPart>& parts) {
 }
 
 double LinearPart::trust() const {
+  if (last_value_error == 0) return 0;  // nothing moves
   const double error = std::ranges::min_element(fits, {}, &LinearFit::error)->error;
   return std::clamp((1 - (1 - stacked_gain) * error / last_value_error) / kWhollyTrusted, 0.0, 1.0);
 }

@@ -294,6 +294,7 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   auto preparation = Prepare(series, *splits, options, spec);
   if (!preparation.ok()) return preparation.status();
   const std::vector<PreparedSeries>& data = preparation->data;
+  if (absl::Status status = CheckSpec(spec); !status.ok()) return status;  // with cycle and linear path
 
   std::vector<float> step_weights;
   if (options.even_steps) step_weights = spec.step_deviation;

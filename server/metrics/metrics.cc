@@ -32,9 +32,10 @@ struct NumberName {
 };
 
 // Only codes that the server itself answers with, and outcomes it gives.
-constexpr std::array<NumberName, 11> kCodeNames = {{{0, "OK"},
+constexpr std::array<NumberName, 12> kCodeNames = {{{0, "OK"},
                                                     {1, "CANCELLED"},
                                                     {3, "INVALID_ARGUMENT"},
+                                                    {4, "DEADLINE_EXCEEDED"},
                                                     {5, "NOT_FOUND"},
                                                     {6, "ALREADY_EXISTS"},
                                                     {7, "PERMISSION_DENIED"},

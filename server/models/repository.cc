@@ -23,7 +23,8 @@ absl::StatusOr<std::vector<fs::path>> Folders(const fs::path& folder) {
   std::error_code error;
   std::vector<fs::path> folders;
   for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
-    if (entry->is_directory() && entry->path().filename().string().front() != '.')
+    std::error_code unknown;  // a link that may not be followed, say
+    if (entry->is_directory(unknown) && entry->path().filename().string().front() != '.')
       folders.push_back(entry->path());
   }
   if (error) return absl::NotFoundError(absl::StrCat(folder.string(), ": ", error.message()));

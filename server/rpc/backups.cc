@@ -17,9 +17,11 @@ namespace {
 std::uint64_t BytesIn(const std::filesystem::path& folder) {
   std::uint64_t bytes = 0;
   std::error_code ignored;  // a file that cannot be looked at is not counted
-  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder, ignored)) {
-    const std::uint64_t size = entry.file_size(ignored);
-    if (!ignored) bytes += size;
+  std::filesystem::recursive_directory_iterator entry(folder, ignored);
+  for (const std::filesystem::recursive_directory_iterator end; entry != end; entry.increment(ignored)) {
+    std::error_code unknown;
+    const std::uint64_t size = entry->file_size(unknown);
+    if (!unknown) bytes += size;
   }
   return bytes;
 }

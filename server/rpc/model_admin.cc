@@ -110,26 +110,33 @@ absl::Status ModelAdmin::Unload(const std::string& name, bool delete_streams, st
   if (!found.ok()) return found.status();
   const auto model = static_cast<std::uint32_t>(*found);
   const Repository before = repository_;
-  repository_.SetServed(model, false);
-  Publish();
-  // No loop admits readings of it any more, and what was admitted has reached its shards.
-  deleted = CountStreams(model);
   std::vector<std::string> stored;
-  if (keeper_ != nullptr) {
-    auto there = keeper_->StreamsOf(before.models()[model]);
-    if (!there.ok()) return there.status();
-    stored = *std::move(there);
-    deleted += CountCold(stored);
-  }
-  if (deleted > 0 && !delete_streams) {
-    repository_ = before;
-    Publish();
+  const auto check = [&]() -> absl::Status {
+    deleted = CountStreams(model);
+    if (keeper_ != nullptr) {
+      auto there = keeper_->StreamsOf(before.models()[model]);
+      if (!there.ok()) return there.status();
+      stored = *std::move(there);
+      deleted += CountCold(stored);
+    }
+    if (deleted == 0 || delete_streams) return absl::OkStatus();
     return Refusal(Fault::kModelHasStreams, "delete_streams",
                    absl::StrCat("not set, and model '", name, "' has ", deleted,
                                 " streams: delete them first, or set it"));
+  };
+  // Before anybody notices; then again, as readings may have begun streams.
+  if (absl::Status s = check(); !s.ok()) return s;
+  repository_.SetServed(model, false);
+  Publish();
+  // No loop admits readings of it any more, and what was admitted has reached its shards.
+  if (absl::Status s = check(); !s.ok()) {
+    repository_ = before;
+    Publish();
+    return s;
   }
   DeleteStreams(model);
   DeleteCold(stored);
+  WaitUntilDurable();
   repository_.Release(model);
   Publish();
   OnAll([&](ServingLoop& loop) { loop.shard().RemoveModel(model); });
@@ -167,6 +174,12 @@ void ModelAdmin::DeleteCold(const std::vector<std::string>& ids) {
   InSlices(ids, [](ServingLoop& loop, const std::string& id) {
     if (const auto key = loop.shard().Find(id)) loop.shard().Delete(*key);
   });
+}
+
+void ModelAdmin::WaitUntilDurable() {
+  absl::BlockingCounter left(static_cast<int>(group_.loops.size()));
+  OnAll([&](ServingLoop& loop) { loop.shard().WhenDurable([&] { left.DecrementCount(); }); });
+  left.Wait();
 }
 
 void ModelAdmin::InSlices(const std::vector<std::string>& ids,

@@ -43,6 +43,8 @@ class ModelAdmin {
   void DeleteStreams(std::uint32_t model);
   std::size_t CountCold(const std::vector<std::string>& ids);
   void DeleteCold(const std::vector<std::string>& ids);
+  // What was deleted is so after a crash too.
+  void WaitUntilDurable();
   // Calls `work` for each stream with the loop whose it is, a few at a time.
   void InSlices(const std::vector<std::string>& ids,
                 const std::function<void(ServingLoop&, const std::string&)>& work);

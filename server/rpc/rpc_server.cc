@@ -161,21 +161,31 @@ void RpcServer::EndCalls(absl::Duration grace) {
   admin_.reset();
   if (expiry_ != nullptr) expiry_->Stop();
   if (keeper_ != nullptr) keeper_->Stop();
+  // Else the journal would tell a loop that has ended what became durable.
+  WaitForLoops(absl::Now() + grace, [](ServingLoop& loop, const std::function<void()>& done) {
+    loop.Post([&loop, done] { loop.shard().WhenDurable(done); });
+  });
   for (const auto& loop : group_.loops) loop->End();
   server_.reset();
 }
 
-// Also returns at the deadline.
 void RpcServer::WaitUntilNoCalls(absl::Time deadline) {
+  WaitForLoops(deadline,
+               [](ServingLoop& loop, const std::function<void()>& done) { loop.WhenWithoutCalls(done); });
+}
+
+// Until each loop has called `done`; also returns at the deadline.
+void RpcServer::WaitForLoops(
+    absl::Time deadline, const std::function<void(ServingLoop&, const std::function<void()>& done)>& ask) {
   struct Loops {
-    std::atomic<std::size_t> with_calls;
+    std::atomic<std::size_t> left;
     absl::Notification none;
   };
   const auto loops = std::make_shared<Loops>();  // a loop may come to it after the deadline
-  loops->with_calls = group_.loops.size();
+  loops->left = group_.loops.size();
   for (const auto& loop : group_.loops) {
-    loop->WhenWithoutCalls([loops] {
-      if (--loops->with_calls == 0) loops->none.Notify();
+    ask(*loop, [loops] {
+      if (--loops->left == 0) loops->none.Notify();
     });
   }
   loops->none.WaitForNotificationWithDeadline(deadline);

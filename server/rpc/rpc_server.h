@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cstddef>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -74,6 +75,8 @@ class RpcServer {
 
   void EndCalls(absl::Duration grace);
   void WaitUntilNoCalls(absl::Time deadline);
+  void WaitForLoops(absl::Time deadline,
+                    const std::function<void(ServingLoop&, const std::function<void()>& done)>& ask);
 
   const Repository repository_;  // as of the start
   std::string host_;             // with the colon

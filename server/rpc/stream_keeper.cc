@@ -104,6 +104,7 @@ absl::Status StreamKeeper::RunAll(const std::atomic<bool>& stop) {
   std::vector<std::thread> threads;
   std::atomic<std::size_t> running{shards};
   threads.reserve(shards);
+  recoveries_.reserve(shards);  // a thread uses its own while the next is added
   for (std::size_t i = 0; i < shards; ++i) {
     Shard& shard = group_.loops[i]->shard();
     counts_.push_back(std::make_unique<ShardMetrics>());
@@ -113,6 +114,7 @@ absl::Status StreamKeeper::RunAll(const std::atomic<bool>& stop) {
     }
     shard.CountIn(*counts_.back());
     recoveries_.push_back(std::make_unique<Recovery>(shard, *journals_[i], models_, i, shards));
+    for (const auto& [id, position] : others_) recoveries_.back()->LeaveOut(id, position);
     threads.emplace_back([&, i] {
       ends[i] = recoveries_[i]->Run(stop);
       --running;
@@ -139,16 +141,12 @@ absl::Status StreamKeeper::RunAll(const std::atomic<bool>& stop) {
 }
 
 absl::Status StreamKeeper::CheckLeftOut() {
-  StateBatch batch;
-  bool leaves_out = false;
+  StateBatch batch;  // up to where there is something of them: what the journal has behind that is another's
   for (const auto& recovery : recoveries_) {
-    leaves_out |= recovery->leaves_out();
-    for (const std::string& id : recovery->left_out()) batch.Delete(id, store_.opening().journal_end);
-  }
-  if (leaves_out && !options_.drop_other_models) {
-    return OtherModels(batch.size());
+    for (const auto& [id, position] : recovery->left_out()) batch.Delete(id, position);
   }
   if (batch.empty()) return absl::OkStatus();
+  if (!options_.drop_other_models) return OtherModels(batch.size());
   spdlog::warn("{} streams of models that are not served were forgotten", batch.size());
   return store_.WriteStates(batch);
 }
@@ -177,31 +175,39 @@ absl::Status StreamKeeper::OpenJournals(const Repository& repository) {
 // Streams stay in the store until they are asked for.
 absl::Status StreamKeeper::LeaveCold() {
   // Those of other models are looked for now; there are rarely any such models.
-  StateBatch batch;
-  std::size_t others = 0;
   if (std::ranges::count(models_, Recovery::kNoModel) > 0) {
     absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
-      if (state.deleted || models_[state.model] != Recovery::kNoModel) return absl::OkStatus();
-      ++others;
-      if (options_.drop_other_models) batch.Delete(id, store_.opening().journal_end);
+      if (!state.deleted && models_[state.model] == Recovery::kNoModel)
+        others_.emplace_back(id, state.position);
       return absl::OkStatus();
     });
     if (!read.ok()) return read;
   }
-  if (others > 0 && !options_.drop_other_models) return OtherModels(others);
-  if (!batch.empty()) {
-    if (auto s = store_.WriteStates(batch); !s.ok()) return s;
-  }
   const std::size_t shards = group_.loops.size();
-  const std::size_t cold = store_.EstimateStates();
-  if (!group_.streams.Take(cold)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the store has about ", cold, " streams, more than --max-streams"));
+  std::size_t cold = store_.EstimateStates();
+  if (!group_.streams.Take(cold)) {  // the estimate counts what is overwritten and not yet merged
+    const auto counted = CountStates();
+    if (!counted.ok()) return counted.status();
+    cold = *counted;
+    if (!group_.streams.Take(cold)) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat("the store has ", cold, " streams, more than --max-streams"));
+    }
   }
   for (std::size_t i = 0; i < shards; ++i) {
     group_.loops[i]->shard().KeepWithin(options_.memory_limit / shards, cold / shards, *journals_[i]);
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::size_t> StreamKeeper::CountStates() {
+  std::size_t states = 0;
+  absl::Status read = store_.ForEachState([&](absl::string_view, const StoredState& state) {
+    states += state.deleted ? 0 : 1;
+    return absl::OkStatus();
+  });
+  if (!read.ok()) return read;
+  return states;
 }
 
 absl::StatusOr<std::vector<std::string>> StreamKeeper::StreamsOf(const ServedModel& served) {

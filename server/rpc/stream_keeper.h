@@ -69,12 +69,15 @@ class StreamKeeper {
   absl::Status CheckLeftOut();
   absl::Status OpenJournals(const Repository& repository);
   absl::Status LeaveCold();
+  absl::StatusOr<std::size_t> CountStates();
 
   Store& store_;
   const Options options_;
   ServingGroup& group_;
   Metrics& metrics_;
-  std::vector<std::uint32_t> models_;                  // see Recovery
+  std::vector<std::uint32_t> models_;  // see Recovery
+  // Of models that are not served, by id, with the positions of their states; with a memory limit only.
+  std::vector<std::pair<std::string, std::uint64_t>> others_;
   std::vector<std::unique_ptr<ShardMetrics>> counts_;  // of what is replayed: not of this process's service
   std::vector<std::unique_ptr<Recovery>> recoveries_;  // by loop
   std::vector<std::unique_ptr<ShardJournal>> journals_;

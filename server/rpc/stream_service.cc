@@ -42,6 +42,13 @@ std::string Token(std::size_t shard, StreamKey key) {
 }
 std::string ColdToken(std::size_t shard, absl::string_view id) { return absl::StrCat(shard, ":cold:", id); }
 
+absl::Status BadToken(const std::string& token) {
+  return Refusal(
+      Fault::kInvalidField, "page_token",
+      absl::StrCat("'", absl::CHexEscape(token.substr(0, 64)),
+                   "' is none of this server; send next_page_token of the page before as it came"));
+}
+
 absl::StatusOr<Place> ParseToken(const std::string& token, std::size_t shards, std::size_t models) {
   if (token.empty()) return Place{};
   const std::vector<absl::string_view> parts = absl::StrSplit(token, absl::MaxSplits(':', 2));
@@ -54,10 +61,7 @@ absl::StatusOr<Place> ParseToken(const std::string& token, std::size_t shards, s
     return Place{.shard = shard,
                  .key = {.model = static_cast<std::uint16_t>(model), .generation = 0, .slot = slot}};
   }
-  return Refusal(
-      Fault::kInvalidField, "page_token",
-      absl::StrCat("'", absl::CHexEscape(token.substr(0, 64)),
-                   "' is none of this server; send next_page_token of the page before as it came"));
+  return BadToken(token);
 }
 
 }  // namespace
@@ -176,6 +180,7 @@ absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
   }
   const std::size_t page = request.page_size() == 0 ? kUsualPage : request.page_size();
   std::size_t scanned = 0;
+  if (begin->cold && shard_.cold() == nullptr) return BadToken(request.page_token());
   if (begin->cold) return ListCold(request, begin->id, page, response);
   for (; next.model < end; ++next.model, next.slot = 0) {
     for (; next.slot < shard_.table().slots(next.model); ++next.slot, ++scanned) {

@@ -67,6 +67,10 @@ absl::Status Recovery::LoadStates(const std::atomic<bool>& stop) {
   });
 }
 
+void Recovery::LeaveOut(absl::string_view id, std::uint64_t position) {
+  if (Owns(id)) left_out_[id] = position;
+}
+
 absl::Status Recovery::Load(absl::string_view id, const StoredState& state) {
   if (state.deleted) {
     deleted_[std::string(id)] = state.position;
@@ -74,8 +78,7 @@ absl::Status Recovery::Load(absl::string_view id, const StoredState& state) {
   }
   const std::uint32_t model = state.model < models_.size() ? models_[state.model] : kNoModel;
   if (model == kNoModel) {
-    leaves_out_ = true;
-    left_out_.emplace_back(id);
+    left_out_[id] = state.position;
     return absl::OkStatus();
   }
   const Model& made_by = shard_.model({.model = static_cast<std::uint16_t>(model)});
@@ -108,21 +111,35 @@ absl::Status Recovery::Apply(const JournalEntry& entry, std::uint64_t position) 
   // What comes before it is to be done before it.
   if (auto s = Flush(); !s.ok()) return s;
   if (entry.kind == EntryKind::kState) return ApplyState(entry.state, position);
-  const auto key = Find(entry.stream);
-  if (!key || reached(*key) >= position) return absl::OkStatus();
-  if (entry.kind == EntryKind::kReset) {
+  if (entry.kind == EntryKind::kDelete) {
+    ApplyDelete(entry.stream, position);
+  } else if (const auto key = Find(entry.stream); key && reached(*key) < position) {
     shard_.Reset(*key);
-  } else {
-    shard_.Delete(*key);
-    journal_.AddDeleted(entry.stream);
   }
   return absl::OkStatus();
+}
+
+void Recovery::ApplyDelete(absl::string_view id, std::uint64_t position) {
+  if (const auto left_out = left_out_.find(id); left_out != left_out_.end()) {
+    if (left_out->second >= position) return;
+    left_out_.erase(left_out);
+  } else {
+    const auto key = Find(id);
+    if (!key || reached(*key) >= position) return;
+    shard_.Delete(*key);
+  }
+  journal_.AddDeleted(id);
+}
+
+void Recovery::NoteLeftOut(absl::string_view id, std::uint64_t position) {
+  const auto key = Find(id);
+  if (key ? reached(*key) < position : !IsPast(id, position)) left_out_[id] = position;
 }
 
 absl::Status Recovery::ApplyReading(const JournalReading& reading, std::uint64_t position) {
   const std::uint32_t model = reading.model < models_.size() ? models_[reading.model] : kNoModel;
   if (model == kNoModel) {
-    leaves_out_ = true;
+    NoteLeftOut(reading.stream, position);
     return absl::OkStatus();
   }
   auto key = Find(reading.stream);
@@ -144,7 +161,7 @@ absl::Status Recovery::ApplyReading(const JournalReading& reading, std::uint64_t
 absl::Status Recovery::ApplyState(const JournalState& state, std::uint64_t position) {
   const std::uint32_t model = state.model < models_.size() ? models_[state.model] : kNoModel;
   if (model == kNoModel) {
-    leaves_out_ = true;
+    NoteLeftOut(state.stream, position);
     return absl::OkStatus();
   }
   auto key = Find(state.stream);

@@ -43,16 +43,21 @@ class Recovery {
   // 0 to 1, of the journal. Safe from any thread.
   double done() const { return done_.load(std::memory_order_relaxed); }
   std::uint64_t readings() const { return readings_.load(std::memory_order_relaxed); }  // stepped again
-  // What follows is known after Run.
-  // Whether there is anything of a model that is not served, and the streams of which there is a state.
-  bool leaves_out() const { return leaves_out_; }
-  const std::vector<std::string>& left_out() const { return left_out_; }
+
+  // Before Run, if the shard keeps streams within some memory: the store has a state of a stream whose model
+  // is not served.
+  void LeaveOut(absl::string_view id, std::uint64_t position);
+  // After Run: the streams of models that are not served and up to which position there is something of them.
+  const absl::flat_hash_map<std::string, std::uint64_t>& left_out() const { return left_out_; }
 
  private:
   absl::Status LoadStates(const std::atomic<bool>& stop);
   absl::Status Load(absl::string_view id, const StoredState& state);
   absl::Status ReplayGroup(GroupReader& group);
   absl::Status Apply(const JournalEntry& entry, std::uint64_t position);
+  void ApplyDelete(absl::string_view id, std::uint64_t position);
+  // The journal has something of a stream whose model is not served.
+  void NoteLeftOut(absl::string_view id, std::uint64_t position);
   absl::Status ApplyReading(const JournalReading& reading, std::uint64_t position);
   absl::Status ApplyState(const JournalState& state, std::uint64_t position);
   absl::Status Flush();
@@ -72,8 +77,7 @@ class Recovery {
   const std::size_t index_, shards_;
   std::vector<std::unique_ptr<ReplayedReadings>> waiting_;  // by model
   std::vector<std::vector<std::uint64_t>> reached_;         // by model and slot
-  std::vector<std::string> left_out_;
-  bool leaves_out_ = false;
+  absl::flat_hash_map<std::string, std::uint64_t> left_out_;
   absl::flat_hash_map<std::string, std::uint64_t> deleted_;  // by their marks: up to which position
   std::vector<Work*> finished_;
   std::atomic<double> done_{0};

@@ -8,6 +8,7 @@
 #include "rocksdb/utilities/checkpoint.h"
 #include "server/store/create_store.h"
 #include "server/store/files.h"
+#include "server/store/journal.h"
 #include "server/store/journal_end.h"
 #include "server/store/open_store.h"
 #include "server/store/segments.h"
@@ -43,7 +44,7 @@ absl::Status CopySegments(const StoreOptions& options, const StoreFiles& to, std
   return absl::OkStatus();
 }
 
-absl::Status Write(const Database& database, const StoreOptions& options, std::uint64_t last,
+absl::Status Write(const Database& database, const StoreOptions& options, Journal& journal,
                    const StoreFiles& files) {
   if (absl::Status s = PrepareFolder(files); !s.ok()) return s;
   rocksdb::Checkpoint* raw = nullptr;
@@ -53,6 +54,9 @@ absl::Status Write(const Database& database, const StoreOptions& options, std::u
   constexpr auto kNeverFlush = std::numeric_limits<std::uint64_t>::max();
   if (made.ok()) made = checkpoint->CreateCheckpoint(files.new_database, kNeverFlush);
   if (!made.ok()) return StatusOf(made, absl::StrCat("writing the backup ", files.folder));
+  // What the copied states are of is in the journal by now.
+  const std::uint64_t last = journal.last();
+  if (absl::Status s = journal.WaitFor(last); !s.ok()) return s;
   if (absl::Status s = CopySegments(options, files, last); !s.ok()) return s;
   const JournalEnd::Mark mark{.written = last, .synced = last, .boot_id = BootId(options)};
   if (absl::Status s = JournalEnd::Create(*files.system, files.new_database, mark); !s.ok()) return s;
@@ -61,14 +65,14 @@ absl::Status Write(const Database& database, const StoreOptions& options, std::u
 
 }  // namespace
 
-absl::Status WriteBackup(const Database& database, const StoreOptions& options, std::uint64_t last,
+absl::Status WriteBackup(const Database& database, const StoreOptions& options, Journal& journal,
                          const std::string& folder) {
   const StoreFiles files(In(options, folder));
   if (files.system->FileExists(folder, {}, nullptr).ok()) {
     return absl::AlreadyExistsError(
         absl::StrCat(folder, " is there already: name a new folder for the backup"));
   }
-  absl::Status written = Write(database, options, last, files);
+  absl::Status written = Write(database, options, journal, files);
   if (!written.ok()) {  // what there is of it would only take room
     for (const std::string& part : {files.new_database, files.database, folder}) {
       RemoveFolder(*files.system, part).IgnoreError();

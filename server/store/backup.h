@@ -1,6 +1,5 @@
 #pragma once
 
-#include <cstdint>
 #include <string>
 
 #include "absl/status/status.h"
@@ -9,10 +8,12 @@
 
 namespace tidegate {
 
+class Journal;
+
 // Copies an open database into `folder`, which must not exist, as a store of its own. Table files are shared
-// with the original where the file system can (hard links). last: the highest position that is written.
-// States are as of the last flush, the journal is as of now.
-absl::Status WriteBackup(const Database& database, const StoreOptions& options, std::uint64_t last,
+// with the original where the file system can (hard links). States are as of the last flush, the journal is
+// as of now.
+absl::Status WriteBackup(const Database& database, const StoreOptions& options, Journal& journal,
                          const std::string& folder);
 
 // Copies a store that is not open.

@@ -16,7 +16,7 @@ namespace tidegate {
 namespace {
 
 constexpr char kRepair[] =
-    "restore a backup, or start with accept_lost_journal to go on without what is lost";
+    "restore a backup, or start with --accept-lost-journal to go on without what is lost";
 
 bool Exists(const StoreFiles& files, const std::string& path) {
   return files.system->FileExists(path, {}, nullptr).ok();

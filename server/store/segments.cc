@@ -95,10 +95,11 @@ struct Course {
   bool began = false;
 };
 
-// Whether the group may come now. Before the first one there may have been others that are not wanted.
+// Whether the group may come now. Before the first one, and among those that are not wanted, there may have
+// been others: trimmed files, or a time without a journal, whose checkpoint the next group then follows.
 bool Follows(const GroupReader& group, const JournalScan& scan, const Course& course) {
-  if (group.position() <= group.previous()) return false;
-  if (course.began) return group.previous() == scan.end;
+  if (group.position() <= group.previous() || group.previous() < scan.end) return false;
+  if (course.began && scan.end > course.position) return group.previous() == scan.end;
   return group.position() <= course.position || group.previous() <= course.position;
 }
 

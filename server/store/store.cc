@@ -221,10 +221,8 @@ StoreCounts Store::counts() const {
 
 absl::Status Store::Backup(const std::string& folder) {
   const std::lock_guard one(parts_->checkpoint_mutex);  // so that no journal file goes meanwhile
-  const std::uint64_t last = parts_->journal->last();
-  if (absl::Status s = parts_->journal->WaitFor(last); !s.ok()) return s;
   if (absl::Status s = parts_->Fatal(parts_->states->Flush()); !s.ok()) return s;
-  return WriteBackup(*parts_->opened.database, parts_->options, last, folder);
+  return WriteBackup(*parts_->opened.database, parts_->options, *parts_->journal, folder);
 }
 
 absl::Status Store::Close() {

@@ -76,6 +76,11 @@ TEST_F(ChoosingTest, ASearchThatWasStoppedKeepsWhatItFoundAndGoesOn) {
   EXPECT_THAT(stopped.err, HasSubstr("with --resume the search goes on"));
   EXPECT_TRUE(std::filesystem::exists(Path("models/tuned/1/model.json")));
   const std::size_t before = Json("tune.json")["candidates"].size();
+  // As a process that was killed while it wrote: half a line, half a checkpoint.
+  std::ofstream(Path("models/tuned/.tune/trials.jsonl"), std::ios::app) << R"({"trial": 1, "ru)";
+  for (const auto& entry : std::filesystem::directory_iterator(Path("models/tuned/.tune"))) {
+    if (entry.path().extension() == ".checkpoint") std::filesystem::resize_file(entry.path(), 100);
+  }
 
   const Process::Result other = RunTidegate(Tune({"--budget", "20s", "--resume", "--seed", "2"}));
   EXPECT_EQ(other.exit_code, 1);

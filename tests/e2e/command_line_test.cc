@@ -39,6 +39,12 @@ TEST_F(CommandLineTest, UnknownFlagsAndCommandsAreErrors) {
   EXPECT_NE(flag.exit_code, 0);
   EXPECT_THAT(flag.err, HasSubstr("--epoch"));
   EXPECT_THAT(RunTidegate({"train", "x.csv", "--interval", "5"}).err, HasSubstr("5s, 250ms or 1h"));
+  EXPECT_THAT(RunTidegate({"train", "x.csv", "--interval", "0.5ns"}).err, HasSubstr("from 1ns to a year"));
+  EXPECT_EQ(flag.exit_code, 2);
+  EXPECT_EQ(RunTidegate({"--version"}).exit_code, 0);
+  const Process::Result config = RunTidegate({"train", "x.csv", "--config", Write("[train]\nunitz=8\n")});
+  EXPECT_EQ(config.exit_code, 2);
+  EXPECT_THAT(config.err, HasSubstr("unitz"));
   EXPECT_THAT(RunTidegate({"train", "x.csv", "--rows", "9:3"}).err, HasSubstr("FROM must be below TO"));
   EXPECT_THAT(RunTidegate({"train", "x.csv", "--cell", "rnn"}).err, HasSubstr("rnn"));
 }

@@ -50,6 +50,14 @@ TEST_F(ModelFileTest, AMissingFileIsNotFound) {
   EXPECT_THAT(status.message(), HasSubstr("weights.safetensors"));
 }
 
+TEST_F(ModelFileTest, AFolderInPlaceOfAFileIsAnErrorThatNamesIt) {
+  std::filesystem::remove(folder_ / "model.json");
+  std::filesystem::create_directory(folder_ / "model.json");
+  const auto status = ReadModel(folder_).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable);
+  EXPECT_THAT(status.message(), HasSubstr("model.json: Is a directory"));
+}
+
 TEST_F(ModelFileTest, AnyFlippedBitOfTheWeightsIsFound) {
   const std::string good = Read("weights.safetensors");
   for (std::size_t byte = 0; byte < good.size(); byte += 37) {

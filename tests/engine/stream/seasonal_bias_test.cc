@@ -150,5 +150,27 @@ TEST(SeasonalBiasTest, AModelWithoutHasNoneInItsStreams) {
   EXPECT_EQ(StreamFloats(*TinyModel(PointSpec(1000))), StreamFloats(*TinyModel(PointSpec(0))) + 48);
 }
 
+// The largest numbers are what some sensors send for "no value".
+TEST(SeasonalBiasHugeTest, WhateverNumbersComeForecastsAreNumbersAndTheStreamCanBeKept) {
+  for (const bool intervals : {false, true}) {
+    ModelSpec spec = PointSpec(7);
+    if (intervals) spec.quantiles = {0.1f, 0.5f, 0.9f};
+    const auto model = TinyModel(spec);
+    ReplayedStream stream(model);
+    constexpr float kHuge = std::numeric_limits<float>::max();
+    std::vector<float> series = Season(7, 60);
+    for (const float value : {-kHuge, kHuge, kHuge, 20.0f, -kHuge}) series.push_back(value);
+    for (int t = 0; t < 20; ++t) series.push_back(t % 3 == 0 ? -kHuge : 20.0f);
+    for (std::size_t t = 0; t < series.size(); ++t) {
+      const std::vector<float> values = {series[t], 50};
+      const auto time = static_cast<std::int64_t>(t) * kSecond;
+      const auto answer = stream.Push({time, values}, time);
+      ASSERT_EQ(answer.outcome, Outcome::kApplied);
+      for (const float forecast : answer.forecast) ASSERT_TRUE(std::isfinite(forecast)) << "reading " << t;
+      ASSERT_TRUE(IsStream(*model, stream.header(), stream.floats())) << "reading " << t;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace tidegate

@@ -224,6 +224,17 @@ TEST(FillChunkTest, AmplifiesLevelsAndTargets) {
     EXPECT_EQ(chunk.inputs.row(2)[i], plain.inputs.row(2)[i]);
 }
 
+TEST(FitScalesTest, AWindowThatNoStreamHasReadingsForIsAnError) {
+  ModelSpec spec = Spec(1, 1);
+  Series one = {.stream = "s", .features = 1, .values = {}, .scored = std::vector<bool>(40, true)};
+  for (int i = 0; i < 40; ++i) one.values.push_back(static_cast<float>(i * i % 7));
+  spec.window = 29;
+  EXPECT_TRUE(FitScales({one}, 0.25, spec).ok());
+  spec.window = 30;  // as many as are learnt from
+  EXPECT_THAT(FitScales({one}, 0.25, spec).status().message(),
+              testing::HasSubstr("the window is 30 readings"));
+}
+
 TEST(FitScalesTest, OfChannelsAreTheirOwn) {
   ModelSpec spec = Spec(1, 2);
   spec.head = HeadKind::kParallel;

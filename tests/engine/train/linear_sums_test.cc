@@ -59,6 +59,10 @@ TEST(LinearSumsTest, EachPartOfTheHorizonHasItsOwnFits) {
   EXPECT_NEAR(forecast.row(0)[199], 0, 1e-3);
 }
 
+TEST(LinearSumsTest, ANetworkIsNotBelievedWhereNothingMoves) {
+  EXPECT_EQ((LinearPart{.begin = 0, .end = 1, .fits = {LinearFit()}, .last_value_error = 0}).trust(), 0);
+}
+
 TEST(LinearSumsTest, WhatIsNoRandomWalkNearByIsNoneFarAhead) {
   // Noise over a level that comes back, after a first quarter in which it only grew. Far ahead that
   // quarter leaves the gain of the others in doubt; one step ahead there is none.

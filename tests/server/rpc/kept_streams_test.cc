@@ -304,6 +304,7 @@ TEST_P(KeptStreamsTest, AModelIsUnloadedWithTheStreamsThatItHasOnDisk) {
   unload.set_delete_streams(true);
   ASSERT_TRUE(Call(&v1::Forecaster::Stub::UnloadModel, unload, unloaded).ok());
   EXPECT_EQ(unloaded.deleted_streams(), 50);
+  EXPECT_EQ(store_->counts().entries, 50 + 50u) << "the deletions are in the journal when they are answered";
   EXPECT_EQ(Listed().size(), 0);
 }
 

@@ -309,7 +309,7 @@ TEST_F(StreamServiceTest, BadPagesAreErrors) {
   v1::ListStreamsRequest request;
   v1::ListStreamsResponse page;
   const auto code = [&] { return Call(&v1::Forecaster::Stub::ListStreams, request, page).error_code(); };
-  for (const char* token : {"x", "0:0", "0:0:", "0:9:0", "1:0:0", "0:0:0:0", "0:-1:0"}) {
+  for (const char* token : {"x", "0:0", "0:0:", "0:9:0", "1:0:0", "0:0:0:0", "0:-1:0", "0:cold:x"}) {
     request.set_page_token(token);
     EXPECT_EQ(code(), grpc::StatusCode::INVALID_ARGUMENT) << token;
   }

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <random>
+#include <set>
 
 #include "server/shard/shard_journal.h"
 #include "tests/server/shard/shard_fixture.h"
@@ -74,6 +75,20 @@ class KeptShard {
     ASSERT_TRUE(store_->FinishCheckpoint(position).ok());
   }
 
+  // From the next opening on, these are the models.
+  void Serve(std::span<const std::shared_ptr<const Model>> models) { models_ = models; }
+  // The streams of other models, and to have the store forget them, as a server makes it.
+  std::set<std::string> left_out() const {
+    std::set<std::string> ids;
+    for (const auto& [id, position] : left_out_) ids.insert(id);
+    return ids;
+  }
+  void Forget() {
+    StateBatch batch;
+    for (const auto& [id, position] : left_out_) batch.Delete(id, position);
+    ASSERT_TRUE(store_->WriteStates(batch).ok());
+  }
+
   Shard& shard() { return *shard_; }
   std::uint64_t loads() const { return metrics_.cold.loads.value(); }
   std::uint64_t replayed() const { return replayed_; }
@@ -104,13 +119,22 @@ class KeptShard {
       shard_->KeepWithin(memory_, cold, *journal_);
     }
     Recovery recovery(*shard_, *journal_, numbers, 0, 1);
+    if (memory_ > 0) {
+      const absl::Status read = store_->ForEachState([&](absl::string_view id, const StoredState& state) {
+        const bool served = state.model < numbers.size() && numbers[state.model] != Recovery::kNoModel;
+        if (!served && !state.deleted) recovery.LeaveOut(id, state.position);
+        return absl::OkStatus();
+      });
+      ASSERT_TRUE(read.ok()) << read;
+    }
     const absl::Status recovered = recovery.Run(stop_);
     ASSERT_TRUE(recovered.ok()) << recovered;
     replayed_ = recovery.readings();
+    left_out_ = recovery.left_out();
     shard_->WriteTo(journal_.get());
   }
 
-  const std::span<const std::shared_ptr<const Model>> models_;
+  std::span<const std::shared_ptr<const Model>> models_;
   const std::string folder_;
   const Durability durability_;
   const std::size_t memory_;
@@ -123,6 +147,7 @@ class KeptShard {
   std::optional<Shard> shard_;
   std::vector<Work*> done_;
   std::uint64_t replayed_ = 0;
+  absl::flat_hash_map<std::string, std::uint64_t> left_out_;
 };
 
 // The shard of the fixture never crashes; what is done to it is done to a kept one that does.
@@ -271,6 +296,48 @@ TEST_P(RecoveryTest, GoesOnAsIfItHadNeverCrashed) {
   if (memory > 0) {
     EXPECT_GT(kept_->loads(), 100);
   }
+}
+
+// A model is replaced, and the process ends before the next checkpoint.
+TEST_P(RecoveryTest, AStreamThatWasDeletedGoesOnWithAnotherModelWhenItsOwnIsNoLongerServed) {
+  const auto [durability, memory] = GetParam();
+  kept_.emplace(models_, testing::TempDir() + "recovery_other_model", durability, memory);
+  const auto push = [&](std::uint32_t model, const ModelSpec& spec, const std::string& stream, int second) {
+    Request request(model, spec, {{stream, second * kSecond, {20, 30}}});
+    kept_->Admit(request);
+    return request.answer(0);
+  };
+  const ModelSpec &old_spec = models_[0]->spec(), &new_spec = models_[1]->spec();
+  push(0, old_spec, "moved", 1);
+  push(0, old_spec, "stays", 1);
+  kept_->Checkpoint();
+  push(0, old_spec, "moved", 2);
+  push(0, old_spec, "stays", 2);
+  push(0, old_spec, "in the journal alone", 2);
+  push(0, old_spec, "deleted", 2);
+  for (const char* id : {"moved", "deleted"}) kept_->shard().Delete(*kept_->shard().Find(id));
+  kept_->RunAll();
+  EXPECT_EQ(push(1, new_spec, "moved", 3).outcome, Outcome::kApplied);
+  const Answer answer = push(1, new_spec, "moved", 4);
+
+  kept_->Serve(std::span(models_).subspan(1));
+  kept_->Crash();
+  EXPECT_THAT(kept_->left_out(), testing::ElementsAre("in the journal alone", "stays"));
+  const auto goes_on = [&] {
+    const Answer again = push(0, new_spec, "moved", 4);
+    EXPECT_EQ(again.outcome, Outcome::kDuplicate);
+    EXPECT_EQ(again.forecast, answer.forecast);
+    EXPECT_EQ(again.steps, 2u);
+  };
+  goes_on();
+  kept_->Crash();
+  goes_on();
+  kept_->Forget();
+  kept_->Checkpoint();
+  kept_->Crash();
+  EXPECT_THAT(kept_->left_out(), testing::IsEmpty());
+  goes_on();
+  EXPECT_EQ(push(0, new_spec, "stays", 5).steps, 1u) << "begins anew";
 }
 
 // Room for a few streams alone, so that most of them come and go.

@@ -172,7 +172,7 @@ TEST_F(RefusalTest, AFlippedBitInTheJournalIsNoTornEnd) {
     EXPECT_EQ(status.code(), absl::StatusCode::kDataLoss);
     EXPECT_THAT(status.message(), AllOf(HasSubstr("the journal can be read up to group"),
                                         HasSubstr("but was written up to group 1099511627795"),
-                                        HasSubstr("restore a backup, or start with accept_lost_journal")));
+                                        HasSubstr("restore a backup, or start with --accept-lost-journal")));
   }
   Write(NewestSegment(), log);
   EXPECT_EQ(Groups(), 20u) << "the refusal changed the store";

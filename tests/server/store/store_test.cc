@@ -189,6 +189,23 @@ TEST_P(StoreTest, KeepsTheJournalIfAsked) {
   EXPECT_THAT(Replayed(*store, store->opening().checkpoint), ElementsAre("a2"));
 }
 
+// Without a journal positions go on, so the next group follows a checkpoint that the older file ends before.
+TEST_P(StoreTest, ReplaysWhatCameAfterATimeWithoutAJournal) {
+  Push(*Open(), {"a"}, 1);
+  {
+    StoreOptions options = Options();
+    options.durability = Durability::kNone;
+    const auto store = Open(options);
+    EXPECT_THAT(Replayed(*store, store->opening().checkpoint), ElementsAre("a1"));
+    Push(*store, {"a"}, 2);
+    EXPECT_TRUE(store->FinishCheckpoint(store->BeginCheckpoint()).ok());
+  }
+  for (std::uint64_t sequence = 3; sequence < 5; ++sequence) Push(*Open(), {"a"}, sequence);
+  const auto store = Open();
+  EXPECT_THAT(store->opening().lost, IsEmpty());
+  EXPECT_THAT(Replayed(*store, store->opening().checkpoint), ElementsAre("a3", "a4"));
+}
+
 TEST_P(StoreTest, CloseAfterACheckpointIsAnEmptyReplay) {
   {
     const auto store = Open();
