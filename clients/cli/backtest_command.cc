@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "clients/cli/backtest_run.h"
 #include "clients/cli/channels.h"
@@ -60,6 +61,26 @@ std::vector<std::size_t> TestRows(const Readings& readings, const Grid& grid, co
   return rows;
 }
 
+// Columns of other names than the model's are taken in their order; those of its names must mean what it
+// means.
+absl::Status CheckColumns(const ModelSpec& spec, const Readings& readings, const BacktestCommand& command) {
+  std::vector<std::string> expected;
+  for (const Feature& feature : spec.features) expected.push_back(feature.name);
+  const auto wrong = [&](absl::string_view what, absl::string_view flags) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        command.file, ": ", what, " model '", spec.name, "' takes ", absl::StrJoin(expected, ","),
+        " and forecasts ", expected[spec.target], ": give ", flags));
+  };
+  if (readings.features != expected && std::ranges::is_permutation(readings.features, expected)) {
+    return wrong(absl::StrCat("the values are ", absl::StrJoin(readings.features, ","), ";"),
+                 absl::StrCat("--values ", absl::StrJoin(expected, ",")));
+  }
+  const std::string& target = command.readings.target;
+  if (!target.empty() && target != expected[spec.target] && std::ranges::count(expected, target) > 0)
+    return wrong(absl::StrCat("--target is ", target, ";"), absl::StrCat("--target ", expected[spec.target]));
+  return absl::OkStatus();
+}
+
 // The readings as the model takes them, on its time grid.
 absl::StatusOr<Readings> ReadFor(const ModelSpec& spec, const BacktestCommand& command) {
   auto readings = ReadReadings(command.file, command.readings);
@@ -74,7 +95,10 @@ absl::StatusOr<Readings> ReadFor(const ModelSpec& spec, const BacktestCommand& c
         "; give the right file, columns or --interval"));
   }
   readings->interval_ns = spec.interval_ns;
-  if (spec.channel_scales.empty()) return readings;
+  if (spec.channel_scales.empty()) {
+    if (auto s = CheckColumns(spec, *readings, command); !s.ok()) return s;
+    return readings;
+  }
   std::vector<std::string> channels;
   channels.reserve(spec.channel_scales.size());
   for (const Feature& channel : spec.channel_scales) channels.push_back(channel.name);

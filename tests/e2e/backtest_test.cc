@@ -75,6 +75,10 @@ TEST_F(BacktestTest, RefusesWhatDoesNotFitTheModel) {
   EXPECT_THAT(error({}, Readings(400, 60)),
               HasSubstr("readings are 1m apart, model 'tiny' takes one every 1s"));
   EXPECT_THAT(error({"--values", "temperature"}, Readings(400)), HasSubstr("has 1 features"));
+  EXPECT_THAT(error({"--values", "humidity,temperature"}, Readings(400)),
+              HasSubstr("the values are humidity,temperature; model 'tiny' takes temperature,humidity and "
+                        "forecasts temperature: give --values temperature,humidity"));
+  EXPECT_THAT(error({"--target", "humidity"}, Readings(400)), HasSubstr("give --target temperature"));
   EXPECT_THAT(error({"--horizons", "9"}, Readings(400)), HasSubstr("horizon 9"));
   EXPECT_THAT(error({"--from", "399"}, Readings(400)), HasSubstr("longest test part has 1 rows"));
   EXPECT_THAT(error({"--from", "many"}, Readings(400)), HasSubstr("neither a row number nor a percentage"));
