@@ -132,6 +132,7 @@ TEST(StackingTest, EachChannelGetsTheMeanOfMapsThatErrsLeast) {
     // Plain descent: weight moves from one map to another as long as that makes the error less.
     std::vector<double> weights(simple.size(), 1 / static_cast<double>(simple.size()));
     std::vector<std::vector<double>> errors;
+    errors.reserve(simple.size());
     for (const Matrix& map : simple) errors.push_back(Errors(rows, channel, map));
     const auto error_of =
         [&](const std::vector<double>& shares) {  // of the maps' mean: the mean of their errors
