@@ -164,7 +164,8 @@ bool Prepare(const Model& model, StreamRef stream, std::int64_t timestamp_ns, st
 bool IsSound(const Model& model, StreamRef stream);
 
 // After Model::Step: turns its row of `outputs` [horizon, Q] into the target's unit in place (NaN if the
-// target was never seen), without the stream's biases and calibration. timestamp_ns: of the step.
+// target was never seen), at most 1e32 in size, without the stream's biases and calibration. timestamp_ns: of
+// the step.
 void Unscale(const Model& model, const float* kept, std::int64_t timestamp_ns, std::span<float> outputs);
 
 // Unscale, then the stream's biases and calibration: what is answered. The same again gives the same bits.
