@@ -239,7 +239,9 @@ absl::Status TuneRun::Note(const Result& ended, const Candidate& candidate) {
 }
 
 absl::StatusOr<TrainedModel> TuneRun::ModelOf(std::size_t trial) const {
-  auto files = ReadModelFiles(FileOf(trial, ""));
+  const std::filesystem::path folder = FileOf(trial, "");
+  std::error_code unknown;  // without it the search had ended in Keep, where the draft is whole already
+  auto files = ReadModelFiles(std::filesystem::exists(folder, unknown) ? folder : FileOf(trial, ".draft"));
   if (!files.ok()) return files.status();
   return TrainedModel{.spec = std::move(files->spec), .tensors = std::move(files->tensors)};
 }
