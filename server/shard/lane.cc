@@ -325,10 +325,24 @@ void Lane::Abandon(std::uint32_t slot, std::vector<Work*>& done) {
     Refuse(*first.work, first.i, Outcome::kInvalid, Reason::kStreamDeleted);
     Pop(slot, done);
   }
-  // Its turns too: the slot's next stream takes its own.
+  DropTurns(slot);  // the slot's next stream takes its own
+}
+
+void Lane::DropTurns(std::uint32_t slot) {
   turns_.erase(std::remove(turns_.begin() + static_cast<std::ptrdiff_t>(turn_), turns_.end(), slot),
                turns_.end());
   std::erase(next_turns_, slot);
+}
+
+void Lane::Settle(std::uint32_t slot, std::vector<Work*>& done, AppliedObserver* observer) {
+  while (IsReleasing(slot)) {
+    // A stream that bridges is in the next batch anyway.
+    if (std::ranges::none_of(bridging_, [&](std::uint32_t r) { return rows_[r].slot == slot; })) {
+      DropTurns(slot);
+      turns_.insert(turns_.begin() + static_cast<std::ptrdiff_t>(turn_), slot);
+    }
+    StepBatch(done, observer);
+  }
 }
 
 void Lane::Reset(std::uint32_t slot) {

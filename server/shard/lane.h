@@ -31,7 +31,7 @@ class Lane {
  public:
   // Streams advanced by one call of the network. What they read and write lies in the first caches; with four
   // times as many a reading costs 7 % more, and kernels are as fast from 16 on.
-  static constexpr std::size_t kBatch = 64;
+  static constexpr std::size_t kBatch = kMostBatch;
 
   Lane(std::shared_ptr<const Model> model, std::uint32_t model_index, StreamTable& table,
        ShardMetrics& shard_metrics, ModelMetrics& metrics);
@@ -55,6 +55,14 @@ class Lane {
 
   // Refuses all readings of the stream that wait, as they have lost it.
   void Abandon(std::uint32_t slot, std::vector<Work*>& done);
+
+  // The stream's first reading has its answer, but held ones that it released have not been stepped yet.
+  bool IsReleasing(std::uint32_t slot) {
+    return queue(slot).first != kNone && pending_[queue(slot).first].answered != 0;
+  }
+  // Steps those ahead of all turns, so that the stream's state is one between two readings; otherwise as
+  // StepBatch.
+  void Settle(std::uint32_t slot, std::vector<Work*>& done, AppliedObserver* observer);
 
   // A stream's next reading will be its first, also if it waits already.
   void Reset(std::uint32_t slot);
@@ -89,6 +97,7 @@ class Lane {
   void DropStep(std::uint32_t row, const Reading& reading, std::vector<Work*>& done);
   void Show(AppliedObserver& observer);
   bool DropBridging(std::uint32_t slot);
+  void DropTurns(std::uint32_t slot);
   void CountScores();
   void RunRetries(std::vector<Work*>& done);
   void AnswerFirst(std::uint32_t slot, Outcome outcome, std::span<const float> forecast,

@@ -1,6 +1,7 @@
 #include "server/shard/shard.h"
 
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <utility>
 
@@ -168,23 +169,32 @@ void Shard::Run(std::vector<Work*>& done) {
 void Shard::Submit(std::vector<Work*>& done, std::size_t first) {
   journal_->Submit(/*alone=*/lanes_idle() && waiting_.empty());
   if (journal_->all_durable()) return;
-  for (std::size_t i = first; i < done.size(); ++i) waiting_.push_back({journal_->position(), done[i], {}});
+  const auto now = Work::Clock::now();
+  for (std::size_t i = first; i < done.size(); ++i)
+    waiting_.push_back({journal_->position(), done[i], {}, now});
   done.resize(first);
 }
 
 void Shard::Durable(std::uint64_t position) {
   journal_->Durable(position);
+  const auto now = Work::Clock::now();
   while (!waiting_.empty() && waiting_.front().position <= position) {
     const Waiting through = std::move(waiting_.front());
     waiting_.pop_front();
-    through.work != nullptr ? durable_.push_back(through.work) : through.call();
+    if (through.work == nullptr) {
+      through.call();
+      continue;
+    }
+    durable_.push_back(through.work);
+    const std::chrono::duration<double> waited = now - through.since;
+    metrics_->stage(Stage::kJournal).Observe(waited.count());
   }
 }
 
 void Shard::WhenDurable(std::function<void()> then) {
   if (journal_ != nullptr) journal_->Submit();
   if (journal_ == nullptr || journal_->all_durable()) return then();
-  waiting_.push_back({journal_->position(), nullptr, std::move(then)});
+  waiting_.push_back({journal_->position(), nullptr, std::move(then), {}});
 }
 
 void Shard::WriteTo(ShardJournal* journal) {
@@ -201,6 +211,12 @@ bool Shard::PutChanged(StreamKey& next, std::uint32_t slots, StateBatch& batch) 
       if (slots-- == 0) return true;
       const absl::string_view id = table_.id(next);
       if (id.empty() || !std::exchange(table_.changed(next), false)) continue;
+      // The journal has readings, not the steps of those that they released: the state is to have these.
+      if (lanes_[next.model]->IsReleasing(next.slot)) {
+        lanes_[next.model]->Settle(next.slot, empty_, observer_);
+        table_.changed(next) = false;
+        journal_->Submit();
+      }
       batch.Put(id, journal_->position(), journal_->model(next.model), header(next), floats(next));
     }
   }

@@ -50,8 +50,8 @@ class Shard {
   // Appends the requests that are answered to `done`.
   void Run(std::vector<Work*>& done);
 
-  // From now on `observer` sees every reading that is applied, batch by batch, within Run; null: nobody does,
-  // which costs a branch per batch.
+  // From now on `observer` sees every reading that is applied, batch by batch, within Run and PutChanged;
+  // null: nobody does, which costs a branch per batch.
   void Observe(AppliedObserver* observer) { observer_ = observer; }
 
   // What follows sees and changes streams as they are between two batches: readings that wait have not been
@@ -103,7 +103,8 @@ class Shard {
   void Replay(Work& work, std::span<const StreamKey> keys);
 
   // Puts the streams that have changed since they were last put, of `slots` slots from `next` on, and moves
-  // `next` on. False: there are no more. What is put is of journal position `position`, after Submit.
+  // `next` on. False: there are no more. What is put is of journal position `position`, after Submit. May
+  // step some batches, as Run does: what is put has taken all that its readings released.
   bool PutChanged(StreamKey& next, std::uint32_t slots, StateBatch& batch);
 
   // Deletes the streams, of `slots` slots from `next` on, whose last reading is older than `before_ns` and
@@ -137,7 +138,7 @@ class Shard {
   StreamTable table_;
   ShardMetrics* metrics_;
   std::vector<std::unique_ptr<Lane>> lanes_;  // by model; null: removed
-  std::vector<Work*> empty_;                  // requests that were answered when they were admitted
+  std::vector<Work*> empty_;                  // requests that were answered outside of Run
   AppliedObserver* observer_ = nullptr;
   bool refuses_ = false;
 
@@ -146,6 +147,7 @@ class Shard {
     std::uint64_t position;
     Work* work;
     std::function<void()> call;
+    Work::Clock::time_point since;
   };
   ShardJournal* journal_ = nullptr;
   std::unique_ptr<ColdStreams> cold_;  // null: all streams are in memory

@@ -340,6 +340,36 @@ TEST_P(RecoveryTest, AStreamThatWasDeletedGoesOnWithAnotherModelWhenItsOwnIsNoLo
   EXPECT_EQ(push(0, new_spec, "stays", 5).steps, 1u) << "begins anew";
 }
 
+// A checkpoint comes between the answer of a reading and the steps of those that waited for it.
+TEST_P(RecoveryTest, WhatAReadingReleasedIsSteppedThoughACheckpointComesBetween) {
+  constexpr int kHeld = 64;  // more than one Run steps
+  ModelSpec spec = Spec(2);
+  spec.reorder_window = kHeld;
+  const std::array<std::shared_ptr<const Model>, 1> models = {TinyModel(spec, 3)};
+  const auto [durability, memory] = GetParam();
+  kept_.emplace(models, testing::TempDir() + "recovery_released", durability, memory);
+  const auto push = [&](const std::string& stream, int second) {
+    Request request(0, spec, {{stream, second * kSecond, {20 + static_cast<float>(second % 3), 50}}});
+    kept_->Admit(request);
+  };
+  for (int second = 1; second <= 2 + kHeld; ++second) push("in order", second);
+  push("held", 1);
+  for (int second = 3; second <= 2 + kHeld; ++second) push("held", second);
+  Request releases(0, spec, {{"held", 2 * kSecond, {22, 50}}});
+  kept_->shard().Admit(releases.work);
+  std::vector<Work*> done;
+  kept_->shard().Run(done);
+  ASSERT_LT(kept_->shard().header(*kept_->shard().Find("held")).steps, 2 + kHeld);
+  kept_->Checkpoint();
+  kept_->Crash();
+  std::vector<float> held(spec.outputs()), in_order(spec.outputs());
+  const StreamKey key = *kept_->shard().Find("held");
+  EXPECT_EQ(kept_->shard().header(key).steps, 2 + kHeld);
+  kept_->shard().Forecast(key, held);
+  kept_->shard().Forecast(*kept_->shard().Find("in order"), in_order);
+  EXPECT_EQ(Bits(held), Bits(in_order));
+}
+
 // Room for a few streams alone, so that most of them come and go.
 INSTANTIATE_TEST_SUITE_P(Modes, RecoveryTest,
                          testing::Values(std::pair(Durability::kProcess, 0), std::pair(Durability::kPower, 0),
