@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 
 #include "absl/time/time.h"
@@ -16,6 +17,19 @@ enum class Operation : std::uint8_t { kStart, kRead, kWrite, kFinish, kDone };
 struct Tag {
   Call* call;
   Operation operation;
+};
+
+// Whether something that should end, such as the sending of an answer, goes on for too long; looked at now
+// and then.
+class Stall {
+ public:
+  bool Lasts(absl::Time now, absl::Duration most) {
+    since_ = std::min(since_, now);
+    return now - since_ >= most;
+  }
+
+ private:
+  absl::Time since_ = absl::InfiniteFuture();
 };
 
 // One call, from the wait for a client to its last completion, upon which it deletes itself. All methods are

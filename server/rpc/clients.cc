@@ -30,7 +30,9 @@ std::shared_ptr<Client> Clients::Find(const std::string& name) {
 }
 
 OpenCall::~OpenCall() {
-  if (client_ != nullptr) --client_->calls;
+  if (client_ == nullptr) return;
+  --client_->calls;
+  client_->handles -= handles_;
 }
 
 absl::Status OpenCall::Open(std::shared_ptr<Client> client) {
@@ -45,6 +47,15 @@ absl::Status OpenCall::Open(std::shared_ptr<Client> client) {
 }
 
 bool OpenCall::full() const { return client_->readings >= limits::kClientReadings; }
+
+absl::Status OpenCall::Name(std::size_t streams) {
+  if (streams == 0) return absl::OkStatus();
+  handles_ += streams;
+  if ((client_->handles += streams) <= limits::kClientHandles) return absl::OkStatus();
+  return Refusal(Fault::kTooManyStreamIds, "stream_id",
+                 absl::StrCat("the calls of this client have named more than ", limits::kClientHandles,
+                              " streams: end those that it does not need"));
+}
 
 std::string ClientName(const grpc::ServerContext& context, bool tokens) {
   const auto certificate = context.auth_context();

@@ -21,6 +21,7 @@ namespace tidegate {
 struct Client {
   std::atomic<std::size_t> readings{0};  // taken in whose message is not answered yet
   std::atomic<std::size_t> calls{0};     // open ones that last: Stream and Subscribe
+  std::atomic<std::size_t> handles{0};   // streams that open calls of Stream have named
 };
 
 // The clients that have calls. Thread-safe.
@@ -52,7 +53,11 @@ class OpenCall {
   // The client has so many, over all its calls, that none should be added.
   bool full() const;
 
+  // The call has named further streams. ResourceExhausted: its client's calls have named too many.
+  absl::Status Name(std::size_t streams);
+
  private:
+  std::size_t handles_ = 0;         // of the call
   std::shared_ptr<Client> client_;  // null: not opened
 };
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "server/rpc/limits.h"
+
 namespace tidegate {
 
 std::unique_ptr<Exchange> ExchangePool::Take(std::size_t request_bytes) {
@@ -18,6 +20,7 @@ std::unique_ptr<Exchange> ExchangePool::Take(std::size_t request_bytes) {
 }
 
 void ExchangePool::Return(std::unique_ptr<Exchange> exchange) {
+  if (static_cast<std::size_t>(exchange->request.stream_id_size()) > limits::kMessageIds) return;
   exchange->large |= exchange->forecast.size() > kSmallAnswer;
   auto& waiting = exchange->large ? large_ : small_;
   if (waiting.size() < (exchange->large ? kMaxLarge : kMaxSmall)) waiting.push_back(std::move(exchange));

@@ -6,12 +6,13 @@ namespace tidegate::limits {
 
 // What clients may ask of the server.
 inline constexpr std::size_t kMessageReadings = 4096;
-inline constexpr std::size_t kMessageBytes = 1 << 20;   // received
+inline constexpr std::size_t kMessageIds = kMessageReadings;  // streams that it names
+inline constexpr std::size_t kMessageBytes = 1 << 20;         // received
 inline constexpr std::size_t kAnswerBytes = 3 << 20;    // below the 4 MiB that gRPC clients accept by default
 inline constexpr std::size_t kCallHandles = 1 << 20;    // stream ids named on one call
 inline constexpr std::size_t kMetadataBytes = 8 << 10;  // headers of a call
 inline constexpr int kConnectionCalls = 512;            // open at a time on one connection
-inline constexpr std::size_t kTransportBytes = 512 << 20;  // buffers of all connections
+inline constexpr std::size_t kTransportBytes = 512 << 20;  // buffers of all connections, see TransportBytes
 
 // A call of Stream is read from only while it has less than this unanswered; the rest stays in its
 // connection's flow control. So a client that does not read its answers holds no more than this, plus one
@@ -28,9 +29,11 @@ inline constexpr std::size_t kSubscriptionBytes = 2 << 20;     // that wait
 inline constexpr std::size_t kEventsMessageBytes = 256 << 10;  // a message is full
 
 // Of one client, over all its calls: above the first its calls of Push are refused, and a call of Stream has
-// one request at a time; further calls of Stream and Subscribe than the second are refused.
+// one request at a time; further calls of Stream and Subscribe than the second are refused; a call of Stream
+// that names more streams than the third ends.
 inline constexpr std::size_t kClientReadings = 1 << 15;
 inline constexpr std::size_t kClientCalls = 2048;
+inline constexpr std::size_t kClientHandles = 16 * kCallHandles;
 
 // Readings that wait for the network, of all calls. Above it calls of Push are refused, and a call of Stream
 // has one request at a time.

@@ -49,11 +49,20 @@ void PushCall::Start() {
 
 void PushCall::Refuse(const absl::Status& status) {
   loop_.CountRequest(Method::kPush, status.code());
+  finishing_ = true;
   writer_.FinishWithError(ToGrpcStatus(status), &finish_);
+}
+
+void PushCall::Tick(absl::Time now) {
+  if (finishing_ && stall_.Lasts(now, loop_.options().stalled)) {
+    loop_.CountLack(Lack::kStalled);
+    context_.TryCancel();
+  }
 }
 
 void PushCall::Answer() {
   const auto counted = loop_.CountAnswer(Method::kPush, exchange_->received);
+  finishing_ = true;
   writer_.Finish(Serialize(exchange_->response), grpc::Status::OK, &finish_);
   loop_.CountSend(counted);
   client_->readings -= exchange_->size();

@@ -13,7 +13,8 @@
 
 namespace tidegate {
 
-// A call of Forecaster.Push. What was admitted is applied even if the client has gone.
+// A call of Forecaster.Push. What was admitted is applied even if the client has gone. Is cancelled if its
+// answer is not taken.
 class PushCall final : public Call {
  public:
   // Waits for a client.
@@ -21,6 +22,7 @@ class PushCall final : public Call {
 
   void Complete(Operation operation, bool ok) override;
   void Answer() override;
+  void Tick(absl::Time now) override;
 
  private:
   void Start();
@@ -34,6 +36,8 @@ class PushCall final : public Call {
   Tag finish_{this, Operation::kFinish};
   std::shared_ptr<Client> client_;
   Exchange* exchange_ = nullptr;
+  bool finishing_ = false;  // the answer is on its way
+  Stall stall_;             // of it
 };
 
 }  // namespace tidegate

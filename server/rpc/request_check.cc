@@ -111,6 +111,11 @@ absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec,
                    absl::StrCat(readings, " readings (timestamp) with ", request.sequence_size(),
                                 " numbers: send one a reading, or none"));
   }
+  if (ids > limits::kMessageIds) {
+    return Refusal(Fault::kInvalidField, "stream_id",
+                   absl::StrCat(ids, " stream ids in a message, at most ", limits::kMessageIds,
+                                ": name the others in further messages of the call"));
+  }
   if (handles_named + ids > limits::kCallHandles) {
     return Refusal(
         Fault::kTooManyStreamIds, "stream_id",

@@ -12,8 +12,8 @@
 namespace tidegate {
 
 // What must hold of a request as a whole; faults of single readings are outcomes. handles_named: by earlier
-// messages of the call. InvalidArgument: columns whose lengths disagree, too many readings, steps or levels
-// that the model does not forecast. ResourceExhausted: too many handles.
+// messages of the call. InvalidArgument: columns whose lengths disagree, too many readings or ids, steps or
+// levels that the model does not forecast. ResourceExhausted: too many handles.
 absl::Status CheckRequest(const v1::PushRequest& request, const ModelSpec& spec, std::size_t handles_named);
 
 // InvalidArgument: `id`, sent in `field`, is none that a stream may have (see IsStreamId), nor the beginning

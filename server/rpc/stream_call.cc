@@ -81,6 +81,7 @@ void StreamCall::Drain() {
 }
 
 void StreamCall::TakeRequest() {
+  const std::size_t named = streams_.size();
   const auto admitted = loop_.admission().Admit(message_, &streams_, this);
   message_.Clear();
   if (!admitted.ok()) {
@@ -92,6 +93,7 @@ void StreamCall::TakeRequest() {
   readings_ += (*admitted)->size();
   client_.Add((*admitted)->size());
   answer_bytes_ += (*admitted)->forecast.size_bytes();
+  if (auto s = client_.Name(streams_.size() - named); !s.ok()) end_ = s;  // after the answers that are due
 }
 
 // Does whatever may be done next. The only place where operations begin and where the call ends.

@@ -20,7 +20,8 @@ inline absl::Status CheckDeadline(const grpc::ServerContext& context) {
                  "the call's deadline was over before it was looked at; nothing was done");
 }
 
-// A call of Forecaster with one request and one answer, both protobuf messages.
+// A call of Forecaster with one request and one answer, both protobuf messages. Is cancelled if its answer is
+// not taken.
 template <typename Request, typename Response>
 class UnaryCall : public Call {
  public:
@@ -42,6 +43,10 @@ class UnaryCall : public Call {
     delete this;
   }
 
+  void Tick(absl::Time now) final {
+    if (finishing_ && stall_.Lasts(now, loop_.options().stalled)) context_.TryCancel();
+  }
+
  protected:
   // Waits for a client.
   UnaryCall(ServingLoop& loop, Method method, Wait wait) : loop_(loop), method_(method) {
@@ -56,6 +61,7 @@ class UnaryCall : public Call {
 
   // Sends response_, or the error.
   void Finish(const absl::Status& status) {
+    finishing_ = true;
     if (status.ok()) {
       loop_.CountAnswer(method_, received_);
       writer_.Finish(response_, grpc::Status::OK, &finish_);
@@ -76,6 +82,8 @@ class UnaryCall : public Call {
   grpc::ServerAsyncResponseWriter<Response> writer_{&context_};
   Tag start_{this, Operation::kStart};
   Tag finish_{this, Operation::kFinish};
+  bool finishing_ = false;  // the answer is on its way
+  Stall stall_;             // of it
 };
 
 }  // namespace tidegate

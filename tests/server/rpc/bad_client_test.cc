@@ -11,6 +11,7 @@
 
 #include <array>
 #include <atomic>
+#include <chrono>
 #include <cstdlib>
 #include <map>
 #include <random>
@@ -38,6 +39,7 @@ int BadRequests() {
 struct Seed {
   std::string method;
   std::string bytes;
+  bool lasts = false;  // a call that its client has to end
 };
 
 // One valid request of each method, and some of methods that there are not.
@@ -67,7 +69,22 @@ std::vector<Seed> Seeds(const v1::PushRequest& push) {
   seeds.push_back({absl::StrCat(kService, "ForkStream"), fork.SerializeAsString()});
   seeds.push_back({absl::StrCat(kService, "ListStreams"), list.SerializeAsString()});
   seeds.push_back({absl::StrCat(kService, "ImportStream"), import.SerializeAsString()});
+  v1::GetModelRequest model;  // the same bytes as the other messages with a model alone
+  model.set_model("tiny");
+  for (const char* method : {"ListModels", "GetModel", "LoadModel", "SetDefaultModel"})
+    seeds.push_back({absl::StrCat(kService, method), model.SerializeAsString()});
+  v1::UnloadModelRequest unload;
+  unload.set_model("a model that there is not");
+  seeds.push_back({absl::StrCat(kService, "UnloadModel"), unload.SerializeAsString()});
+  v1::BackupRequest backup;
+  backup.set_name("monday");
+  seeds.push_back({absl::StrCat(kService, "Backup"), backup.SerializeAsString()});
+  v1::SubscribeRequest subscribe;
+  subscribe.add_stream_id("a");
+  subscribe.set_horizon(2);
+  seeds.push_back({absl::StrCat(kService, "Subscribe"), subscribe.SerializeAsString(), true});
   seeds.push_back({"/grpc.health.v1.Health/Check", "\n\x05other"});
+  seeds.push_back({"/grpc.health.v1.Health/Watch", "\n\x05other", true});
   seeds.push_back({"/no.such.Service/Push", "x"});
   return seeds;
 }
@@ -107,6 +124,8 @@ Codes SendNonsense(const std::shared_ptr<grpc::Channel>& channel, const std::vec
     grpc::Slice slice(random() % 4 == 0 ? RandomBytes(random) : Mutate(seed.bytes, random));
     auto pending = std::make_unique<Pending>();
     pending->method = seed.method;
+    if (seed.lasts)
+      pending->context.set_deadline(std::chrono::system_clock::now() + std::chrono::milliseconds(20));
     pending->reader =
         stub.PrepareUnaryCall(&pending->context, seed.method, grpc::ByteBuffer(&slice, 1), &queue);
     pending->reader->StartCall();

@@ -51,5 +51,19 @@ TEST(ClientsTest, ReadingsCountOverAllCallsOfAClient) {
   EXPECT_FALSE(one.full());
 }
 
+TEST(ClientsTest, StreamsAreNamedOverAllCallsOfAClient) {
+  Clients clients;
+  OpenCall one;
+  ASSERT_TRUE(one.Open(clients.Find("a")).ok());
+  {
+    OpenCall two;
+    ASSERT_TRUE(two.Open(clients.Find("a")).ok());
+    EXPECT_TRUE(two.Name(limits::kClientHandles).ok());
+    EXPECT_EQ(one.Name(1).code(), absl::StatusCode::kResourceExhausted);
+    EXPECT_TRUE(one.Name(0).ok()) << "it has its own";
+  }
+  EXPECT_TRUE(one.Name(1).ok());
+}
+
 }  // namespace
 }  // namespace tidegate

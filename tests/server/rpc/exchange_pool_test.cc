@@ -6,6 +6,8 @@
 #include <set>
 #include <vector>
 
+#include "server/rpc/limits.h"
+
 namespace tidegate {
 namespace {
 
@@ -44,6 +46,15 @@ TEST(ExchangePoolTest, WhatHasGrownIsNotKeptForSmallRequests) {
     taken.push_back(pool.Take(kLarge));
     EXPECT_TRUE(large.contains(taken.back().get()));
   }
+}
+
+TEST(ExchangePoolTest, WhatNamedMoreStreamsThanAMessageMayIsNotKept) {
+  ExchangePool pool(1);
+  auto exchange = pool.Take(kLarge);
+  while (exchange->request.stream_id_size() <= static_cast<int>(limits::kMessageIds))
+    exchange->request.add_stream_id("a stream whose id takes memory of its own");
+  pool.Return(std::move(exchange));
+  EXPECT_EQ(pool.Take(kLarge)->request.stream_id_size(), 0);
 }
 
 }  // namespace

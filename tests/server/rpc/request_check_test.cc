@@ -83,6 +83,14 @@ TEST(RequestCheckTest, OnlyStepsAndLevelsOfTheModelAreForecast) {
   EXPECT_THAT(error(1, {std::nanf("")}), HasSubstr("quantile: nan"));
 }
 
+TEST(RequestCheckTest, AMessageNamesABoundedNumberOfStreams) {
+  const absl::Status status = CheckRequest(Columns(0, 0, 0, 4097), TinySpec(), 0);
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("stream_id: 4097 stream ids in a message, at most 4096"));
+  EXPECT_TRUE(CheckRequest(Columns(0, 0, 0, 4096), TinySpec(), 0).ok());
+}
+
 TEST(RequestCheckTest, ACallNamesABoundedNumberOfStreams) {
   const absl::Status status = CheckRequest(Columns(1, 2, 0, 1), TinySpec(), limits::kCallHandles);
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);

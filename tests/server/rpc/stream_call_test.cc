@@ -273,6 +273,32 @@ TEST_F(ImpatientStreamCallTest, ACallOnWhichNothingIsSentEndsAndItsStreamsStay) 
   EXPECT_EQ(response.steps(0), 2u);
 }
 
+TEST_F(ImpatientStreamCallTest, APushWhoseAnswerNobodyTakesIsCancelled) {
+  v1::PushRequest request;
+  request.add_stream_id("a");
+  for (int t = 1; t <= 4000; ++t) {
+    request.add_handle(0);
+    AddReading(request, t);
+  }
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // its window stays at 64 KiB, less than the answer
+  const auto stub = v1::Forecaster::NewStub(NewChannel(arguments));
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  const auto call = stub->PrepareAsyncPush(&context, request, &queue);
+  call->StartCall();
+  void* tag = nullptr;
+  bool ok = false;
+  call->ReadInitialMetadata(&context);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  while (metrics_.lack(Lack::kStalled).value() == 0) Pushed(Readings({"b"}, 1));
+  v1::PushResponse response;
+  grpc::Status status;
+  call->Finish(&response, &status, &status);
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::CANCELLED) << status.error_message();
+}
+
 TEST_F(ImpatientStreamCallTest, ACallWhoseAnswersNobodyTakesIsCancelled) {
   const auto call = Open();
   const std::vector<std::uint32_t> handles(4000, 0);
