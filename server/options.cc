@@ -171,6 +171,11 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
   try {
     app.parse(argc, argv);
     if (options.models.empty() && options.health.empty()) throw CLI::RequiredError("--models");
+    for (const auto& [flag, given] : {std::pair("--backups", !options.backups.empty()),
+                                      std::pair("--keep-journal", options.keep_journal)}) {
+      if (given && options.durability == "none")
+        throw CLI::ValidationError(flag, "there is no journal with --durability none");
+    }
   } catch (const CLI::ParseError& error) {
     return ExitCode{app.exit(error) == 0 ? 0 : 2};
   }

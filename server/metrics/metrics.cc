@@ -24,7 +24,7 @@ constexpr std::array kStageBounds = {1e-6,   2.5e-6, 5e-6,   10e-6,  25e-6, 50e-
                                      250e-6, 500e-6, 1e-3,   2.5e-3, 5e-3,  10e-3, 25e-3,
                                      50e-3,  100e-3, 250e-3, 500e-3, 1.0};
 constexpr std::array kCheckpointBounds = {0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 60.0};
-constexpr std::array kBatchBounds = {1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0, 64.0};
+constexpr std::array kBatchBounds = {1.0, 2.0, 4.0, 8.0, 16.0, 24.0, 32.0, 48.0, double{kMostBatch}};
 
 struct NumberName {
   std::size_t number;
@@ -187,8 +187,10 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<std:
   MetricFamily streams = Family(metric::kStreams);
   MetricFamily bytes = Family(metric::kStateBytes);
   MetricFamily created = Family(metric::kStreamsCreated);
+  MetricFamily restored = Family(metric::kStreamsRestored);
   MetricFamily deleted = Family(metric::kStreamsDeleted);
   MetricFamily cold = Family(metric::kColdAnswers);
+  MetricFamily level = Family(metric::kIntervalLevel);
   MetricFamily info = Family(metric::kModelInfo);
   ScoreFamilies scores;
   for (std::size_t m = 0; m < models.size(); ++m) {
@@ -211,6 +213,8 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<std:
     AddValue(streams, {label}, sum(&ModelMetrics::streams));
     AddValue(bytes, {label}, sum(&ModelMetrics::state_bytes));
     AddValue(created, {label}, sum(&ModelMetrics::streams_created));
+    AddValue(restored, {label}, sum(&ModelMetrics::streams_restored));
+    AddValue(level, {label}, model.interval_level);
     AddValue(deleted, {label}, sum(&ModelMetrics::streams_deleted));
     AddValue(cold, {label}, sum(&ModelMetrics::cold_answers));
     AddValue(info,
@@ -222,9 +226,10 @@ void AddModelMetrics(std::vector<MetricFamily>& families, const std::vector<std:
               {"sha256", model.sha256}},
              1);
   }
-  families.insert(families.end(), {std::move(steps), std::move(batches), std::move(readings),
-                                   std::move(streams), std::move(bytes), std::move(created),
-                                   std::move(deleted), std::move(cold), std::move(info)});
+  families.insert(families.end(),
+                  {std::move(steps), std::move(batches), std::move(readings), std::move(streams),
+                   std::move(bytes), std::move(created), std::move(restored), std::move(deleted),
+                   std::move(cold), std::move(level), std::move(info)});
   scores.MoveTo(families);
 }
 
@@ -288,6 +293,7 @@ std::vector<MetricFamily> Metrics::Collect() const {
   AddSubscriptionMetrics(families, shards_);
   AddShardMetrics(families, shards_);
   AddStoreMetrics(families, store_);
+  families.push_back(Single(metric::kBatchLimit, kMostBatch));
   {
     const std::lock_guard lock(mutex_);
     AddModelMetrics(families, models_, shards_);

@@ -36,7 +36,7 @@ inline constexpr MetricDeclaration kQueueWait{
 inline constexpr MetricDeclaration kStageDuration{
     "tidegate_stage_duration_seconds",
     "Time of each stage of serving: receive, queue and send of a message; gather, step and scatter of a "
-    "batch. "
+    "batch; journal of an answer that waits until what it says is durable. "
     "Receive and send are timed for one message in eight, which counts eightfold.",
     Histogram};
 inline constexpr MetricDeclaration kWaitingReadings{
@@ -56,6 +56,9 @@ inline constexpr MetricDeclaration kStepDuration{
 inline constexpr MetricDeclaration kBatchSize{
     "tidegate_batch_size_readings", "Streams that one step of the network advanced together, by model.",
     Histogram};
+inline constexpr MetricDeclaration kBatchLimit{
+    "tidegate_batch_limit_readings", "Streams that one step of the network advances together at most.",
+    Gauge};
 inline constexpr MetricDeclaration kReadings{
     "tidegate_readings_total", "Readings answered, by model and by what became of them.", Counter};
 inline constexpr MetricDeclaration kRequests{
@@ -72,6 +75,8 @@ inline constexpr MetricDeclaration kLoads{"tidegate_stream_loads_total",
                                           "Streams brought back from the disk into memory.", Counter};
 inline constexpr MetricDeclaration kStreamsCreated{
     "tidegate_streams_created_total", "Streams that began: by a reading, a fork or an import.", Counter};
+inline constexpr MetricDeclaration kStreamsRestored{
+    "tidegate_streams_restored_total", "Streams that a start brought back into memory, by model.", Counter};
 inline constexpr MetricDeclaration kStreamsDeleted{"tidegate_streams_deleted_total",
                                                    "Streams that were deleted.", Counter};
 inline constexpr MetricDeclaration kColdAnswers{
@@ -107,6 +112,9 @@ inline constexpr MetricDeclaration kNaiveError{
 inline constexpr MetricDeclaration kPinball{
     "tidegate_forecast_pinball_loss_total",
     "Sum of the pinball loss, mean over the quantiles, in the target's unit, by model and step.", Counter};
+inline constexpr MetricDeclaration kIntervalLevel{
+    "tidegate_interval_level",
+    "Share of the readings that are to lie between the lowest and the highest quantile, by model.", Gauge};
 inline constexpr MetricDeclaration kWidth{
     "tidegate_forecast_interval_width_total",
     "Sum of highest less lowest quantile over the scored forecasts, in the target's unit, by model and step.",
@@ -184,19 +192,23 @@ inline constexpr std::size_t kOutcomes = 9;      // numbers of tidegate.v1.Outco
 // What serving is made of. Of each message: kReceive parses, checks and queues it, kQueue is the wait for the
 // batch that takes its first reading, kSend serialises the answer and hands it to gRPC. Of each batch that
 // steps the network: kGather decides on readings, copies states and scales values, kStep is the network,
-// kScatter unscales and calibrates forecasts, commits states and writes the answers.
+// kScatter unscales and calibrates forecasts, commits states and writes the answers. kJournal: an answered
+// message waits until the journal has what it says; only of those that do.
 // The clock costs as much as all else that is counted of a message, so kReceive and kSend are timed for the
 // first of each kSampled messages, which counts for all.
-enum class Stage { kReceive, kQueue, kGather, kStep, kScatter, kSend };
-inline constexpr std::array kStageNames = {"receive", "queue", "gather", "step", "scatter", "send"};
+enum class Stage { kReceive, kQueue, kGather, kStep, kScatter, kJournal, kSend };
+inline constexpr std::array kStageNames = {"receive", "queue",   "gather", "step",
+                                           "scatter", "journal", "send"};
 
 inline constexpr std::uint64_t kSampled = 8;
+
+inline constexpr std::size_t kMostBatch = 64;  // streams that one step of the network advances
 
 // What the server has no room for. kWaitingReadings: too many readings wait to take a Push, or the next
 // message of a Stream call. kStreams: a stream would be one too many. kCallLimit: a Stream call has reached
 // the limits of what it may have unanswered and is not read from for a while. kClientLimit: the same of all
-// that its client has. kStalled: a Stream call was cancelled whose client took no answers. kDisk: a reading
-// was refused because the disk has less free space than is kept in reserve.
+// that its client has. kStalled: a Stream call or a Push was cancelled whose client took no answer. kDisk: a
+// reading was refused because the disk has less free space than is kept in reserve.
 enum class Lack { kWaitingReadings, kStreams, kCallLimit, kClientLimit, kStalled, kDisk };
 inline constexpr std::array kLackNames = {"waiting_readings", "streams", "call_limit",
                                           "client_limit",     "stalled", "disk"};
@@ -215,7 +227,7 @@ struct ModelMetrics {
   Histogram batch_size;
   Gauge streams;
   Gauge state_bytes;
-  Counter streams_created, streams_deleted;
+  Counter streams_created, streams_restored, streams_deleted;
   Counter cold_answers;
   std::deque<ScoreMetrics> scores;  // by scored step
 };
@@ -270,6 +282,7 @@ struct ModelInfo {
   std::string horizon = {};                        // steps
   std::string sha256 = {};                         // start of the weights' checksum
   std::vector<std::size_t> scored_steps = {1, 2};  // of the horizon
+  double interval_level = 0;                       // highest less lowest quantile
 };
 
 // All metrics: shards write theirs, a scrape adds them up. Every label set exists from the start, so that

@@ -41,7 +41,8 @@ ModelInfo MetricsOf(const ServedModel& served) {
           .units = absl::StrJoin(spec.layers, ",", units),
           .horizon = absl::StrCat(spec.horizon),
           .sha256 = spec.weights_sha256.substr(0, 12),
-          .scored_steps = spec.ScoredSteps()};
+          .scored_steps = spec.ScoredSteps(),
+          .interval_level = double{spec.quantiles.back()} - double{spec.quantiles.front()}};
 }
 
 ModelAdmin::ModelAdmin(std::filesystem::path folder, const Repository& repository, ServingGroup& group,
@@ -110,14 +111,12 @@ absl::Status ModelAdmin::Unload(const std::string& name, bool delete_streams, st
   if (!found.ok()) return found.status();
   const auto model = static_cast<std::uint32_t>(*found);
   const Repository before = repository_;
-  std::vector<std::string> stored;
   const auto check = [&]() -> absl::Status {
     deleted = CountStreams(model);
     if (keeper_ != nullptr) {
-      auto there = keeper_->StreamsOf(before.models()[model]);
+      const auto there = keeper_->StreamsOf(before.models()[model]);
       if (!there.ok()) return there.status();
-      stored = *std::move(there);
-      deleted += CountCold(stored);
+      deleted += CountCold(*there);
     }
     if (deleted == 0 || delete_streams) return absl::OkStatus();
     return Refusal(Fault::kModelHasStreams, "delete_streams",
@@ -135,7 +134,11 @@ absl::Status ModelAdmin::Unload(const std::string& name, bool delete_streams, st
     return s;
   }
   DeleteStreams(model);
-  DeleteCold(stored);
+  if (keeper_ != nullptr) {  // looked for once more: some have left memory since
+    const auto there = keeper_->StreamsOf(before.models()[model]);
+    if (!there.ok()) return there.status();
+    DeleteCold(*there);
+  }
   WaitUntilDurable();
   repository_.Release(model);
   Publish();

@@ -58,7 +58,9 @@ absl::Status StreamKeeper::Recover(const Repository& repository, const std::atom
   std::uint64_t readings = 0;
   for (std::size_t i = 0; i < group_.loops.size(); ++i) {
     for (std::uint32_t m = 0; m < repository.models().size(); ++m) {
-      streams += group_.loops[i]->shard().table().streams(m);
+      const std::size_t back = group_.loops[i]->shard().table().streams(m);
+      metrics_.shard(i).models[m].streams_restored.Add(back);
+      streams += back;
     }
     readings += recoveries_[i]->readings();
     group_.loops[i]->shard().WriteTo(journals_[i].get());
@@ -184,11 +186,12 @@ absl::Status StreamKeeper::LeaveCold() {
     if (!read.ok()) return read;
   }
   const std::size_t shards = group_.loops.size();
-  std::size_t cold = store_.EstimateStates();
+  const auto served = [this](std::size_t states) { return states - std::min(states, others_.size()); };
+  std::size_t cold = served(store_.EstimateStates());
   if (!group_.streams.Take(cold)) {  // the estimate counts what is overwritten and not yet merged
     const auto counted = CountStates();
     if (!counted.ok()) return counted.status();
-    cold = *counted;
+    cold = served(*counted);
     if (!group_.streams.Take(cold)) {
       return absl::ResourceExhaustedError(
           absl::StrCat("the store has ", cold, " streams, more than --max-streams"));

@@ -61,7 +61,7 @@ TEST_F(MetricNamesTest, RulesDashboardsAndReadmeNameWhatTheServerHas) {
 
 TEST_F(MetricNamesTest, ARuleWithAMadeUpMetricIsAFault) {
   const std::string rules = absl::StrReplaceAll(
-      ReadText(kRules), {{"rate(process_cpu_seconds_total", "rate(tidegate_made_up_total"}});
+      ReadText(kRules), {{"rate(tidegate_refusals_total", "rate(tidegate_made_up_total"}});
   const Process::Result result = Check(page_, rules, ReadText(kReadme));
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, HasSubstr("the server has no metric 'tidegate_made_up_total'"));
@@ -94,7 +94,7 @@ TEST_F(MetricNamesTest, ALabelOfTheReadmeThatTheServerHasNotIsAFault) {
 
 TEST_F(MetricNamesTest, AnAlertThatIsNotExplainedOrNotTestedIsAFault) {
   const std::string rules =
-      absl::StrReplaceAll(ReadText(kRules), {{"alert: TidegateBusy", "alert: TidegateLazy"}});
+      absl::StrReplaceAll(ReadText(kRules), {{"alert: TidegateQueueing", "alert: TidegateLazy"}});
   const Process::Result result = Check(page_, rules, ReadText(kReadme));
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.out, HasSubstr("the table of alerts does not have 'TidegateLazy'"));

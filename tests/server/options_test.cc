@@ -96,6 +96,10 @@ TEST(OptionsTest, WhatIsWrongIsNamed) {
   EXPECT_THAT(Refusal({"--models", "m", "--tls-ca", "c"}), HasSubstr("--health"));
   EXPECT_THAT(Refusal({"--models", "m", "--log-format", "xml"}), HasSubstr("--log-format"));
   EXPECT_THAT(Refusal({"--models", "m", "--health", "h:1"}), HasSubstr("--models"));
+  EXPECT_THAT(Refusal({"--models", "m", "--data", "d", "--durability", "none", "--backups", "b"}),
+              HasSubstr("--backups: there is no journal with --durability none"));
+  EXPECT_THAT(Refusal({"--models", "m", "--data", "d", "--durability", "none", "--keep-journal"}),
+              HasSubstr("--keep-journal: there is no journal"));
 }
 
 TEST(OptionsTest, HelpShowsEachDefaultAndUnitAndSucceeds) {

@@ -16,8 +16,14 @@ namespace {
 
 using testing::HasSubstr;
 
+struct Keeping {
+  const char* name;
+  std::size_t memory;  // bytes for streams; 0: all stay in memory
+  Durability durability;
+};
+
 // A server whose streams are kept in a store; with little memory for them, if asked.
-class KeptStreamsTest : public RpcFixture, public testing::WithParamInterface<std::size_t> {
+class KeptStreamsTest : public RpcFixture, public testing::WithParamInterface<Keeping> {
  protected:
   KeptStreamsTest() : RpcFixture(2) {}
 
@@ -38,7 +44,7 @@ class KeptStreamsTest : public RpcFixture, public testing::WithParamInterface<st
     options.store = store_.get();
     options.backups = folder_ / "backups";
     options.expire_after = absl::Hours(1);
-    options.keeping.memory_limit = GetParam();
+    options.keeping.memory_limit = GetParam().memory;
     options.keeping.failed = [](const absl::Status& status) { ADD_FAILURE() << status; };
     return options;
   }
@@ -94,7 +100,7 @@ class KeptStreamsTest : public RpcFixture, public testing::WithParamInterface<st
 
   void OpenStore() { OpenStore(std::filesystem::path(testing::TempDir()) / "kept_streams"); }
   void OpenStore(const std::string& folder) {
-    auto store = Store::Open({.folder = folder});
+    auto store = Store::Open({.folder = folder, .durability = GetParam().durability});
     ASSERT_TRUE(store.ok()) << store.status();
     store_ = *std::move(store);
   }
@@ -139,7 +145,7 @@ TEST_P(KeptStreamsTest, AnOpenCallGoesOnWithStreamsThatWereOutOfMemory) {
       ASSERT_EQ(response.steps(i), static_cast<unsigned>(t)) << i;
     }
   }
-  if (GetParam() > 0) {
+  if (GetParam().memory > 0) {
     EXPECT_GT(page_.shard(0).cold.loads.value() + page_.shard(1).cold.loads.value(), 100);
   }
 }
@@ -156,7 +162,7 @@ TEST_P(KeptStreamsTest, WhatIsUsedStaysInMemory) {
     evictions += page_.shard(s).cold.evictions.value();
   }
   EXPECT_LT(loads, 20);  // now and then all are marked as used, and it goes too
-  if (GetParam() > 0) {
+  if (GetParam().memory > 0) {
     EXPECT_GT(evictions, 900);
   }
 }
@@ -239,7 +245,7 @@ TEST_P(KeptStreamsTest, WhatNobodyFeedsExpires) {
   EXPECT_EQ(server_->expiry()->Sweep(now), 0u);  // all took a reading a moment ago
   Pushed(Readings({"s:3", "s:4"}, 2));           // old readings that are caught up on
   // A stream that goes out of memory meanwhile is looked at anew.
-  EXPECT_GE(server_->expiry()->Sweep(now), GetParam() == 0 ? 58u : 50u);
+  EXPECT_GE(server_->expiry()->Sweep(now), GetParam().memory == 0 ? 58u : 50u);
   EXPECT_THAT(Listed(), testing::IsSupersetOf({"s:3", "s:4", "new", "quiet"}));
   for (int t = 3; t < 6; ++t) {
     EXPECT_EQ(Pushed(Readings({"s:4"}, t)).steps(0), static_cast<unsigned>(t));
@@ -287,7 +293,7 @@ TEST_P(KeptStreamsTest, QuestionsLeaveTheMemoryAsItIs) {
     ASSERT_TRUE(Call(&v1::Forecaster::Stub::GetCursor, request, response).ok());
   }
   const std::int64_t cold = page_.shard(0).cold.cold.value() + page_.shard(1).cold.cold.value();
-  if (GetParam() == 0) {
+  if (GetParam().memory == 0) {
     EXPECT_EQ(cold, 0);
   } else {
     EXPECT_GE(cold, 450);
@@ -319,9 +325,13 @@ TEST_P(KeptStreamsTest, NothingIsServedBeforeTheStreamsAreBack) {
   EXPECT_EQ(Pushed(Readings({"a"}, 2)).outcome(0), v1::OUTCOME_APPLIED);
 }
 
-// All in memory, or a few.
-INSTANTIATE_TEST_SUITE_P(Memory, KeptStreamsTest, testing::Values(0, 6000),
-                         [](const auto& memory) { return memory.param == 0 ? "Enough" : "Little"; });
+// All in memory, or a few; the journal handed to the system before an answer, or synced.
+INSTANTIATE_TEST_SUITE_P(Memory, KeptStreamsTest,
+                         testing::Values(Keeping{"Enough", 0, Durability::kProcess},
+                                         Keeping{"Little", 6000, Durability::kProcess},
+                                         Keeping{"EnoughSynced", 0, Durability::kPower},
+                                         Keeping{"LittleSynced", 6000, Durability::kPower}),
+                         [](const auto& keeping) { return keeping.param.name; });
 
 }  // namespace
 }  // namespace tidegate
