@@ -32,4 +32,4 @@ VOLUME ["/models", "/data"]
 EXPOSE 50051 9464
 HEALTHCHECK --interval=10s --timeout=6s --start-period=60s CMD ["tidegate-server", "--health", "127.0.0.1:50051"]
 ENTRYPOINT ["tidegate-server"]
-CMD ["--models", "/models", "--listen", "0.0.0.0:50051", "--metrics-listen", "0.0.0.0:9464", "--data", "/data/streams", "--backups", "/data/backups"]
+CMD ["--models", "/models", "--listen", "0.0.0.0:50051", "--metrics-listen", "0.0.0.0:9464", "--data", "/data/streams", "--backups", "/data/backups", "--drain-delay", "5"]

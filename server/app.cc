@@ -40,7 +40,8 @@
 namespace tidegate {
 namespace {
 
-constexpr absl::Duration kGrace = absl::Seconds(10);  // for open calls, after the drain delay
+constexpr absl::Duration kGrace = absl::Seconds(10);        // for open calls, after the drain delay
+constexpr absl::Duration kMostShutdown = absl::Minutes(5);  // that, and the last checkpoint
 
 constexpr rlim_t kFewFiles = 16'384;
 
@@ -57,12 +58,26 @@ void RaiseFileLimit() {
   }
 }
 
+// Whether the server takes a connection and all of its threads run.
+bool Serves(RpcServer& server) {
+  return AcceptsConnections(server.address(), absl::Seconds(2)) && server.Answers(absl::Seconds(10));
+}
+
 // Ends the process, so that what started it starts it anew.
 void EndDeaf() {
   spdlog::critical(
-      "no longer accepting connections: its own were not answered three times in a row; it must be started "
-      "anew");
+      "no longer serving: three times in a row it did not accept a connection of its own, or one of its "
+      "threads did not answer; it must be started anew");
   _exit(1);
+}
+
+// Ends the process in some time even if a disk or a call hangs: what was answered is in the journal.
+void EndAnywayAfter(absl::Duration limit) {
+  std::thread([limit] {
+    absl::SleepFor(limit);
+    spdlog::critical("not stopped within {}: ending without a last checkpoint", absl::FormatDuration(limit));
+    _exit(1);
+  }).detach();
 }
 
 // SIGTERM and SIGINT. Created before any thread, so that all threads leave them to Wait.
@@ -200,7 +215,7 @@ absl::Status Serve(RpcServer& server, StopSignals& signals, const std::function<
       return;
     }
     ready();
-    probe.emplace(server.address(), SelfProbe::Options(), EndDeaf);
+    probe.emplace([&server] { return Serves(server); }, SelfProbe::Options(), EndDeaf);
   });
   signals.Wait();
   stop = true;
@@ -257,6 +272,7 @@ absl::Status RunServer(const Options& options) {
   });
   if (!served.ok()) return served;
   spdlog::info("stopping: answering what was sent, then the end");
+  EndAnywayAfter(options.drain_delay + kMostShutdown);
   (*server)->AnnounceShutdown();
   absl::SleepFor(options.drain_delay);
   if (auto s = (*server)->Shutdown(kGrace); !s.ok()) return s;

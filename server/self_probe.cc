@@ -53,8 +53,8 @@ bool AcceptsConnections(const std::string& address, absl::Duration timeout) {
   return accepted;
 }
 
-SelfProbe::SelfProbe(std::string address, const Options& options, std::function<void()> deaf)
-    : address_(std::move(address)), options_(options), deaf_(std::move(deaf)), thread_([this] { Run(); }) {}
+SelfProbe::SelfProbe(std::function<bool()> serves, const Options& options, std::function<void()> deaf)
+    : serves_(std::move(serves)), options_(options), deaf_(std::move(deaf)), thread_([this] { Run(); }) {}
 
 SelfProbe::~SelfProbe() {
   {
@@ -73,7 +73,7 @@ void SelfProbe::Run() {
       std::unique_lock lock(mu_);
       if (changed_.wait_until(lock, next, [this] { return stop_; })) return;
     }
-    failures = AcceptsConnections(address_, options_.timeout) ? 0 : failures + 1;
+    failures = serves_() ? 0 : failures + 1;
   }
   deaf_();
 }

@@ -15,19 +15,19 @@ namespace tidegate {
 // Safe from any thread.
 bool AcceptsConnections(const std::string& address, absl::Duration timeout);
 
-// Notices that this process no longer accepts connections although it lives: gRPC 1.51 listens no more once a
-// connection has come while no file descriptor was free (grpc/grpc issues 16058, 20418, 31080), and nothing
-// but a restart helps. A thread dials the server's own address from time to time, until the destructor.
+// Notices that this process no longer serves although it lives: gRPC 1.51 listens no more once a connection
+// has come while no file descriptor was free (grpc/grpc issues 16058, 20418, 31080), a thread may hang, and
+// nothing but a restart helps. A thread asks from time to time, until the destructor.
 class SelfProbe {
  public:
   struct Options {
     absl::Duration interval = absl::Seconds(5);  // from the start of one attempt to that of the next
-    absl::Duration timeout = absl::Seconds(2);   // of one attempt
     int failures = 3;                            // one after the other that are too many
   };
 
-  // `deaf` is called in the probe's thread after too many failures; then the probing ends.
-  SelfProbe(std::string address, const Options& options, std::function<void()> deaf);
+  // serves: one attempt, which takes a bounded time. `deaf` is called after too many failures; then the
+  // probing ends. Both are called in the probe's thread.
+  SelfProbe(std::function<bool()> serves, const Options& options, std::function<void()> deaf);
   ~SelfProbe();
   SelfProbe(const SelfProbe&) = delete;
   SelfProbe& operator=(const SelfProbe&) = delete;
@@ -35,7 +35,7 @@ class SelfProbe {
  private:
   void Run();
 
-  const std::string address_;
+  const std::function<bool()> serves_;
   const Options options_;
   const std::function<void()> deaf_;
   std::mutex mu_;

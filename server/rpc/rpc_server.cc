@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -31,13 +32,21 @@ void KeepLibrary() {
   static_cast<void>(kept);
 }
 
+// A quarter of what the container or service may use, if there is a limit (cgroup v2).
+std::size_t TransportBytes() {
+  std::size_t most = 0;
+  std::ifstream file("/sys/fs/cgroup/memory.max");
+  if (!(file >> most)) return limits::kTransportBytes;  // "max", or another system
+  return std::min(limits::kTransportBytes, most / 4);
+}
+
 void SetLimits(grpc::ServerBuilder& builder) {
   builder.SetMaxReceiveMessageSize(static_cast<int>(limits::kMessageBytes));
   // gRPC 1.51 applies the limit only after decompression, so that a small message can take any amount of
   // memory.
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
-  builder.SetResourceQuota(grpc::ResourceQuota("tidegate").Resize(limits::kTransportBytes));
+  builder.SetResourceQuota(grpc::ResourceQuota("tidegate").Resize(TransportBytes()));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kConnectionCalls);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits::kMetadataBytes));
   // A second server on the same port must fail to start instead of taking half of the connections.
@@ -174,8 +183,14 @@ void RpcServer::WaitUntilNoCalls(absl::Time deadline) {
                [](ServingLoop& loop, const std::function<void()>& done) { loop.WhenWithoutCalls(done); });
 }
 
-// Until each loop has called `done`; also returns at the deadline.
-void RpcServer::WaitForLoops(
+bool RpcServer::Answers(absl::Duration limit) {
+  return WaitForLoops(absl::Now() + limit, [](ServingLoop& loop, const std::function<void()>& done) {
+    loop.Post(done);
+  });
+}
+
+// Until each loop has called `done`. False: one has not by the deadline.
+bool RpcServer::WaitForLoops(
     absl::Time deadline, const std::function<void(ServingLoop&, const std::function<void()>& done)>& ask) {
   struct Loops {
     std::atomic<std::size_t> left;
@@ -188,7 +203,7 @@ void RpcServer::WaitForLoops(
       if (--loops->left == 0) loops->none.Notify();
     });
   }
-  loops->none.WaitForNotificationWithDeadline(deadline);
+  return loops->none.WaitForNotificationWithDeadline(deadline);
 }
 
 }  // namespace tidegate

@@ -58,6 +58,10 @@ class RpcServer {
   // of StreamKeeper::Recover.
   absl::Status Recover(const std::atomic<bool>& stop);
 
+  // Whether every shard's thread has answered within `limit`. Not during or after Shutdown; else from any
+  // thread.
+  bool Answers(absl::Duration limit);
+
   // Null: streams do not expire.
   Expiry* expiry() { return expiry_.get(); }
 
@@ -75,7 +79,7 @@ class RpcServer {
 
   void EndCalls(absl::Duration grace);
   void WaitUntilNoCalls(absl::Time deadline);
-  void WaitForLoops(absl::Time deadline,
+  bool WaitForLoops(absl::Time deadline,
                     const std::function<void(ServingLoop&, const std::function<void()>& done)>& ask);
 
   const Repository repository_;  // as of the start

@@ -37,6 +37,26 @@ TEST(ServerProcessTest, SigtermEndsAnOpenCallAndTheServerWithZero) {
   EXPECT_FALSE(stream->Read(&response));
 }
 
+TEST(ServerProcessTest, ServesOnThroughItsDrainDelayAndEndsAtOnceWithASecondSigterm) {
+  TemporaryFolder models;
+  WriteTinyModel(models.path());
+  RunningServer server(models.path(), {"--drain-delay", "600"});
+  EXPECT_EQ(RunServer({"--health", server.grpc()}).exit_code, 0);
+  kill(server.pid(), SIGTERM);
+  while (RunServer({"--health", server.grpc()}).exit_code == 0) {
+  }
+  v1::PushRequest request;
+  request.add_stream_id("a");
+  request.add_timestamp(1'000'000'000);
+  request.add_value(20);
+  request.add_value(50);
+  v1::PushResponse response;
+  grpc::ClientContext context;
+  EXPECT_TRUE(server.Stub()->Push(&context, request, &response).ok());
+  kill(server.pid(), SIGTERM);
+  EXPECT_EQ(server.Wait(absl::Seconds(60)).exit_code, 1);
+}
+
 TEST(ServerProcessTest, AfterAKillStreamsBeginAnew) {
   TemporaryFolder models;
   WriteTinyModel(models.path());
