@@ -5,14 +5,15 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/clock.h"
 #include "clients/cli/backtest_run.h"
-#include "clients/cli/channels.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/grid.h"
+#include "clients/cli/model_columns.h"
 #include "clients/cli/page.h"
 #include "clients/cli/table.h"
 #include "engine/backtest/backtest.h"
@@ -44,41 +45,18 @@ std::vector<std::size_t> UsualHorizons(std::size_t horizon) {
   return horizons;
 }
 
-// The first row of the test part in each series: that of a row of its stream, by its time.
+// The first row of the test part in each series: the first one that is not before that row of its stream.
 std::vector<std::size_t> TestRows(const Readings& readings, const Grid& grid, const RowRange::Bound& from) {
   std::vector<std::size_t> rows;
   for (const Series& series : grid.series) {
     const auto stream = std::ranges::find(readings.streams, series.stream, &StreamReadings::stream);
     const std::size_t row = PlaceOf(from, stream->size());
-    std::size_t first = series.size();
-    if (row < stream->size()) {
-      const auto elapsed = static_cast<double>(stream->timestamp_ns[row] - series.begin_ns);
-      const double ticks = std::round(elapsed / static_cast<double>(readings.interval_ns));
-      first = static_cast<std::size_t>(std::clamp(ticks, 0.0, static_cast<double>(series.size())));
-    }
-    rows.push_back(first);
+    const auto first = row < stream->size()
+                           ? std::ranges::lower_bound(series.time_ns, stream->timestamp_ns[row])
+                           : series.time_ns.end();
+    rows.push_back(static_cast<std::size_t>(first - series.time_ns.begin()));
   }
   return rows;
-}
-
-// Columns of other names than the model's are taken in their order; those of its names must mean what it
-// means.
-absl::Status CheckColumns(const ModelSpec& spec, const Readings& readings, const BacktestCommand& command) {
-  std::vector<std::string> expected;
-  for (const Feature& feature : spec.features) expected.push_back(feature.name);
-  const auto wrong = [&](absl::string_view what, absl::string_view flags) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        command.file, ": ", what, " model '", spec.name, "' takes ", absl::StrJoin(expected, ","),
-        " and forecasts ", expected[spec.target], ": give ", flags));
-  };
-  if (readings.features != expected && std::ranges::is_permutation(readings.features, expected)) {
-    return wrong(absl::StrCat("the values are ", absl::StrJoin(readings.features, ","), ";"),
-                 absl::StrCat("--values ", absl::StrJoin(expected, ",")));
-  }
-  const std::string& target = command.readings.target;
-  if (!target.empty() && target != expected[spec.target] && std::ranges::count(expected, target) > 0)
-    return wrong(absl::StrCat("--target is ", target, ";"), absl::StrCat("--target ", expected[spec.target]));
-  return absl::OkStatus();
 }
 
 // The readings as the model takes them, on its time grid.
@@ -95,14 +73,7 @@ absl::StatusOr<Readings> ReadFor(const ModelSpec& spec, const BacktestCommand& c
         "; give the right file, columns or --interval"));
   }
   readings->interval_ns = spec.interval_ns;
-  if (spec.channel_scales.empty()) {
-    if (auto s = CheckColumns(spec, *readings, command); !s.ok()) return s;
-    return readings;
-  }
-  std::vector<std::string> channels;
-  channels.reserve(spec.channel_scales.size());
-  for (const Feature& channel : spec.channel_scales) channels.push_back(channel.name);
-  return ToChannels(*readings, channels);
+  return FitToModel(*std::move(readings), ColumnsOf(spec), command.readings.target);
 }
 
 absl::StatusOr<Backtest> RunOne(const ModelSpec& spec, const Tensors& tensors,
@@ -157,7 +128,10 @@ absl::Status RunBacktestCommand(const BacktestCommand& command) {
             << " too close to the one before.\n"
             << std::flush;
   auto result = RunOne(spec, files->tensors, grid.series, options);
-  if (!result.ok()) return result.status();
+  if (absl::StartsWith(result.status().message(), "horizon")) return result.status();
+  if (!result.ok()) {
+    return {result.status().code(), absl::StrCat(command.file, ": ", result.status().message())};
+  }
   run.result = *std::move(result);
   std::cout << TestText(run)
             << "Errors over the first steps of each forecast, in deviations of the training readings.\n\n"
@@ -206,11 +180,12 @@ void AddBacktestCommand(CLI::App& app, Run& run) {
                        "(default: the model's cycle, else by its interval)");
   backtest->add_flag("--parts", command->parts, "Also the linear path and the network, each alone");
   backtest->option_defaults()->group("What it writes");
-  backtest->add_option("--json", command->json, "File for every table, as JSON");
-  backtest->add_option(
-      "--report", command->report,
-      "File for a page with pictures (HTML, nothing outside it): forecasts beside what came,\n"
-      "error by step, calibration, coverage over time");
+  backtest->add_option("--json", command->json, "File for every table, as JSON")->check(WritableFile());
+  backtest
+      ->add_option("--report", command->report,
+                   "File for a page with pictures (HTML, nothing outside it): forecasts beside what came,\n"
+                   "error by step, calibration, coverage over time")
+      ->check(WritableFile());
   backtest->callback([&run, command] { run = [command] { return RunBacktestCommand(*command); }; });
 }
 

@@ -130,6 +130,7 @@ std::string Calibration(const BacktestRun& run) {
 }
 
 std::string CoverageOverTime(const BacktestRun& run) {
+  if (run.spec.quantiles.size() == 1) return "";
   const CoverageVerdict verdict = JudgeCoverage(run.spec, run.result.horizons.back());
   const double nominal = verdict.nominal;
   Chart chart = {.title = absl::StrFormat("Coverage of the %.0f %% interval over time", 100 * nominal),

@@ -1,6 +1,8 @@
 // Every table of backtest_run.h as JSON.
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "clients/cli/backtest_run.h"
@@ -12,9 +14,11 @@ using Json = nlohmann::ordered_json;
 
 // NaN becomes null.
 Json JsonOf(const Errors& errors) {
-  return {{"targets", errors.targets}, {"mae", errors.mae},           {"rmse", std::sqrt(errors.mse)},
-          {"mse", errors.mse},         {"mase", errors.mase},         {"smape_percent", errors.smape},
-          {"pinball", errors.pinball}, {"coverage", errors.coverage}, {"width", errors.width}};
+  return {{"targets", errors.targets},     {"mae", errors.mae},
+          {"rmse", std::sqrt(errors.mse)}, {"mse", errors.mse},
+          {"mase", errors.mase},           {"mase_targets", errors.mase_targets},
+          {"smape_percent", errors.smape}, {"pinball", errors.pinball},
+          {"coverage", errors.coverage},   {"width", errors.width}};
 }
 
 Json JsonOf(const ErrorsOfAll& errors) {
@@ -40,20 +44,22 @@ std::string BacktestJson(const BacktestRun& run) {
   json["linear"] = {{"context", result.linear_context}, {"penalty", result.linear_penalty}};
   json["forecasts"] = result.steps;
   json["seconds_per_forecast"] = result.seconds / static_cast<double>(result.steps);
+  const bool intervals = run.spec.quantiles.size() > 1;
   for (const HorizonScore& score : result.horizons) {
-    const CoverageVerdict verdict = JudgeCoverage(run.spec, score);
-    json["horizons"].push_back({{"steps", score.horizon},
-                                {"origins", score.origins},
-                                {"errors", JsonOf(score.errors)},
-                                {"coverage_nominal", verdict.nominal},
-                                {"coverage_allowed_difference", verdict.allowed},
-                                {"coverage_inside", verdict.inside}});
+    Json horizon = {{"steps", score.horizon}, {"origins", score.origins}, {"errors", JsonOf(score.errors)}};
+    if (intervals) {
+      const CoverageVerdict verdict = JudgeCoverage(run.spec, score);
+      horizon["coverage_nominal"] = verdict.nominal;
+      horizon["coverage_allowed_difference"] = verdict.allowed;
+      horizon["coverage_inside"] = verdict.inside;
+    }
+    json["horizons"].push_back(std::move(horizon));
   }
   for (std::size_t step = 0; step < result.steps_ahead.size(); ++step)
     json["steps_ahead"].push_back({{"step", step + 1}, {"errors", JsonOf(result.steps_ahead[step])}});
   for (std::size_t q = 0; q < run.spec.quantiles.size(); ++q)
     json["calibration"].push_back({{"level", run.spec.quantiles[q]}, {"share_below", result.below[q]}});
-  for (const CoverageBlock& block : result.blocks) {
+  for (const CoverageBlock& block : intervals ? result.blocks : std::vector<CoverageBlock>()) {
     json["coverage_over_time"].push_back({{"begin", TimeOf(block.begin_ns)},
                                           {"end", TimeOf(block.end_ns)},
                                           {"targets", block.targets},

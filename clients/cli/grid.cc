@@ -50,12 +50,17 @@ Grid ToGrid(const Readings& readings, std::size_t label_margin, std::size_t brid
       } else {
         const auto missing = static_cast<std::size_t>(ticks) - 1;
         grid.missing += missing;
+        for (std::size_t left = missing; left > 0; --left) {
+          grid.series.back().time_ns.push_back(stream.timestamp_ns[i] -
+                                               static_cast<std::int64_t>(left) * readings.interval_ns);
+        }
         auto& values = grid.series.back().values;
         values.insert(values.end(), missing * features, std::numeric_limits<float>::quiet_NaN());
         labelled.insert(labelled.end(), missing, false);
       }
       const float* row = stream.values.data() + i * features;
       grid.series.back().values.insert(grid.series.back().values.end(), row, row + features);
+      grid.series.back().time_ns.push_back(stream.timestamp_ns[i]);
       labelled.push_back(stream.labelled(i));
       last_ns = stream.timestamp_ns[i];
     }

@@ -17,8 +17,8 @@ struct Grid {
 };
 
 // Lays the streams on the grid by the rules of the server (see Decide in engine/stream/stream.h): one row per
-// tick, NaN for up to `bridge_limit` missing ticks, a new series after more. Rows within `label_margin` ticks
-// of a labelled reading are not scored.
+// tick with the time of its reading, NaN for up to `bridge_limit` missing ticks, a new series after more.
+// Rows within `label_margin` ticks of a labelled reading are not scored.
 Grid ToGrid(const Readings& readings, std::size_t label_margin, std::size_t bridge_limit);
 
 }  // namespace tidegate

@@ -24,11 +24,12 @@ Series Rows(const Series& series, std::size_t begin, std::size_t end, std::int64
   Series part;
   part.stream = series.stream;
   part.features = series.features;
-  part.begin_ns = series.begin_ns + static_cast<std::int64_t>(begin) * interval_ns;
+  part.begin_ns = series.TimeOf(begin, interval_ns);
   const auto at = [&](std::size_t row) { return static_cast<std::ptrdiff_t>(row); };
   const auto width = static_cast<std::ptrdiff_t>(series.features);
   part.values.assign(series.values.begin() + at(begin) * width, series.values.begin() + at(end) * width);
   part.scored.assign(series.scored.begin() + at(begin), series.scored.begin() + at(end));
+  part.time_ns.assign(series.time_ns.begin() + at(begin), series.time_ns.begin() + at(end));
   return part;
 }
 

@@ -106,7 +106,7 @@ class Replay {
     return std::span(outputs_).subspan(b * model_.spec().outputs(), model_.spec().outputs());
   }
   std::int64_t TimeOf(const Replayed& stream) const {
-    return stream.series().begin_ns + static_cast<std::int64_t>(stream.row) * model_.spec().interval_ns;
+    return stream.series().TimeOf(stream.row, model_.spec().interval_ns);
   }
 
   // After the forecasts were looked at.

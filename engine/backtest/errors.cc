@@ -1,25 +1,36 @@
 #include "engine/backtest/errors.h"
 
 #include <cmath>
-#include <limits>
 
 #include "engine/stream/pinball.h"
 
 namespace tidegate {
 namespace {
 
-constexpr double Errors::*kFields[] = {&Errors::mse,     &Errors::mae,      &Errors::mase, &Errors::smape,
-                                       &Errors::pinball, &Errors::coverage, &Errors::width};
+struct Mean {
+  double Errors::*sum;
+  std::size_t Errors::*count;
+};
+constexpr Mean kMeans[] = {{&Errors::mse, &Errors::targets},
+                           {&Errors::mae, &Errors::targets},
+                           {&Errors::smape, &Errors::targets},
+                           {&Errors::mase, &Errors::mase_targets},
+                           {&Errors::pinball, &Errors::pinball_targets},
+                           {&Errors::coverage, &Errors::interval_targets},
+                           {&Errors::width, &Errors::interval_targets}};
 
 }  // namespace
 
 void Errors::Add(const Errors& other) {
+  for (const Mean& mean : kMeans) this->*mean.sum += other.*mean.sum;
   targets += other.targets;
-  for (double Errors::*const field : kFields) this->*field += other.*field;
+  mase_targets += other.mase_targets;
+  pinball_targets += other.pinball_targets;
+  interval_targets += other.interval_targets;
 }
 
 void Errors::Divide() {
-  for (double Errors::*const field : kFields) this->*field /= static_cast<double>(targets);
+  for (const Mean& mean : kMeans) this->*mean.sum /= static_cast<double>(this->*mean.count);  // 0 / 0: NaN
 }
 
 Errors ErrorsOf(float target, float point, std::span<const float> quantiles, std::span<const float> levels,
@@ -29,17 +40,21 @@ Errors ErrorsOf(float target, float point, std::span<const float> quantiles, std
   Errors errors = {.targets = 1,
                    .mse = error * error / (deviation * deviation),
                    .mae = size / deviation,
-                   .mase = size / scale,
                    .smape = sum > 0 ? 200 * size / sum : 0};
-  if (!(scale > 0)) errors.mase = std::numeric_limits<double>::quiet_NaN();
-  if (quantiles.empty()) {
-    errors.pinball = errors.coverage = errors.width = std::numeric_limits<double>::quiet_NaN();
-    return errors;
+  if (scale > 0) {
+    errors.mase_targets = 1;
+    errors.mase = size / scale;
   }
-  errors.pinball =
-      Pinball(target, levels, quantiles.data()) / (deviation * static_cast<double>(levels.size()));
-  errors.coverage = target >= quantiles.front() - reach && target <= quantiles.back() + reach ? 1 : 0;
-  errors.width = (quantiles.back() - quantiles.front()) / deviation;
+  if (!quantiles.empty()) {
+    errors.pinball_targets = 1;
+    errors.pinball =
+        Pinball(target, levels, quantiles.data()) / (deviation * static_cast<double>(levels.size()));
+  }
+  if (quantiles.size() > 1) {
+    errors.interval_targets = 1;
+    errors.coverage = target >= quantiles.front() - reach && target <= quantiles.back() + reach ? 1 : 0;
+    errors.width = (quantiles.back() - quantiles.front()) / deviation;
+  }
   return errors;
 }
 

@@ -38,7 +38,7 @@ std::vector<TestStream> TestStreams(const std::vector<Series>& series, const Mod
     const Series& one = series[s];
     const auto goes_on = [&](const Series& before) {
       return before.stream == one.stream &&
-             one.begin_ns > before.begin_ns + static_cast<std::int64_t>(before.size()) * spec.interval_ns;
+             one.begin_ns > before.TimeOf(before.size() - 1, spec.interval_ns) + spec.interval_ns;
     };
     if (streams.empty() || !goes_on(*streams.back().series.back())) streams.emplace_back();
     streams.back().series.push_back(&one);
@@ -97,11 +97,10 @@ void Scoring::CountOrigins(const std::vector<TestStream>& streams) {
                                 target.scored.end(), [](bool scored) { return scored; });
       }
       if (origins == 0) continue;
-      const auto time = [&](std::size_t row) {
-        return stream.series[p]->begin_ns + static_cast<std::int64_t>(row) * spec_.interval_ns;
-      };
-      begin_ns_ = std::min(begin_ns_, time(first));
-      end_ns_ = std::max(end_ns_, time(first + origins));
+      const Series& series = *stream.series[p];
+      begin_ns_ = std::min(begin_ns_, series.TimeOf(first, spec_.interval_ns));
+      const std::int64_t last_ns = series.TimeOf(first + origins - 1, spec_.interval_ns);
+      end_ns_ = std::max(end_ns_, last_ns + spec_.interval_ns);
     }
   }
 }

@@ -31,6 +31,7 @@ std::string DigestOf(const std::vector<Series>& series) {
     for (const char c : one.stream) digest.Add(static_cast<unsigned char>(c));
     digest.Add(one.features);
     digest.Add(static_cast<std::uint64_t>(one.begin_ns));
+    for (const std::int64_t time : one.time_ns) digest.Add(static_cast<std::uint64_t>(time));
     for (const float value : one.values)
       digest.Add(std::isnan(value) ? 0x7fc00000 : std::bit_cast<std::uint32_t>(value));
     for (const bool scored : one.scored) digest.Add(scored ? 1 : 2);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <set>
 
+#include "engine/stream/stream.h"
 #include "engine/tensor/nan.h"
 
 namespace tidegate {
@@ -91,7 +92,6 @@ std::vector<float> FitCycle(const std::vector<Series>& series, const std::vector
   for (std::size_t s = 0; s < series.size(); ++s) {
     for (std::size_t f = 0; f < spec.input_features(); ++f) {
       const std::vector<float> rest = LessTrend(series[s], splits[s], f, period);
-      const auto first = static_cast<std::size_t>(series[s].begin_ns / spec.interval_ns);
       const std::size_t known = FirstKnown(rest);
       const std::size_t begin = left ? left->Begin(known, rest.size()) : 0;
       const std::size_t end = left ? left->End(known, rest.size()) : 0;
@@ -99,7 +99,8 @@ std::vector<float> FitCycle(const std::vector<Series>& series, const std::vector
         if (std::isnan(rest[t]) || (t >= begin && t < end)) continue;
         const float number = series[s].values[(t + 1) * series[s].features - 1];
         const std::size_t column = spec.channel_scales.empty() ? f : spec.ChannelOf(number);
-        const std::size_t cell = (first + t) % period * columns + column;
+        const std::size_t row = CycleRow(spec, period, series[s].TimeOf(t, spec.interval_ns));
+        const std::size_t cell = row * columns + column;
         sums[cell] += rest[t];
         ++counts[cell];
       }

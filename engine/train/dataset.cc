@@ -83,6 +83,14 @@ float ResolutionOf(const std::vector<const Series*>& series, const std::vector<s
   return least;
 }
 
+// Whether any scored row before the split has a value of feature f.
+bool HasValues(const Series& series, std::size_t split, std::size_t f) {
+  for (std::size_t t = 0; t < split; ++t) {
+    if (series.scored[t] && !std::isnan(series.values[t * series.features + f])) return true;
+  }
+  return false;
+}
+
 // Scales of feature f from the scored rows before each split. False: its value never varies.
 bool FitFeature(const std::vector<const Series*>& series, const std::vector<std::size_t>& splits,
                 std::size_t f, Feature& feature) {
@@ -148,9 +156,9 @@ void FillInputs(const Series& series, const ModelSpec& spec, std::span<const flo
   prepared.origin.resize(n);
   std::vector<float> previous(series.features, kNaN), moments(4 * series.features);
   for (std::size_t t = 0; t < n; ++t) {
-    const std::int64_t time = series.begin_ns + static_cast<std::int64_t>(t) * spec.interval_ns;
-    ScaleInputs(spec, cycle, time, std::span(series.values).subspan(t * series.features, series.features),
-                previous, moments.data(), std::span(prepared.inputs.row(t), spec.inputs()));
+    ScaleInputs(spec, cycle, series.TimeOf(t, spec.interval_ns),
+                std::span(series.values).subspan(t * series.features, series.features), previous,
+                moments.data(), std::span(prepared.inputs.row(t), spec.inputs()));
     prepared.scale[t] = OutputScale(spec, previous.data(), moments.data());
     prepared.origin[t] = previous[spec.target];
   }
@@ -229,9 +237,13 @@ absl::StatusOr<std::vector<std::size_t>> FitScales(const std::vector<Series>& se
   }
   for (std::size_t f = 0; f < spec.features.size(); ++f) {
     if (!FitFeature(all, splits, f, spec.features[f]) && f == spec.target) {
-      return absl::InvalidArgumentError(absl::StrCat(
-          "feature '", spec.features[f].name, "' never varies in the training readings of the ",
-          series.size(), " streams (always ", spec.features[f].mean, "): there is nothing to forecast"));
+      bool any = false;
+      for (std::size_t s = 0; s < all.size(); ++s) any |= HasValues(*all[s], splits[s], f);
+      return absl::InvalidArgumentError(
+          absl::StrCat("feature '", spec.features[f].name, any ? "' never varies" : "' has no values",
+                       " in the training readings of the ", series.size(), " streams",
+                       any ? absl::StrCat(" (always ", spec.features[f].mean, ")") : "",
+                       ": there is nothing to forecast"));
     }
   }
   if (!spec.channel_scales.empty()) FitChannels(series, splits, spec);

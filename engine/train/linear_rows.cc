@@ -1,6 +1,7 @@
 #include "engine/train/linear_rows.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/tensor/gemm.h"
 #include "engine/train/row_block.h"
@@ -13,6 +14,27 @@ constexpr std::size_t kMostBlocks = 4;
 
 float Level(const PreparedSeries& series, std::size_t t, std::size_t target) {
   return series.inputs.row(t)[target];
+}
+
+// Levels of a series with those that are missing or not scored on the line between the ones around them;
+// after the last as it. Empty: none is missing from the first known one on.
+std::vector<float> Bridged(const PreparedSeries& series, std::size_t begin, std::size_t target) {
+  const auto missing = [](float value) { return std::isnan(value); };
+  const auto first = series.values.begin() + static_cast<std::ptrdiff_t>(begin);
+  if (std::none_of(first, series.values.end(), missing)) return {};
+  std::vector<float> levels(series.size());
+  for (std::size_t t = 0; t < levels.size(); ++t) levels[t] = Level(series, t, target);
+  std::size_t last = begin;  // known
+  for (std::size_t t = begin + 1; t < levels.size(); ++t) {
+    if (missing(series.values[t])) {
+      levels[t] = levels[last];
+      continue;
+    }
+    const float slope = (levels[t] - levels[last]) / static_cast<float>(t - last);
+    for (std::size_t i = last + 1; i < t; ++i) levels[i] += slope * static_cast<float>(i - last);
+    last = t;
+  }
+  return levels;
 }
 
 }  // namespace
@@ -53,6 +75,7 @@ LinearRows::LinearRows(const std::vector<PreparedSeries>& data, const ModelSpec&
     longest = std::max(longest, series.size());
     map_of_.push_back(per_channel ? ChannelAt(series, 0, spec) : 0);
     begin_.push_back(FirstKnown(series.values));
+    bridged_.push_back(Bridged(series, begin_.back(), target_));
   }
   const bool in_blocks = part == Part::kBlocks || part == Part::kTrainingBlocks;
   blocks_ = in_blocks ? BlocksOf(longest, horizon_) : 1;
@@ -76,8 +99,11 @@ void LinearRows::ForEach(std::size_t block, const std::vector<std::size_t>& step
       for (std::size_t r = 0; r < count; ++r, t += stride_) {
         FillContext(series, t, target_, context_, x.row(r));
         x.row(r)[context_ - 1] = 1;
-        for (std::size_t i = 0; i < steps.size(); ++i)
-          y.row(r)[i] = Level(series, t + 1 + steps[i], target_) - Level(series, t, target_);
+        for (std::size_t i = 0; i < steps.size(); ++i) {
+          const std::size_t row = t + 1 + steps[i];
+          const float ahead = bridged_[s].empty() ? Level(series, row, target_) : bridged_[s][row];
+          y.row(r)[i] = ahead - Level(series, t, target_);
+        }
       }
       each(map_of_[s], x, y);
     }

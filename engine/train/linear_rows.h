@@ -12,7 +12,8 @@ namespace tidegate {
 
 // The rows of the linear path's regression. x [context]: at an origin the target's last levels less the last
 // one, in place of which (less itself) stands a constant, 1. y: the levels of the horizon less the last one.
-// A missing level counts as the last known. Thread-safe.
+// A missing level counts as the last known in x, as in serving; in y it, or one that is not scored, lies on
+// the line between those around it: what was not seen is not to be learnt as "stays as it is". Thread-safe.
 class LinearRows {
  public:
   enum class Part {
@@ -46,6 +47,8 @@ class LinearRows {
   std::size_t blocks_, maps_, stride_;
   std::vector<std::size_t> map_of_;  // of the series
   std::vector<std::size_t> begin_;   // of the series: its first row that is known
+  std::vector<std::vector<float>>
+      bridged_;  // of the series [n]: its levels as y has them; empty: as they are
 };
 
 // The last `context` levels of a series' target at row t less the last one, x [context]; before the series

@@ -34,9 +34,10 @@ std::vector<Series> Sample(const std::vector<Series>& series, std::int64_t inter
     if (n < shortest) continue;
     Series own = {.stream = one.stream,
                   .features = 1,
-                  .begin_ns = one.begin_ns + static_cast<std::int64_t>(first) * interval_ns,
+                  .begin_ns = one.TimeOf(first, interval_ns),
                   .values = std::vector<float>(n, std::numeric_limits<float>::quiet_NaN()),
                   .scored = std::vector<bool>(n, true)};
+    for (std::size_t t = 0; t < n; ++t) own.time_ns.push_back(one.TimeOf(first + t, interval_ns));
     double count = 0, sum = 0, squares = 0;
     for (std::size_t t = 0; t < n; ++t) {
       const double value = one.values[(first + t) * one.features + target];

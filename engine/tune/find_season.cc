@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/model/spec.h"
+#include "engine/stream/stream.h"
 #include "engine/train/cycle.h"
 
 namespace tidegate {
@@ -30,13 +31,12 @@ double ShareExplained(const std::vector<Series>& series, const std::vector<std::
     const RowBlock left = {.number = hole, .of = kHoles};
     const std::vector<float> table = FitCycle(series, ends, spec, period, left);
     for (std::size_t s = 0; s < series.size(); ++s) {
-      const auto first = static_cast<std::size_t>(series[s].begin_ns / spec.interval_ns);
       const std::size_t known = FirstKnown(rests[s]);
       for (std::size_t t = left.Begin(known, ends[s]); t < left.End(known, ends[s]); ++t) {
         const float rest = rests[s][t];
         if (std::isnan(rest)) continue;
         before += static_cast<double>(rest) * rest;
-        after += std::pow(rest - table[(first + t) % period], 2);
+        after += std::pow(rest - table[CycleRow(spec, period, series[s].TimeOf(t, spec.interval_ns))], 2);
       }
     }
   }
@@ -102,10 +102,11 @@ FoundSeason FindSeason(const std::vector<Series>& series, std::int64_t interval_
 
 void RemoveSeason(const FoundSeason& season, std::int64_t interval_ns, std::vector<Series>& series) {
   if (season.readings == 0) return;
-  const std::vector<float> table = FitCycle(series, EndsOf(series), SpecOf(interval_ns), season.readings);
+  const ModelSpec spec = SpecOf(interval_ns);
+  const std::vector<float> table = FitCycle(series, EndsOf(series), spec, season.readings);
   for (Series& one : series) {
-    const auto first = static_cast<std::size_t>(one.begin_ns / interval_ns);
-    for (std::size_t t = 0; t < one.size(); ++t) one.values[t] -= table[(first + t) % season.readings];
+    for (std::size_t t = 0; t < one.size(); ++t)
+      one.values[t] -= table[CycleRow(spec, season.readings, one.TimeOf(t, interval_ns))];
   }
 }
 

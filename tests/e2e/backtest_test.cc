@@ -23,11 +23,12 @@ class BacktestTest : public testing::Test {
   BacktestTest() { WriteTinyModel(folder_.path()); }
 
   // Readings so many seconds apart.
-  std::string Readings(int rows, int interval = 1) {
+  // late: seconds that each third reading is later than an interval after the one before.
+  std::string Readings(int rows, int interval = 1, double late = 0) {
     std::ofstream file(folder_.path() / "readings.csv");
     file << "time,temperature,humidity\n";
     for (int t = 0; t < rows; ++t)
-      file << t * interval << ',' << 20 + 3 * std::sin(0.4 * t) << ',' << 50 + t % 3 << '\n';
+      file << t * interval + t / 3 * late << ',' << 20 + 3 * std::sin(0.4 * t) << ',' << 50 + t % 3 << '\n';
     return (folder_.path() / "readings.csv").string();
   }
 
@@ -64,6 +65,13 @@ TEST_F(BacktestTest, PrintsTheTableAndWritesJsonAndAPage) {
                           Not(HasSubstr("nan")), Not(HasSubstr("<script"))));
 }
 
+TEST_F(BacktestTest, TheTestPartBeginsAtItsRowThoughReadingsAreNotExactlyAnIntervalApart) {
+  const Process::Result run = RunTidegate(
+      {"backtest", Path("tiny/1"), Readings(300, 1, 0.2), "--from", "240", "--json", Path("r.json")});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_EQ(nlohmann::json::parse(Read("r.json"))["horizons"][1]["origins"], 300 - 240 - 3 + 1);
+}
+
 TEST_F(BacktestTest, RefusesWhatDoesNotFitTheModel) {
   const auto error = [&](std::vector<std::string> more, const std::string& file) {
     std::vector<std::string> arguments = {"backtest", Path("tiny/1"), file};
@@ -74,13 +82,15 @@ TEST_F(BacktestTest, RefusesWhatDoesNotFitTheModel) {
   };
   EXPECT_THAT(error({}, Readings(400, 60)),
               HasSubstr("readings are 1m apart, model 'tiny' takes one every 1s"));
-  EXPECT_THAT(error({"--values", "temperature"}, Readings(400)), HasSubstr("has 1 features"));
+  EXPECT_THAT(error({"--values", "temperature"}, Readings(400)),
+              HasSubstr("the values are temperature; model"));
   EXPECT_THAT(error({"--values", "humidity,temperature"}, Readings(400)),
               HasSubstr("the values are humidity,temperature; model 'tiny' takes temperature,humidity and "
                         "forecasts temperature: give --values temperature,humidity"));
   EXPECT_THAT(error({"--target", "humidity"}, Readings(400)), HasSubstr("give --target temperature"));
   EXPECT_THAT(error({"--horizons", "9"}, Readings(400)), HasSubstr("horizon 9"));
-  EXPECT_THAT(error({"--from", "399"}, Readings(400)), HasSubstr("longest test part has 1 rows"));
+  EXPECT_THAT(error({"--from", "399"}, Readings(400)),
+              HasSubstr("readings.csv: the longest test part has 1 rows"));
   EXPECT_THAT(error({"--from", "many"}, Readings(400)), HasSubstr("neither a row number nor a percentage"));
 }
 

@@ -31,6 +31,13 @@ TEST(GridTest, MissingTicksBecomeNan) {
   EXPECT_EQ(grid.series[0].scored.size(), 6u);
 }
 
+TEST(GridTest, RowsHaveTheTimesOfTheirReadingsAndWhatIsMissingThoseBeforeTheNext) {
+  const Grid grid = ToGrid(At({0, 11, 39, 52, 64}), 0, 3);
+  ASSERT_EQ(grid.series.size(), 1u);
+  EXPECT_THAT(grid.series[0].values, ElementsAre(0, 11, IsNan(), IsNan(), 39, 52, 64));
+  EXPECT_THAT(grid.series[0].time_ns, ElementsAre(0, 11, 19, 29, 39, 52, 64));
+}
+
 TEST(GridTest, AGapThatNoStreamBridgesBeginsANewSeries) {
   const Grid grid = ToGrid(At({0, 10, 50, 100}), 0, 3);  // 3 ticks are missing, then 4
   ASSERT_EQ(grid.series.size(), 2u);

@@ -104,6 +104,29 @@ TEST(BacktestTest, MissingRowsAndGapsAreWhatTheyAreToAServer) {
   EXPECT_EQ(example.before.back(), pieces[1].values[2 * row]);
 }
 
+// The table of a cycle goes by the time of a reading, not by its row.
+TEST(BacktestTest, ReadingsThatDriftOffTheGridMeanWhatTheyDoToAServer) {
+  ModelSpec spec = TinySpec();
+  spec.cycle = 5;
+  const auto model = TinyModel(spec);
+  Series wave = Wave(40, 0);
+  for (std::size_t t = 0; t < 40; ++t)
+    wave.time_ns.push_back(static_cast<std::int64_t>(t) * spec.interval_ns / 4 * 5);
+  const auto result = RunBacktest(*model, {wave}, {.from = {20}, .horizons = {2}, .examples = 1});
+  ASSERT_TRUE(result.ok()) << result.status();
+  ReplayedStream stream(model);
+  ASSERT_EQ(result->examples.size(), 1u);
+  const ForecastExample& example = result->examples[0];
+  for (std::size_t t = 0; t < 40; ++t) {
+    const auto answer = stream.Push({.timestamp_ns = wave.time_ns[t], .values = Row(wave, t)}, INT64_MAX);
+    ASSERT_EQ(answer.outcome, Outcome::kApplied);
+    if (wave.time_ns[t] != example.origin_ns) continue;
+    EXPECT_EQ(example.quantiles, std::vector<float>(answer.forecast.begin(), answer.forecast.begin() + 6));
+    return;
+  }
+  FAIL() << "no reading at " << example.origin_ns;
+}
+
 TEST(BacktestTest, PicturesAgreeWithTheTable) {
   const auto model = TinyModel(TinySpec());
   const auto result = RunBacktest(*model, {Wave(200, 0)}, {.from = {120}, .horizons = {3}, .season = 21});

@@ -49,11 +49,27 @@ TEST(ErrorsTest, CoverageCountsWhatTheSensorRoundsToTheInterval) {
 }
 
 TEST(ErrorsTest, WhatIsNotThereIsNotANumber) {
-  const Errors point = ErrorsOf(1, 2, {}, {}, 1, std::numeric_limits<double>::quiet_NaN());
+  Errors point = ErrorsOf(1, 2, {}, {}, 1, std::numeric_limits<double>::quiet_NaN());
+  point.Divide();
   EXPECT_EQ(point.mae, 1);
   EXPECT_TRUE(std::isnan(point.pinball) && std::isnan(point.coverage) && std::isnan(point.width));
   EXPECT_TRUE(std::isnan(point.mase));
-  EXPECT_TRUE(std::isnan(ErrorsOf(1, 2, {}, {}, 1, 0).mase));  // a season that never differs
+  const std::vector<float> median = {2}, level = {0.5f};
+  Errors one = ErrorsOf(1, 2, median, level, 1, 0);  // a season that never differs; no interval
+  one.Divide();
+  EXPECT_EQ(one.pinball, 0.5);
+  EXPECT_TRUE(std::isnan(one.mase) && std::isnan(one.coverage));
+}
+
+TEST(ErrorsTest, MeansAreOverTheTargetsThatHaveThem) {
+  const std::vector<float> levels = {0.1f, 0.5f, 0.9f}, forecast = {1, 2, 3};
+  Errors sums = ErrorsOf(4, 2, forecast, levels, 1, 4);
+  sums.Add(ErrorsOf(2, 2, {}, {}, 1, 0));
+  sums.Divide();
+  EXPECT_EQ(sums.mae, 1);
+  EXPECT_EQ(sums.mase, 0.5);
+  EXPECT_EQ(sums.coverage, 0);
+  EXPECT_EQ(sums.width, 2);
 }
 
 }  // namespace

@@ -131,5 +131,30 @@ TEST(LinearSumsTest, ChannelsThatMoveUnlikeHaveMapsOfTheirOwn) {
   EXPECT_FALSE(Choose(data, spec).per_channel()) << "nothing is known of either";
 }
 
+// Of a line half of whose values are missing, in runs, every step goes on along the line; as if what is
+// missing had stayed, the map would go half as far.
+TEST(LinearSumsTest, WhatIsMissingIsNotLearntAsStaying) {
+  const ModelSpec spec = Spec(8);
+  PreparedSeries series = Levels([](std::size_t t) { return 0.01 * static_cast<double>(t % 3000); }, spec);
+  std::mt19937_64 random(3);
+  std::size_t missing = 0;
+  for (std::size_t t = 1; t < kRows; ++t) {
+    if (missing == 0 && random() % 8 == 0) missing = 1 + random() % 15;
+    if (missing == 0) continue;
+    --missing;
+    series.values[t] = std::nanf("");
+    series.inputs.row(t)[0] = series.inputs.row(t - 1)[0];  // as serving sees it
+  }
+  const std::vector<PreparedSeries> data = {series};
+  const LinearRows rows(data, spec, 24, 100'000, LinearRows::Part::kAll, false);
+  double ahead = 0, expected = 0;
+  rows.ForEach(0, {7}, [&](std::size_t, const Matrix& x, const Matrix& y) {
+    for (std::size_t r = 0; r < x.rows; ++r) ahead += y.row(r)[0];
+  });
+  for (std::size_t t = 0; t + 8 < kRows; ++t)
+    expected += 0.01 * static_cast<double>(t + 8) - series.inputs.row(t)[0];
+  EXPECT_NEAR(ahead / expected, 1, 0.01);
+}
+
 }  // namespace
 }  // namespace tidegate
