@@ -25,13 +25,12 @@ absl::StatusOr<Readings> ToChannels(const Readings& readings, const std::vector<
                                                        absl::StrJoin(readings.features, ", ")));
       }
       const auto column = static_cast<std::size_t>(found - readings.features.begin());
-      StreamReadings own = {.stream = readings.streams.size() == 1
-                                          ? channels[c]
-                                          : absl::StrCat(stream.stream, "/", channels[c]),
-                            .timestamp_ns = stream.timestamp_ns,
-                            .values = {},
-                            .label = stream.label,
-                            .line = stream.line};
+      StreamReadings own = {
+          .stream = readings.named ? absl::StrCat(stream.stream, "/", channels[c]) : channels[c],
+          .timestamp_ns = stream.timestamp_ns,
+          .values = {},
+          .label = stream.label,
+          .line = stream.line};
       for (std::size_t i = 0; i < stream.size(); ++i) {
         own.values.push_back(stream.values[i * width + column]);
         own.values.push_back(static_cast<float>(c));

@@ -31,6 +31,12 @@ void AddCompareCommand(CLI::App& app, Run& run);
 void AddDurationFlag(CLI::App& command, const std::string& flag, absl::Duration& duration,
                      const std::string& help);
 
+// Checks of flags: that a file may be written where it is said to be, before hours of work for it; and, of
+// all of a command's that hold a number from 0 up, that none is below (CLI11 would take it for a very large
+// one).
+CLI::Validator WritableFile();
+void RefuseNegativeNumbers(CLI::App& command);
+
 // The flags that say what the columns of a CSV file mean, the same for every command that reads one.
 void AddReadingFlags(CLI::App& command, ReadingOptions& options);
 

@@ -189,9 +189,9 @@ void AddCompareCommand(CLI::App& app, Run& run) {
       ->add_option("--threads", command->threads, "Models trained at once, one thread each; 0: one per core")
       ->check(CLI::Range(0, 256));
   compare->option_defaults()->group("What it writes")->always_capture_default(false);
-  compare->add_option("--report", command->report,
-                      "File for a page with pictures (HTML, nothing outside it)");
-  compare->add_option("--json", command->json, "File for the table, as JSON");
+  compare->add_option("--report", command->report, "File for a page with pictures (HTML, nothing outside it)")
+      ->check(WritableFile());
+  compare->add_option("--json", command->json, "File for the table, as JSON")->check(WritableFile());
   compare->footer("Ends with 0; with 130 if Ctrl-C stopped it; with 2 if the flags are wrong; else with 1.");
   compare->callback([&run, command] { run = [command] { return RunCompare(*command); }; });
 }

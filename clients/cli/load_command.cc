@@ -145,9 +145,12 @@ void AddLoadCommand(CLI::App& app, Run& run) {
       ->always_capture_default(false);
 
   load->option_defaults()->group("The results");
-  load->add_option("--json", command->json, "Write them to this file as well")->always_capture_default(false);
+  load->add_option("--json", command->json, "Write them to this file as well")
+      ->always_capture_default(false)
+      ->check(WritableFile());
   load->add_option("--csv", command->csv, "Write them to this file as well: a header and a line")
-      ->always_capture_default(false);
+      ->always_capture_default(false)
+      ->check(WritableFile());
   load->callback([&run, command] { run = [command] { return RunLoadCommand(*command); }; });
 }
 

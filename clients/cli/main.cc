@@ -32,8 +32,14 @@ int Main(int argc, char** argv) {
   tidegate::AddBackupCommand(app, run);
   tidegate::AddRestoreCommand(app, run);
   tidegate::AddStoreCommand(app, run);
+  for (CLI::App* command : app.get_subcommands({})) tidegate::RefuseNegativeNumbers(*command);
   app.allow_config_extras(CLI::config_extras_mode::error);  // a misspelt name is no flag
   app.set_version_flag("--version", "tidegate " TIDEGATE_VERSION);
+  const auto named = [&](const CLI::App* command) { return command->check_name(argv[1]); };
+  if (argc > 1 && argv[1][0] != '-' && app.get_subcommands(named).empty()) {
+    std::cerr << "tidegate: no command '" << argv[1] << "'; tidegate --help names those that there are\n";
+    return kWrongFlags;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

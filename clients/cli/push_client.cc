@@ -2,9 +2,11 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <algorithm>
 #include <chrono>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -14,6 +16,9 @@
 namespace tidegate {
 namespace {
 
+// Of a message: few enough for forecasts of thousands of values, enough that a message costs little.
+constexpr std::size_t kMostReadings = 256;
+
 std::string IdOf(const StreamReadings& stream, const PushOptions& options) {
   return absl::StrCat(options.stream_prefix, stream.stream);
 }
@@ -21,6 +26,20 @@ std::string IdOf(const StreamReadings& stream, const PushOptions& options) {
 std::span<const float> ValuesOf(const Readings& readings, const FeedReading& reading) {
   const std::size_t features = readings.features.size();
   return {&readings.streams[reading.stream].values[reading.row * features], features};
+}
+
+// Calls `send` with the readings of every message, until it fails.
+absl::Status ForEachMessage(const Feed& feed,
+                            const std::function<absl::Status(std::span<const FeedReading>)>& send) {
+  for (std::size_t i = 0; i < feed.size(); ++i) {
+    std::span<const FeedReading> left = feed.tick(i);
+    while (!left.empty()) {
+      const auto message = left.first(std::min(left.size(), kMostReadings));
+      if (auto s = send(message); !s.ok()) return s;
+      left = left.subspan(message.size());
+    }
+  }
+  return absl::OkStatus();
 }
 
 absl::Status CheckAnswer(const v1::PushResponse& response, std::size_t readings) {
@@ -42,10 +61,10 @@ absl::Status PushUnary(const Connection& connection, const Readings& readings, c
                        const PushOptions& options,
                        const std::function<absl::Status(const Answer&)>& on_answer) {
   const auto stub = v1::Forecaster::NewStub(connection.channel());
-  for (std::size_t i = 0; i < feed.size(); ++i) {
+  return ForEachMessage(feed, [&](std::span<const FeedReading> message) {
     v1::PushRequest request;
     request.set_model(options.model);
-    for (const FeedReading& reading : feed.tick(i)) {
+    for (const FeedReading& reading : message) {
       const StreamReadings& stream = readings.streams[reading.stream];
       request.add_stream_id(IdOf(stream, options));
       request.add_timestamp(stream.timestamp_ns[reading.row]);
@@ -59,11 +78,22 @@ absl::Status PushUnary(const Connection& connection, const Readings& readings, c
     const grpc::Status ended = stub->Push(&context, request, &response);
     if (!ended.ok()) return FromServer(ended, options.connection.server);
     const auto end = std::chrono::steady_clock::now();
-    absl::Status status = CheckAnswer(response, feed.tick(i).size());
-    if (status.ok()) status = on_answer({feed.tick(i), response, absl::FromChrono(end - begin)});
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+    if (auto s = CheckAnswer(response, message.size()); !s.ok()) return s;
+    return on_answer({message, response, absl::FromChrono(end - begin)});
+  });
+}
+
+ResumingStream::Options StreamOptions(const Connection& connection, const PushOptions& options) {
+  ResumingStream::Options stream;
+  stream.wanted.set_model(options.model);
+  stream.most_unanswered = 0;  // Send returns with the answer
+  stream.retry_for = options.retry_for;
+  stream.authorize = [&connection](grpc::ClientContext& context) { connection.Authorize(context); };
+  stream.describe = [&options](const grpc::Status& status) {
+    return FromServer(status, options.connection.server);
+  };
+  stream.on_interruption = options.on_interruption;
+  return stream;
 }
 
 // A feed over one call that outlives its server.
@@ -80,40 +110,27 @@ class StreamedFeed {
   absl::StatusOr<std::size_t> Push(const Feed& feed) {
     if (auto s = Begin(); !s.ok()) return s;
     std::size_t left_out = 0;
-    for (std::size_t i = 0; i < feed.size(); ++i) {
-      tick_.clear();
+    absl::Status sent = ForEachMessage(feed, [&](std::span<const FeedReading> readings) {
+      sent_.clear();
       message_.clear();
-      for (const FeedReading& reading : feed.tick(i)) {
+      for (const FeedReading& reading : readings) {
         const std::int64_t time = readings_.streams[reading.stream].timestamp_ns[reading.row];
         if (time < taken_ns_[reading.stream]) continue;
-        tick_.push_back(reading);
+        sent_.push_back(reading);
         message_.push_back({.stream = static_cast<std::uint32_t>(reading.stream),
                             .timestamp_ns = time,
                             .values = ValuesOf(readings_, reading),
                             .numbered = numbered_ && time > taken_ns_[reading.stream]});
       }
-      left_out += feed.tick(i).size() - tick_.size();
-      if (message_.empty()) continue;
-      if (auto s = stream_.Send(message_); !s.ok()) return s;
-    }
+      left_out += readings.size() - sent_.size();
+      return message_.empty() ? absl::OkStatus() : stream_.Send(message_);
+    });
+    if (!sent.ok()) return sent;
     if (auto s = stream_.Finish(); !s.ok()) return s;
     return left_out;
   }
 
  private:
-  static ResumingStream::Options StreamOptions(const Connection& connection, const PushOptions& options) {
-    ResumingStream::Options stream;
-    stream.wanted.set_model(options.model);
-    stream.most_unanswered = 0;  // Send returns with the answer
-    stream.retry_for = options.retry_for;
-    stream.authorize = [&connection](grpc::ClientContext& context) { connection.Authorize(context); };
-    stream.describe = [&options](const grpc::Status& status) {
-      return FromServer(status, options.connection.server);
-    };
-    stream.on_interruption = options.on_interruption;
-    return stream;
-  }
-
   // Learns how far the server has come.
   absl::Status Begin() {
     std::vector<std::string> ids;
@@ -130,10 +147,10 @@ class StreamedFeed {
   }
 
   absl::Status Take(const ResumingStream::Answer& answer) {
-    if (auto s = CheckAnswer(answer.response, tick_.size()); !s.ok()) return s;
+    if (auto s = CheckAnswer(answer.response, sent_.size()); !s.ok()) return s;
     const auto& numbers = answer.request.sequence();
     return on_answer_(
-        {tick_, answer.response, answer.latency, {numbers.data(), static_cast<std::size_t>(numbers.size())}});
+        {sent_, answer.response, answer.latency, {numbers.data(), static_cast<std::size_t>(numbers.size())}});
   }
 
   const Readings& readings_;
@@ -142,11 +159,21 @@ class StreamedFeed {
   ResumingStream stream_;
   bool numbered_ = true;
   std::vector<std::int64_t> taken_ns_;  // by stream: of its last reading on the server, -1: none
-  std::vector<FeedReading> tick_;       // what was sent last
+  std::vector<FeedReading> sent_;       // what was sent last
   std::vector<ResumingStream::Reading> message_;
 };
 
 }  // namespace
+
+absl::StatusOr<std::optional<v1::ModelInfo>> AskModel(const PushOptions& options) {
+  const auto connection = Connection::Open(options.connection);
+  if (!connection.ok()) return connection.status();
+  ResumingStream stream([&] { return connection->NewChannel(); }, StreamOptions(*connection, options), {});
+  auto model = stream.AskModel();
+  if (absl::IsPermissionDenied(model.status())) return std::nullopt;
+  if (!model.ok()) return model.status();
+  return *std::move(model);
+}
 
 absl::StatusOr<std::size_t> Push(const Readings& readings, const Feed& feed, const PushOptions& options,
                                  const std::function<absl::Status(const Answer&)>& on_answer) {

@@ -65,14 +65,17 @@ absl::Status PushCollector::Add(const Answer& answer) {
   return absl::OkStatus();
 }
 
+absl::Status CheckInterval(std::int64_t readings_ns, std::int64_t model_ns) {
+  const double ratio = static_cast<double>(readings_ns) / static_cast<double>(model_ns);
+  if (ratio > 0.5 && ratio < 1.5) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("the readings are ", absl::FormatDuration(absl::Nanoseconds(readings_ns)),
+                   " apart, the model takes one every ", absl::FormatDuration(absl::Nanoseconds(model_ns)),
+                   ": is it the right model, or --interval wrong?"));
+}
+
 absl::Status PushCollector::Begin(const v1::PushResponse& response) {
-  const double ratio = static_cast<double>(readings_.interval_ns) / static_cast<double>(response.interval());
-  if (!(ratio > 0.5 && ratio < 1.5)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "the readings are ", absl::FormatDuration(absl::Nanoseconds(readings_.interval_ns)),
-        " apart, the model takes one every ", absl::FormatDuration(absl::Nanoseconds(response.interval())),
-        ": is it the right model, or --interval wrong?"));
-  }
+  if (auto s = CheckInterval(readings_.interval_ns, response.interval()); !s.ok()) return s;
   summary_.model_interval_ns = response.interval();
   summary_.quantiles.assign(response.quantile().begin(), response.quantile().end());
   accuracy_.emplace(readings_.streams.size(), response.horizon(), summary_.quantiles.size());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "clients/cli/readings.h"
 
 namespace tidegate {
+
+// InvalidArgument: a model of this interval does not take readings so far apart.
+absl::Status CheckInterval(std::int64_t readings_ns, std::int64_t model_ns);
 
 // Gathers the answers of a push into its summary. `readings` must outlive it. Not thread-safe.
 class PushCollector {

@@ -3,11 +3,13 @@
 #include <iostream>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "clients/cli/answers_file.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/feed.h"
+#include "clients/cli/model_columns.h"
 #include "clients/cli/push_client.h"
 #include "clients/cli/push_collector.h"
 #include "clients/cli/push_summary.h"
@@ -85,10 +87,32 @@ absl::Status Judge(const PushSummary& summary) {
       absl::StrCat("no reading was applied; if the server has these streams already, ", kAnew));
 }
 
+// As the server's model takes them.
+absl::StatusOr<Readings> FitToServer(Readings readings, const PushCommand& command) {
+  const auto model = AskModel(command.options);
+  if (!model.ok()) return model.status();
+  if (!*model) return readings;  // as they are: it checks how many values they have
+  const v1::ModelInfo& info = **model;
+  if (auto s = CheckInterval(readings.interval_ns, info.interval()); !s.ok()) return s;
+  return FitToModel(std::move(readings),
+                    {.model = info.model(),
+                     .features = {info.feature().begin(), info.feature().end()},
+                     .target = info.target(),
+                     .channels = {info.channel().begin(), info.channel().end()}},
+                    command.readings.target);
+}
+
 absl::Status RunPush(PushCommand command) {
-  const auto readings = ReadReadings(command.file, command.readings);
+  auto read = ReadReadings(command.file, command.readings);
+  if (!read.ok()) return read.status();
+  PrintNotes(*read, std::cerr);
+  Interruptions interruptions(command.options.retry_for);
+  command.options.on_interruption = [&](const auto& interruption) {
+    interruptions.Tell(interruption);
+    return absl::OkStatus();
+  };
+  const auto readings = FitToServer(*std::move(read), command);
   if (!readings.ok()) return readings.status();
-  PrintNotes(*readings, std::cerr);
   const Feed feed(*readings);
   std::cout << "Pushing " << Grouped(readings->size()) << " readings of " << readings->streams.size()
             << (readings->streams.size() == 1 ? " stream" : " streams") << " from " << command.file << " to "
@@ -98,11 +122,6 @@ absl::Status RunPush(PushCommand command) {
             << std::flush;
 
   PushCollector collector(*readings, command.options, command.readings.interval > absl::ZeroDuration());
-  Interruptions interruptions(command.options.retry_for);
-  command.options.on_interruption = [&](const auto& interruption) {
-    interruptions.Tell(interruption);
-    return absl::OkStatus();
-  };
   const auto begin = std::chrono::steady_clock::now();
   AnswersWriter answers(command.answers, *readings, command.options.stream_prefix);
   const auto not_sent = Push(*readings, feed, command.options, [&](const Answer& answer) {
@@ -110,7 +129,8 @@ absl::Status RunPush(PushCommand command) {
     return collector.Add(answer);
   });
   if (auto s = answers.Close(); !s.ok()) return s;
-  if (!not_sent.ok() && interruptions.count() > 0 && !absl::IsDataLoss(not_sent.status())) {
+  if (!not_sent.ok() && interruptions.count() > 0 && !command.options.unary &&
+      !absl::IsDataLoss(not_sent.status())) {
     return {not_sent.status().code(),
             absl::StrCat(not_sent.status().message(), "; push the file again, and it goes on where it was")};
   }
@@ -140,9 +160,10 @@ void AddPushCommand(CLI::App& app, Run& run) {
   AddDurationFlag(*push, "--retry-for", command->options.retry_for,
                   "When the server goes away, keep the readings without an answer and connect anew for so "
                   "long before giving up; not with --unary");
-  push->add_option("--json", command->json, "Write the summary to this file as well");
+  push->add_option("--json", command->json, "Write the summary to this file as well")->check(WritableFile());
   push->add_option("--answers", command->answers,
-                   "Write every answer to this file, a row a reading, for 'tidegate replay --compare'");
+                   "Write every answer to this file, a row a reading, for 'tidegate replay --compare'")
+      ->check(WritableFile());
   push->callback([&run, command] { run = [command] { return RunPush(*command); }; });
 }
 

@@ -245,6 +245,7 @@ absl::StatusOr<Readings> ReadReadings(const std::filesystem::path& file, const R
 
   Readings readings;
   readings.file = file.string();
+  readings.named = !options.stream_column.empty();
   for (const std::size_t c : collector.columns().values)
     readings.features.push_back(collector.columns().names[c]);
   if (!options.target.empty()) {

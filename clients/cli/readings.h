@@ -66,6 +66,7 @@ struct Readings {
   std::size_t target = 0;               // index into features
   std::int64_t interval_ns = 0;         // given, or the median difference between readings of a stream
   std::vector<StreamReadings> streams;  // in order of their first row
+  bool named = false;                   // streams, by a column of the file; else its one stream is the file
   std::vector<std::string> notes;       // sentences: what was repaired, and what looks odd
 
   std::size_t size() const;  // over all streams

@@ -83,7 +83,8 @@ void AddRecommendCommand(CLI::App& app, Run& run) {
   recommend->add_flag("--bounded-window", budget.bounded_window,
                       "Forecasts may be made anew from the last readings: offline, or few at a time");
   recommend->option_defaults()->group("What it writes");
-  recommend->add_option("--json", command->json, "File for everything that is printed, as JSON");
+  recommend->add_option("--json", command->json, "File for everything that is printed, as JSON")
+      ->check(WritableFile());
   recommend->callback([&run, command] { run = [command] { return RunRecommend(*command); }; });
 }
 

@@ -28,6 +28,23 @@
 namespace tidegate {
 namespace {
 
+// Options of a training by the names that errors begin with, and the flags that set them.
+constexpr std::pair<absl::string_view, absl::string_view> kFlags[] = {
+    {"validation_fraction", "--validation"},
+    {"sequence_length", "--sequence"},
+    {"learning_rate", "--learning-rate"},
+    {"weight_decay", "--weight-decay"},
+    {"linear_contexts", "--linear-contexts"},
+    {"find_cycle", "--cycle auto"},
+    {"averaging", "--averaging"},
+    {"amplitudes", "--amplitudes"},
+    {"patience", "--patience"},
+    {"epochs", "--epochs"},
+    {"batch", "--batch"},
+    {"schedule", "--schedule"},
+    {"window", "--window"},
+    {"loss", "--loss"}};
+
 struct TrainCommand {
   std::string file;
   ReadingOptions readings;
@@ -94,16 +111,19 @@ void PrintResult(const ModelSpec& spec, const std::filesystem::path& folder, con
     std::cout << "Linear path: the last " << spec.linear_context << " readings, "
               << (spec.linear_per_channel ? "a map for each channel" : "one map") << ".\n";
   }
-  std::cout
-      << "Model: " << folder.string() << '\n'
-      << absl::StrFormat(
-             "Validation over %s forecasts of %d steps: mean absolute error %.4g, of the last value %.4g "
-             "(%.1f %% %s); the %.0f %% interval holds %.1f %% of the readings.\n",
-             Grouped(score.origins), spec.horizon, score.mae, score.persistence_mae,
-             100 * std::abs(1 - score.mae / score.persistence_mae),
-             score.mae < score.persistence_mae ? "better" : "worse",
-             100 * (spec.quantiles.back() - spec.quantiles.front()), 100 * score.coverage)
-      << "Serve it: tidegate-server --models " << models << '\n';
+  std::cout << "Model: " << folder.string() << '\n'
+            << absl::StrFormat(
+                   "Validation over %s forecasts of %d steps: mean absolute error %.4g, of the last value "
+                   "%.4g (%.1f %% %s)",
+                   Grouped(score.origins), spec.horizon, score.mae, score.persistence_mae,
+                   100 * std::abs(1 - score.mae / score.persistence_mae),
+                   score.mae < score.persistence_mae ? "better" : "worse");
+  if (spec.quantiles.size() > 1) {
+    std::cout << absl::StrFormat("; the %.0f %% interval holds %.1f %% of the readings",
+                                 100 * (spec.quantiles.back() - spec.quantiles.front()),
+                                 100 * score.coverage);
+  }
+  std::cout << ".\nServe it: tidegate-server --models " << models << '\n';
 }
 
 // Names that --cell takes.
@@ -172,6 +192,10 @@ void SetSegments(const TrainCommand& command, TrainOptions& options) {
     std::cout << "Horizon: " << options.horizon << " steps, as segments of " << command.segment
               << " are forecast whole.\n";
   }
+  if (const std::size_t rest = options.sequence_length % command.segment; rest > 0) {
+    options.sequence_length += command.segment - rest;
+    std::cout << "Sequence: " << options.sequence_length << " readings, so many whole segments.\n";
+  }
   options.interleaved = options.window == 0;
   options.head = HeadKind::kParallel;
   options.segment = command.segment;
@@ -213,9 +237,13 @@ absl::StatusOr<TrainedModel> TrainAndRecord(const TrainCommand& command, const s
   auto trained = Train(series, command.options, hooks);
   line.End();
   const absl::string_view message = trained.status().message();
-  if (absl::StartsWith(message, "stream '") ||
-      absl::StartsWith(message, "feature '"))  // the readings are at fault
-    return absl::InvalidArgumentError(absl::StrCat(command.file, ": ", message));
+  for (const auto& [option, flag] : kFlags) {
+    if (absl::StartsWith(message, option))
+      return absl::InvalidArgumentError(absl::StrCat(flag, message.substr(option.size())));
+  }
+  if (absl::IsInvalidArgument(trained.status()) && !absl::StartsWith(message, "model spec"))
+    return absl::InvalidArgumentError(
+        absl::StrCat(command.file, ": ", message));  // the readings are at fault
   return trained;
 }
 
@@ -225,6 +253,10 @@ absl::Status RunTrain(TrainCommand command) {
   PrintNotes(*readings, std::cout);
   TrainOptions& options = command.options;
   if (command.each_column) {
+    if (command.segment == 0) {
+      return absl::InvalidArgumentError(
+          "--each-column wants --segment: only models that forecast segments know a column from another");
+    }
     options.channels = readings->features;
     readings = ToChannels(*readings, options.channels);
     if (!readings.ok()) return readings.status();
@@ -244,6 +276,10 @@ absl::Status RunTrain(TrainCommand command) {
       absl::StrCat(std::filesystem::path(command.file).filename().string(), rows, ": ",
                    Grouped(readings->size()), " readings of ", readings->streams.size(), " streams");
   const std::vector<Series> series = Prepare(command, *readings);
+  if (series.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(command.file, ": no stream has readings enough between longer gaps (see Time grid)"));
+  }
 
   if (command.threads > 0) omp_set_num_threads(command.threads);
   std::cout << "Training on " << omp_get_max_threads()
@@ -261,8 +297,10 @@ absl::Status RunTrain(TrainCommand command) {
   if (!saved.ok()) return saved;
   PrintResult(trained->spec, folder, command.output);
   if (stop != 0) {
-    return absl::CancelledError(absl::StrCat(
-        "stopped; ", folder.string(), " is the best epoch so far, with --resume the training goes on"));
+    return absl::CancelledError(
+        absl::StrCat("stopped; ", folder.string(), " is the best epoch so far",
+                     record.saved() ? ", with --resume the training goes on"
+                                    : "; no epoch is whole yet, so there is nothing to --resume"));
   }
   record.RemoveCheckpoint();
   return absl::OkStatus();
@@ -329,7 +367,8 @@ void AddTrainCommand(CLI::App& app, Run& run) {
 
   train->add_flag(
       "--each-column", command->each_column,
-      "Each column of values is a stream of its own, a channel of one model with a scale of its own");
+      "Each column of values is a stream of its own, a channel of one model with a scale of its own;\n"
+      "wants --segment");
   train->add_option("--segment", command->segment,
                     "Readings that enter the recurrent layer together, level-free, and steps that leave it\n"
                     "together (SegRNN); the horizon is rounded up to whole segments. 0: reading by reading");
@@ -382,9 +421,11 @@ void AddTrainCommand(CLI::App& app, Run& run) {
       "--resume", command->resume,
       "Go on from the checkpoint that a training that was stopped left in DIR/NAME, with the same\n"
       "flags: the model is what it would have been without the stop");
-  train->add_option("--log", command->log,
-                    "File that gets a line of JSON after each epoch (training.jsonl and training.svg lie\n"
-                    "beside the model in any case)");
+  train
+      ->add_option("--log", command->log,
+                   "File that gets a line of JSON after each epoch (training.jsonl and training.svg lie\n"
+                   "beside the model in any case)")
+      ->check(WritableFile());
   train->footer(
       "Ends with 0; with 130 if Ctrl-C stopped it and the best epoch so far is written;\nwith 2 if the flags "
       "are wrong; else with 1.");

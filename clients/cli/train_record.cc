@@ -62,6 +62,7 @@ absl::StatusOr<Checkpoint> TrainRecord::Resume() {
     if (epoch <= checkpoint->epoch)
       lines_.push_back({epoch, number("loss"), number("validation"), std::string(line)});
   }
+  saved_ = true;
   return checkpoint;
 }
 
@@ -88,11 +89,13 @@ std::string TrainRecord::Text() const {
 }
 
 // The lines first: those after the checkpoint's epoch are not read.
-absl::Status TrainRecord::Save(const Checkpoint& checkpoint) const {
+absl::Status TrainRecord::Save(const Checkpoint& checkpoint) {
   std::error_code error;
   std::filesystem::create_directories(checkpoint_.parent_path(), error);
   if (absl::Status status = WriteWhole(LinesFile(), Text()); !status.ok()) return status;
-  return WriteWhole(checkpoint_, WriteCheckpoint(checkpoint));
+  absl::Status written = WriteWhole(checkpoint_, WriteCheckpoint(checkpoint));
+  saved_ |= written.ok();
+  return written;
 }
 
 absl::Status TrainRecord::WriteBeside(const std::filesystem::path& model, const std::string& name) const {

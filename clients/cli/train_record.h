@@ -23,7 +23,8 @@ class TrainRecord {
 
   // After an epoch. Unavailable: a file cannot be written.
   absl::Status Add(const TrainProgress& progress, double seconds);
-  absl::Status Save(const Checkpoint& checkpoint) const;
+  absl::Status Save(const Checkpoint& checkpoint);
+  bool saved() const { return saved_; }  // there is a checkpoint of this training
 
   // Writes training.jsonl and training.svg into a model's folder.
   absl::Status WriteBeside(const std::filesystem::path& model, const std::string& name) const;
@@ -43,6 +44,7 @@ class TrainRecord {
   std::filesystem::path checkpoint_;
   std::string log_;
   std::vector<Line> lines_;
+  bool saved_ = false;
 };
 
 }  // namespace tidegate

@@ -220,9 +220,10 @@ void AddTuneCommand(CLI::App& app, Run& run) {
   tune->add_option("--output", command->output, "Folder of models: writes DIR/NAME/VERSION");
   tune->option_defaults()->always_capture_default(false);
   tune->add_option(
-      "--report", command->report,
-      "File for a page to decide from (HTML, nothing outside it): accuracy against cost, families");
-  tune->add_option("--json", command->json, "File for every table, as JSON");
+          "--report", command->report,
+          "File for a page to decide from (HTML, nothing outside it): accuracy against cost, families")
+      ->check(WritableFile());
+  tune->add_option("--json", command->json, "File for every table, as JSON")->check(WritableFile());
   tune->add_flag("--resume", command->resume,
                  "Go on with the search that was stopped in DIR/NAME, with the same readings and flags");
   tune->footer(

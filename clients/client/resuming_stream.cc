@@ -13,7 +13,7 @@ namespace tidegate {
 namespace {
 
 constexpr int kMostCursors = 4096;  // of one call
-constexpr absl::Duration kCursorLimit = absl::Seconds(10);
+constexpr absl::Duration kQuestionLimit = absl::Seconds(10);
 
 // Whether the same again may do later.
 bool Passes(const absl::Status& status) {
@@ -88,6 +88,21 @@ absl::StatusOr<std::vector<ResumingStream::Cursor>> ResumingStream::AskCursors(
     }
   }
   return cursors;
+}
+
+absl::StatusOr<v1::ModelInfo> ResumingStream::AskModel() {
+  v1::GetModelRequest request;
+  request.set_model(options_.wanted.model());
+  v1::ModelInfo model;
+  absl::Status asked = Retry([&] {
+    grpc::ClientContext context;
+    SetUp(context);
+    const grpc::Status status = stub().GetModel(&context, request, &model);
+    return status.ok() ? absl::OkStatus() : StatusOf(status);
+  });
+  if (!asked.ok()) return asked;
+  GoesOn();
+  return model;
 }
 
 std::uint32_t ResumingStream::AddStream(std::string id, std::uint64_t last) {
@@ -251,11 +266,15 @@ absl::Status ResumingStream::CheckCursors() {
   return absl::OkStatus();
 }
 
+void ResumingStream::SetUp(grpc::ClientContext& context) const {
+  context.set_deadline(absl::ToChronoTime(absl::Now() + kQuestionLimit));
+  if (options_.authorize) options_.authorize(context);
+}
+
 absl::Status ResumingStream::GetCursors(const v1::GetCursorRequest& request,
                                         v1::GetCursorResponse& response) {
   grpc::ClientContext context;
-  context.set_deadline(absl::ToChronoTime(absl::Now() + kCursorLimit));
-  if (options_.authorize) options_.authorize(context);
+  SetUp(context);
   const grpc::Status status = stub().GetCursor(&context, request, &response);
   if (!status.ok()) return StatusOf(status);
   if (response.sequence_size() == request.stream_id_size() &&

@@ -97,6 +97,9 @@ class ResumingStream {
   // Asks how far streams have come, as often as it takes. Errors as those of Send.
   absl::StatusOr<std::vector<Cursor>> AskCursors(std::span<const std::string> ids);
 
+  // What the server says of the model that is wanted, asked as often as it takes. Errors as those of Send.
+  absl::StatusOr<v1::ModelInfo> AskModel();
+
   // A stream to push to, each once; its next reading has the number after `last`.
   std::uint32_t AddStream(std::string id, std::uint64_t last = 0);
 
@@ -146,6 +149,7 @@ class ResumingStream {
   absl::Status Begin();
   absl::Status CheckCursors();
   absl::Status GetCursors(const v1::GetCursorRequest& request, v1::GetCursorResponse& response);
+  void SetUp(grpc::ClientContext& context) const;  // of a question
   void Write();
   absl::Status TakeAnswer();
   absl::Status EndCall(bool cancel);  // the call's own status

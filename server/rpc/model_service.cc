@@ -16,6 +16,7 @@ void DescribeModel(const Repository& repository, std::size_t index, v1::ModelInf
   info.set_is_default(usual.ok() && *usual == index);
   for (const Feature& feature : spec.features) info.add_feature(feature.name);
   info.set_target(spec.features[spec.target].name);
+  for (const Feature& channel : spec.channel_scales) info.add_channel(channel.name);
   info.set_interval(spec.interval_ns);
   info.set_horizon(static_cast<std::uint32_t>(spec.horizon));
   info.mutable_quantile()->Assign(spec.quantiles.begin(), spec.quantiles.end());

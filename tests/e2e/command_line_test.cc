@@ -41,12 +41,29 @@ TEST_F(CommandLineTest, UnknownFlagsAndCommandsAreErrors) {
   EXPECT_THAT(RunTidegate({"train", "x.csv", "--interval", "5"}).err, HasSubstr("5s, 250ms or 1h"));
   EXPECT_THAT(RunTidegate({"train", "x.csv", "--interval", "0.5ns"}).err, HasSubstr("from 1ns to a year"));
   EXPECT_EQ(flag.exit_code, 2);
+  EXPECT_THAT(RunTidegate({"forecast"}).err, HasSubstr("no command 'forecast'"));
+  const Process::Result negative = RunTidegate({"train", "x.csv", "--horizon", "-1"});
+  EXPECT_EQ(negative.exit_code, 2);
+  EXPECT_THAT(negative.err, HasSubstr("--horizon: '-1', expected a whole number from 0 up"));
   EXPECT_EQ(RunTidegate({"--version"}).exit_code, 0);
   const Process::Result config = RunTidegate({"train", "x.csv", "--config", Write("[train]\nunitz=8\n")});
   EXPECT_EQ(config.exit_code, 2);
   EXPECT_THAT(config.err, HasSubstr("unitz"));
   EXPECT_THAT(RunTidegate({"train", "x.csv", "--rows", "9:3"}).err, HasSubstr("FROM must be below TO"));
   EXPECT_THAT(RunTidegate({"train", "x.csv", "--cell", "rnn"}).err, HasSubstr("rnn"));
+}
+
+TEST_F(CommandLineTest, AFileThatCannotBeWrittenIsSaidBeforeTheWork) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"train", "x.csv", "--log"}, {"tune", "x.csv", "--report"}, {"compare", "x.csv", "--json"}}) {
+    std::vector<std::string> wrong = arguments;
+    wrong.push_back("/no/such/file");
+    const Process::Result result = RunTidegate(wrong);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.err, HasSubstr(arguments.back() + ": there is no folder /no/such"));
+    wrong.back() = folder_.path().string();
+    EXPECT_THAT(RunTidegate(wrong).err, HasSubstr("is a folder, expected a file"));
+  }
 }
 
 TEST_F(CommandLineTest, AFaultyFileIsNamedWithLineAndColumn) {
@@ -64,6 +81,11 @@ TEST_F(CommandLineTest, AFaultyFileIsNamedWithLineAndColumn) {
   std::string constant = "time,v\n";
   for (int t = 0; t < 200; ++t) constant += std::to_string(t) + ",5\n";
   EXPECT_THAT(error(constant), HasSubstr("readings.csv: feature 'v' never varies"));
+  std::string empty = "time,v\n";
+  for (int t = 0; t < 200; ++t) empty += std::to_string(t) + ",\n";
+  EXPECT_THAT(error(empty), HasSubstr("readings.csv: feature 'v' has no values"));
+  EXPECT_THAT(RunTidegate({"train", Write(constant), "--validation", "2"}).err,
+              HasSubstr("--validation is 2, expected between 0 and 1"));
   EXPECT_THAT(RunTidegate({"train", Write("time,v\n1,2\n1,3\n"), "--strict"}).err,
               HasSubstr("readings.csv:3: column 'time': '1' is the same as the time"));
   EXPECT_THAT(RunTidegate({"train", Write("time,v\n1,2\n"), "--values", "temp"}).err,

@@ -105,6 +105,38 @@ TEST_F(FeedTest, UnaryAndStreamedFeedsGiveTheSameForecasts) {
   EXPECT_EQ(unary["unusual"][0]["stream"], "again-" + streamed["unusual"][0]["stream"].get<std::string>());
 }
 
+// By its flags a file may mean other columns than the model's; of a model of channels, each is a stream.
+TEST_F(FeedTest, ColumnsArePushedAsTheModelTakesThem) {
+  const TemporaryFolder models;
+  std::filesystem::copy(Models() / "motes", models.path() / "motes",
+                        std::filesystem::copy_options::recursive);
+  const Process::Result train = RunTidegate(
+      Arguments("train", {"--rows", "0:300", "--name", "columns", "--output", models.path().string(),
+                          "--each-column", "--units", "4", "--horizon", "4", "--segment", "4",
+                          "--linear-contexts", "16", "--epochs", "1", "--threads", "1"}));
+  ASSERT_EQ(train.exit_code, 0) << train.err;
+  RunningServer server(models.path(), {"--default-model", "motes"});
+  const nlohmann::json channels = Push(server, {"--model", "columns"});
+  EXPECT_EQ(channels["readings"], 1200) << "of four streams: two columns of two motes";
+  EXPECT_EQ(channels["outcomes"], nlohmann::json({{"APPLIED", 1200}}));
+  v1::GetStreamRequest request;
+  request.set_stream_id("3/humidity");
+  v1::StreamInfo stream;
+  grpc::ClientContext context;
+  EXPECT_TRUE(server.Stub()->GetStream(&context, request, &stream).ok());
+
+  const auto push = [&](const std::string& flag, const std::string& value) {
+    std::vector<std::string> arguments = Arguments("push", {"--server", server.grpc(), flag, value});
+    if (flag == "--values") arguments.erase(arguments.begin() + 8, arguments.begin() + 10);
+    const Process::Result result = RunTidegate(arguments);
+    EXPECT_EQ(result.exit_code, 1);
+    return result.err;
+  };
+  EXPECT_THAT(push("--values", "humidity,temperature"), HasSubstr("give --values temperature,humidity"));
+  EXPECT_THAT(push("--values", "humidity"), HasSubstr("model 'motes' takes temperature,humidity"));
+  EXPECT_THAT(push("--target", "humidity"), HasSubstr("give --target temperature"));
+}
+
 TEST_F(FeedTest, PushedTwiceOnlyTheLastReadingsAreSentAgain) {
   RunningServer server(Models());
   Push(server, {});

@@ -30,13 +30,12 @@ TEST(ChannelsTest, MakesEachColumnAStreamWithItsNumber) {
   EXPECT_THAT(split->streams[1].label, testing::ElementsAre("", "x"));
 }
 
-TEST(ChannelsTest, NamesStreamsOfSeveralByBoth) {
+TEST(ChannelsTest, NamesStreamsThatHaveNamesByBoth) {
   Readings readings = TwoColumns();
-  readings.streams.push_back(readings.streams[0]);
-  readings.streams[1].stream = "t";
+  readings.named = true;
   const auto split = ToChannels(readings, {"a"});
   ASSERT_TRUE(split.ok());
-  EXPECT_EQ(split->streams[1].stream, "t/a");
+  EXPECT_EQ(split->streams[0].stream, "s/a");
 }
 
 TEST(ChannelsTest, AMissingColumnIsNamed) {
