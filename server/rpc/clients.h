@@ -19,7 +19,8 @@ namespace tidegate {
 
 // What one client has on this server, over all its calls and connections. Thread-safe.
 struct Client {
-  std::atomic<std::size_t> readings{0};  // taken in whose message is not answered yet
+  std::atomic<std::size_t> readings{0};  // taken in whose answer it does not have yet
+  std::atomic<std::size_t> unsent{0};    // bytes of forecasts in these answers
   std::atomic<std::size_t> calls{0};     // open ones that last: Stream and Subscribe
   std::atomic<std::size_t> handles{0};   // streams that open calls of Stream have named
 };
@@ -47,11 +48,16 @@ class OpenCall {
   // ResourceExhausted: the client has too many already. Once.
   absl::Status Open(std::shared_ptr<Client> client);
 
-  // Readings of the call that are taken in, and that are answered.
+  // Readings of the call that are taken in, and whose answer is taken or dropped.
   void Add(std::size_t readings) { client_->readings += readings; }
   void Remove(std::size_t readings) { client_->readings -= readings; }
+  // An answer with so many bytes of forecasts is to come, and is taken or dropped.
+  void Sending(std::size_t bytes) { client_->unsent += bytes; }
+  void Sent(std::size_t bytes) { client_->unsent -= bytes; }
   // The client has so many, over all its calls, that none should be added.
   bool full() const;
+  // It leaves so many answers untaken that there are to be no further ones.
+  bool unsent_full() const;
 
   // The call has named further streams. ResourceExhausted: its client's calls have named too many.
   absl::Status Name(std::size_t streams);

@@ -21,6 +21,11 @@ inline constexpr std::size_t kCallReadings = 8192;
 inline constexpr std::size_t kCallRequests = 64;
 inline constexpr std::size_t kCallAnswerBytes = 8 << 20;
 
+// Bytes of forecasts in answers that are to come or that their clients have not taken: of one client, and of
+// all. Above it no further message is looked at.
+inline constexpr std::size_t kClientUnsentBytes = 64 << 20;
+inline constexpr std::size_t kUnsentBytes = 256 << 20;
+
 // Of calls of Subscribe. What waits for a subscriber that does not read is bounded by its bytes; the oldest
 // is dropped.
 inline constexpr std::size_t kSubscriptions = 256;

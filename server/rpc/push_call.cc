@@ -21,7 +21,14 @@ void PushCall::Complete(Operation operation, bool ok) {
     return Start();
   }
   // Sent, or never begun because the server is shutting down.
-  if (operation == Operation::kFinish) loop_.Closed(this);
+  if (operation == Operation::kFinish) {
+    loop_.Closed(this);
+    loop_.Sent(bytes_);
+    if (client_ != nullptr) {
+      client_->readings -= readings_;
+      client_->unsent -= bytes_;
+    }
+  }
   delete this;
 }
 
@@ -34,6 +41,12 @@ void PushCall::Start() {
   }
   if (auto s = CheckDeadline(context_); !s.ok()) return Refuse(s);
   client_ = loop_.ClientOf(context_);
+  if (loop_.unsent_full() || client_->unsent >= limits::kClientUnsentBytes) {
+    loop_.CountLack(Lack::kUnsent);
+    return Refuse(Refusal(Fault::kOverloaded, "",
+                          "too many answers of this server have not been taken by its clients; push again "
+                          "later, and read what is answered"));
+  }
   if (client_->readings >= limits::kClientReadings) {
     loop_.CountLack(Lack::kClientLimit);
     return Refuse(Refusal(
@@ -44,7 +57,11 @@ void PushCall::Start() {
   message_.Clear();
   if (!admitted.ok()) return Refuse(admitted.status());
   exchange_ = *admitted;
-  client_->readings += exchange_->size();
+  readings_ = exchange_->size();
+  bytes_ = exchange_->forecast.size_bytes();
+  client_->readings += readings_;
+  client_->unsent += bytes_;
+  loop_.Sending(bytes_);
 }
 
 void PushCall::Refuse(const absl::Status& status) {
@@ -65,7 +82,6 @@ void PushCall::Answer() {
   finishing_ = true;
   writer_.Finish(Serialize(exchange_->response), grpc::Status::OK, &finish_);
   loop_.CountSend(counted);
-  client_->readings -= exchange_->size();
   loop_.admission().Release(exchange_);
 }
 

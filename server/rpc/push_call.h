@@ -36,8 +36,9 @@ class PushCall final : public Call {
   Tag finish_{this, Operation::kFinish};
   std::shared_ptr<Client> client_;
   Exchange* exchange_ = nullptr;
-  bool finishing_ = false;  // the answer is on its way
-  Stall stall_;             // of it
+  std::size_t readings_ = 0, bytes_ = 0;  // of what was taken in, and of its answer
+  bool finishing_ = false;                // the answer is on its way
+  Stall stall_;                           // of it
 };
 
 }  // namespace tidegate

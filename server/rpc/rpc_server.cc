@@ -184,9 +184,8 @@ void RpcServer::WaitUntilNoCalls(absl::Time deadline) {
 }
 
 bool RpcServer::Answers(absl::Duration limit) {
-  return WaitForLoops(absl::Now() + limit, [](ServingLoop& loop, const std::function<void()>& done) {
-    loop.Post(done);
-  });
+  return WaitForLoops(absl::Now() + limit,
+                      [](ServingLoop& loop, const std::function<void()>& done) { loop.Post(done); });
 }
 
 // Until each loop has called `done`. False: one has not by the deadline.

@@ -24,6 +24,7 @@
 #include "server/rpc/authentication.h"
 #include "server/rpc/call.h"
 #include "server/rpc/clients.h"
+#include "server/rpc/limits.h"
 #include "server/rpc/model_service.h"
 #include "server/rpc/services.h"
 #include "server/rpc/stream_service.h"
@@ -64,6 +65,7 @@ struct ServingOptions {
   absl::Duration stalled = absl::Seconds(30);
   absl::Duration idle = absl::Minutes(10);
   absl::Duration tick = absl::Seconds(5);
+  std::size_t unsent_bytes = limits::kUnsentBytes;  // over all shards
   bool recovers = false;  // the shard's streams are to be brought back first, see BeReady
 };
 
@@ -148,6 +150,11 @@ class ServingLoop {
   // An answer that was counted at `counted` is with gRPC.
   void CountSend(Work::Clock::time_point counted);
   void CountLack(Lack lack) { metrics_.lack(lack).Add(1); }
+  // An answer with so many bytes of forecasts is to come, and is taken or dropped; there are too many that
+  // are not.
+  void Sending(std::size_t bytes) { unsent_bytes_ += bytes; }
+  void Sent(std::size_t bytes) { unsent_bytes_ -= bytes; }
+  bool unsent_full() const { return unsent_bytes_ >= options_.unsent_bytes / shards(); }
 
  private:
   enum class Gathered { kDry, kMore, kEnded };
@@ -176,7 +183,8 @@ class ServingLoop {
   Subscriptions subscriptions_;
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;
-  std::uint64_t sent_ = 0;     // answers
+  std::uint64_t sent_ = 0;  // answers
+  std::size_t unsent_bytes_ = 0;
   std::atomic<bool> serving_;  // for Health
   bool ready_;
   bool draining_ = false;

@@ -33,7 +33,7 @@ void StreamCall::Complete(Operation operation, bool ok) {
       ++progress_;
       if (end_ || gone_) break;
       if (ok) {
-        TakeRequest();
+        held_ = true;
       } else {
         end_ = absl::OkStatus();  // the client has sent all it wants to send
       }
@@ -42,6 +42,9 @@ void StreamCall::Complete(Operation operation, bool ok) {
       writing_ = false;
       ++progress_;
       gone_ |= !ok;
+      client_.Remove(writing_readings_);
+      client_.Sent(writing_bytes_);
+      loop_.Sent(writing_bytes_);
       break;
     case Operation::kFinish:
       finished_ = true;
@@ -72,6 +75,8 @@ void StreamCall::Tick(absl::Time now) {
                    absl::StrCat("nothing was sent on this call for ", absl::FormatDuration(now - since_),
                                 ": begin a new one when there are readings"));
     Advance();
+  } else if (held_) {
+    Advance();  // others may have taken their answers
   }
 }
 
@@ -92,15 +97,22 @@ void StreamCall::TakeRequest() {
   exchanges_.push_back(*admitted);
   readings_ += (*admitted)->size();
   client_.Add((*admitted)->size());
-  answer_bytes_ += (*admitted)->forecast.size_bytes();
+  const std::size_t bytes = (*admitted)->forecast.size_bytes();
+  answer_bytes_ += bytes;
+  client_.Sending(bytes);
+  loop_.Sending(bytes);
   if (auto s = client_.Name(streams_.size() - named); !s.ok()) end_ = s;  // after the answers that are due
 }
 
 // Does whatever may be done next. The only place where operations begin and where the call ends.
 void StreamCall::Advance() {
   if (gone_) DropAnswers();
+  if (held_ && (end_ || gone_ || MayTake())) {
+    held_ = false;
+    if (!end_ && !gone_) TakeRequest();
+  }
   if (!writing_ && answer_due()) WriteAnswer();
-  if (!reading_ && MayRead()) {
+  if (!reading_ && !held_ && MayRead()) {
     reading_ = true;
     stream_.Read(&message_, &read_);
   }
@@ -113,12 +125,19 @@ void StreamCall::Advance() {
   }
 }
 
+// What has come waits as it is, in bytes that are its connection's, while too many answers are not taken.
+bool StreamCall::MayTake() {
+  const bool may = !loop_.unsent_full() && !client_.unsent_full();
+  if (!may) loop_.CountLack(Lack::kUnsent);
+  return may;
+}
+
 bool StreamCall::MayRead() {
   if (end_ || gone_) return false;
   const bool room = readings_ < limits::kCallReadings && exchanges_.size() < limits::kCallRequests &&
                     answer_bytes_ < limits::kCallAnswerBytes;
   const bool full = loop_.admission().full();
-  const bool may = exchanges_.empty() || (room && !full && !client_.full());
+  const bool may = (exchanges_.empty() && !writing_) || (room && !full && !client_.full());
   if (!may && !paused_) {
     loop_.CountLack(!room ? Lack::kCallLimit : full ? Lack::kWaitingReadings : Lack::kClientLimit);
   }
@@ -129,6 +148,10 @@ bool StreamCall::MayRead() {
 void StreamCall::DropAnswers() {
   while (answer_due()) {
     loop_.CountRequest(Method::kStream, absl::StatusCode::kCancelled);
+    const std::size_t bytes = exchanges_.front()->forecast.size_bytes();
+    client_.Remove(exchanges_.front()->size());
+    client_.Sent(bytes);
+    loop_.Sent(bytes);
     PopExchange();
   }
 }
@@ -140,6 +163,8 @@ void StreamCall::WriteAnswer() {
   Exchange& exchange = *exchanges_.front();
   const auto counted = loop_.CountAnswer(Method::kStream, exchange.received);
   const grpc::ByteBuffer bytes = Serialize(exchange.response);
+  writing_bytes_ = exchange.forecast.size_bytes();
+  writing_readings_ = exchange.size();
   PopExchange();
   grpc::WriteOptions options;
   if (answered_ && answer_due()) options.set_buffer_hint();
@@ -153,7 +178,6 @@ void StreamCall::PopExchange() {
   Exchange* exchange = exchanges_.front();
   exchanges_.pop_front();
   readings_ -= exchange->size();
-  client_.Remove(exchange->size());
   answer_bytes_ -= exchange->forecast.size_bytes();
   loop_.admission().Release(exchange);
 }

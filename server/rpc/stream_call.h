@@ -40,6 +40,7 @@ class StreamCall final : public Call {
   void WriteAnswer();
   void Finish();
   bool MayRead();
+  bool MayTake();
   bool answer_due() const { return !exchanges_.empty() && exchanges_.front()->answered; }
   void PopExchange();
 
@@ -64,7 +65,11 @@ class StreamCall final : public Call {
   std::uint64_t seen_ = 0;                     // of these, at the last tick that saw some
   absl::Time since_ = absl::InfiniteFuture();  // that tick
 
+  std::size_t writing_bytes_ = 0;  // of the answer whose write is under way
+  std::size_t writing_readings_ = 0;
+
   bool reading_ = false;             // a read is under way
+  bool held_ = false;                // message_ has come, and is not looked at yet
   bool paused_ = false;              // none is, as too much waits
   bool writing_ = false;             // a write is under way
   bool answered_ = false;            // the first answer has been sent
