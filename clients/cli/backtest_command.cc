@@ -31,6 +31,7 @@ struct BacktestCommand {
   std::vector<std::size_t> horizons;
   std::size_t season = 0;
   bool parts = false;
+  std::size_t window = 0;
   std::string json, report;
 };
 
@@ -100,6 +101,25 @@ absl::Status RunParts(BacktestRun run, const Tensors& all, const std::vector<Ser
   return absl::OkStatus();
 }
 
+// The same weights, every forecast made anew from the last readings: what carrying the state on is worth.
+absl::Status RunWindowed(const Tensors& tensors, const std::vector<Series>& series, BacktestOptions options,
+                         BacktestRun& run) {
+  ModelSpec spec = run.spec;
+  spec.window = run.window;
+  spec.interleaved = false;  // of one window there is one chain
+  options.baselines = false;
+  options.examples = 0;
+  auto result = RunOne(spec, tensors, series, options);
+  if (!result.ok())
+    return absl::Status(result.status().code(), absl::StrCat("--window: ", result.status().message()));
+  run.windowed = *std::move(result);
+  BacktestRun shown = run;
+  shown.result = run.windowed;
+  std::cout << "Each made anew from the last " << run.window << " readings:\n";
+  PrintBacktest(shown, std::cout);
+  return absl::OkStatus();
+}
+
 absl::Status RunBacktestCommand(const BacktestCommand& command) {
   auto files = ReadModelFiles(command.model);
   if (!files.ok()) return files.status();
@@ -141,6 +161,10 @@ absl::Status RunBacktestCommand(const BacktestCommand& command) {
     absl::Status status = RunParts(run, files->tensors, grid.series, options);
     if (!status.ok()) return status;
   }
+  if (command.window > 0) {
+    run.window = command.window;
+    if (auto s = RunWindowed(files->tensors, grid.series, options, run); !s.ok()) return s;
+  }
   if (!command.json.empty()) {
     absl::Status status = WriteText(command.json, BacktestJson(run));
     if (!status.ok()) return status;
@@ -179,6 +203,9 @@ void AddBacktestCommand(CLI::App& app, Run& run) {
                        "Readings after which they are alike again, for the baseline and MASE\n"
                        "(default: the model's cycle, else by its interval)");
   backtest->add_flag("--parts", command->parts, "Also the linear path and the network, each alone");
+  backtest->add_option("--window", command->window,
+                       "Also each forecast made anew from so many last readings in place of the state that "
+                       "is carried on:\nwhat that loses and costs");
   backtest->option_defaults()->group("What it writes");
   backtest->add_option("--json", command->json, "File for every table, as JSON")->check(WritableFile());
   backtest

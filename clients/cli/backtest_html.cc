@@ -76,6 +76,17 @@ std::string TableOf(const BacktestRun& run) {
   return absl::StrCat(html, "</table></div>\n");
 }
 
+// The table of forecasts made anew, if there are any.
+std::string Windowed(const BacktestRun& run) {
+  if (run.window == 0) return "";
+  BacktestRun shown = run;
+  shown.result = run.windowed;
+  return absl::StrFormat(
+      "<p class='faint'>The same weights, each forecast made anew from the last %d readings, %.1f µs "
+      "each:</p>\n%s",
+      run.window, 1e6 * run.windowed.seconds / static_cast<double>(run.windowed.steps), TableOf(shown));
+}
+
 // The errors of a forecaster by step.
 Chart::Line LineOf(const BacktestRun& run, std::size_t f) {
   Chart::Line line = {
@@ -221,7 +232,7 @@ std::string BacktestHtml(const BacktestRun& run) {
       "them.</p>\n");
   absl::StrAppend(&html, Tiles(run), ErrorByStep(run), "<h2>Errors by horizon</h2>\n<p class='faint'>",
                   "Means over the first steps of every forecast, in deviations of the training readings. ",
-                  Escaped(TestText(run)), "</p>\n", TableOf(run), "<h2>Intervals</h2>\n<p>",
+                  Escaped(TestText(run)), "</p>\n", TableOf(run), Windowed(run), "<h2>Intervals</h2>\n<p>",
                   Escaped(CoverageText(run)), "</p>\n");
   if (spec.quantiles.size() > 1)
     absl::StrAppend(&html, "<div class='two'>\n", Calibration(run), CoverageOverTime(run), "</div>\n");

@@ -34,6 +34,22 @@ std::string TimeOf(std::int64_t ns) {
   return absl::FormatTime(absl::RFC3339_sec, absl::FromUnixNanos(ns), absl::UTCTimeZone());
 }
 
+// Errors by horizon, and with intervals whether they hold.
+Json HorizonsOf(const ModelSpec& spec, const Backtest& result) {
+  Json json = Json::array();
+  for (const HorizonScore& score : result.horizons) {
+    Json horizon = {{"steps", score.horizon}, {"origins", score.origins}, {"errors", JsonOf(score.errors)}};
+    if (spec.quantiles.size() > 1) {
+      const CoverageVerdict verdict = JudgeCoverage(spec, score);
+      horizon["coverage_nominal"] = verdict.nominal;
+      horizon["coverage_allowed_difference"] = verdict.allowed;
+      horizon["coverage_inside"] = verdict.inside;
+    }
+    json.push_back(std::move(horizon));
+  }
+  return json;
+}
+
 }  // namespace
 
 std::string BacktestJson(const BacktestRun& run) {
@@ -45,15 +61,12 @@ std::string BacktestJson(const BacktestRun& run) {
   json["forecasts"] = result.steps;
   json["seconds_per_forecast"] = result.seconds / static_cast<double>(result.steps);
   const bool intervals = run.spec.quantiles.size() > 1;
-  for (const HorizonScore& score : result.horizons) {
-    Json horizon = {{"steps", score.horizon}, {"origins", score.origins}, {"errors", JsonOf(score.errors)}};
-    if (intervals) {
-      const CoverageVerdict verdict = JudgeCoverage(run.spec, score);
-      horizon["coverage_nominal"] = verdict.nominal;
-      horizon["coverage_allowed_difference"] = verdict.allowed;
-      horizon["coverage_inside"] = verdict.inside;
-    }
-    json["horizons"].push_back(std::move(horizon));
+  json["horizons"] = HorizonsOf(run.spec, result);
+  if (run.window > 0) {
+    json["windowed"] = {
+        {"readings", run.window},
+        {"seconds_per_forecast", run.windowed.seconds / static_cast<double>(run.windowed.steps)},
+        {"horizons", HorizonsOf(run.spec, run.windowed)}};
   }
   for (std::size_t step = 0; step < result.steps_ahead.size(); ++step)
     json["steps_ahead"].push_back({{"step", step + 1}, {"errors", JsonOf(result.steps_ahead[step])}});

@@ -20,6 +20,8 @@ struct BacktestRun {
   std::size_t readings = 0, streams = 0;
   Season season = {};
   Backtest result = {};
+  std::size_t window = 0;  // readings; 0: `windowed` is empty
+  Backtest windowed = {};  // forecasts made anew from so many readings, without the baselines
 };
 
 // "model", "last value", "season ago", "linear", by Forecaster.

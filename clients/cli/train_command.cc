@@ -229,6 +229,10 @@ absl::StatusOr<TrainedModel> TrainAndRecord(const TrainCommand& command, const s
     written = record.Add(progress, line.Epoch(progress));
     return stop == 0;
   };
+  hooks.part = [&](const std::string& part) {
+    line.Part(part);
+    return stop == 0;
+  };
   hooks.within = [&](const TrainMoment& moment) {
     line.Within(moment);
     return stop == 0;

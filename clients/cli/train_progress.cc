@@ -31,6 +31,11 @@ std::string TrainProgressLine::Left(double epochs_done, double epochs) const {
   return absl::StrFormat("%.0f s, at most %.0f s left", spent, spent / done * (epochs - epochs_done));
 }
 
+void TrainProgressLine::Part(const std::string& part) {
+  if (terminal_) std::cout << "\r\033[K  " << part << " ..." << std::flush;
+  epoch_begin_ = absl::Now();  // the first epoch begins after the last of these
+}
+
 void TrainProgressLine::Within(const TrainMoment& moment) {
   const absl::Time now = absl::Now();
   if (done_before_ < 0) {

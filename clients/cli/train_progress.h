@@ -13,6 +13,7 @@ class TrainProgressLine {
  public:
   TrainProgressLine();
 
+  void Part(const std::string& part);           // of what comes before and after the epochs, on a terminal
   void Within(const TrainMoment& moment);       // draws at most ten times a second, on a terminal only
   double Epoch(const TrainProgress& progress);  // returns the seconds since the last one
   void End() const;

@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "engine/train/cycle.h"
 #include "engine/train/linear_robust.h"
 #include "engine/train/row_block.h"
@@ -27,6 +29,11 @@ bool EnoughForMaps(const std::vector<PreparedSeries>& data, const ModelSpec& spe
   std::size_t rows = 0;
   for (const PreparedSeries& series : data) rows += series.split;
   return spec.channels > 0 && rows >= kRowsAWeight * context * spec.channels;
+}
+
+absl::Status Begin(const TrainHooks& hooks, const std::string& part) {
+  if (!hooks.part || hooks.part(part)) return absl::OkStatus();
+  return absl::CancelledError(absl::StrCat("stopped before the first epoch, at: ", part));
 }
 
 double Sum(const std::vector<double>& values) { return std::accumulate(values.begin(), values.end(), 0.0); }
@@ -122,13 +129,17 @@ absl::StatusOr<std::vector<double>> ErrorsWithCycle(const std::vector<Series>& s
 
 absl::StatusOr<std::size_t> ChooseCycle(const std::vector<Series>& series,
                                         const std::vector<std::size_t>& splits, std::size_t context,
-                                        const std::vector<std::size_t>& periods, const ModelSpec& spec) {
+                                        const std::vector<std::size_t>& periods, const TrainHooks& hooks,
+                                        const ModelSpec& spec) {
   const std::vector<std::size_t> seasons = SeasonsOf(periods);
   std::vector<std::size_t> candidates = {0};
   candidates.insert(candidates.end(), periods.begin(), periods.end());
   std::size_t best = 0;
   std::vector<double> least;
   for (const std::size_t period : candidates) {
+    const std::string part =
+        period == 0 ? "forecasts without a cycle" : absl::StrCat("a cycle of ", period, " readings");
+    if (auto s = Begin(hooks, part); !s.ok()) return s;
     const auto errors = ErrorsWithCycle(series, splits, context, seasons, period, spec);
     if (!errors.ok()) return errors.status();
     if (least.empty()) least = *errors;
@@ -144,7 +155,9 @@ absl::StatusOr<std::size_t> ChooseCycle(const std::vector<Series>& series,
 }
 
 // Sets the choice.
-void ChooseLinear(const std::vector<std::size_t>& contexts, const ModelSpec& spec, Preparation& preparation) {
+absl::Status ChooseLinear(const std::vector<std::size_t>& contexts, const TrainHooks& hooks,
+                          const ModelSpec& spec, Preparation& preparation) {
+  if (auto s = Begin(hooks, "the linear path's contexts"); !s.ok()) return s;
   const std::vector<PreparedSeries>& data = preparation.data;
   LinearChoice& choice = preparation.choice;
   const std::size_t longest = *std::ranges::max_element(contexts);
@@ -152,13 +165,16 @@ void ChooseLinear(const std::vector<std::size_t>& contexts, const ModelSpec& spe
     return LinearRows(data, spec, context, kRowsToChoose, LinearRows::Part::kBlocks, per_channel);
   };
   choice = LinearSums(rows(longest, EnoughForMaps(data, spec, longest))).Choose(contexts);
+  if (auto s = Begin(hooks, "what large errors count in the linear path"); !s.ok()) return s;
   const LinearRows told_apart = rows(choice.context(), choice.per_channel());
   ChooseRobust(told_apart, LinearSums(told_apart), choice);
   choice.stacked_context = StackedContext(data, contexts, choice.context(), spec);
-  if (choice.stacked_context == 0) return;
+  if (choice.stacked_context == 0) return absl::OkStatus();
+  if (auto s = Begin(hooks, "maps of seasons beside the linear path"); !s.ok()) return s;
   ChooseStacked(RowsToStack(data, choice.context(), LinearRows::Part::kBlocks, spec),
                 LinearSums(rows(choice.context(), choice.per_channel())), preparation.periods, choice);
   if (!choice.stacked()) choice.stacked_context = 0;
+  return absl::OkStatus();
 }
 
 std::vector<Matrix> FitLinear(const Preparation& preparation, bool all, const ModelSpec& spec) {
@@ -181,15 +197,16 @@ std::vector<Matrix> FitLinear(const Preparation& preparation, bool all, const Mo
 }  // namespace
 
 absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std::vector<std::size_t>& splits,
-                                    const TrainOptions& options, ModelSpec& spec) {
+                                    const TrainOptions& options, const TrainHooks& hooks, ModelSpec& spec) {
   spec.cycle = options.cycle;
   Preparation best;
   std::vector<std::size_t> periods;  // only a linear path asks
   const std::vector<std::size_t> contexts = ContextsFor(options.linear_contexts, splits);
+  if (auto s = Begin(hooks, "the readings"); !s.ok()) return s;
   if (!contexts.empty()) periods = CandidatePeriods(series, splits, spec);
   best.periods = SeasonsOf(periods);
   if (options.find_cycle) {
-    const auto period = ChooseCycle(series, splits, contexts.front(), periods, spec);
+    const auto period = ChooseCycle(series, splits, contexts.front(), periods, hooks, spec);
     if (!period.ok()) return period.status();
     spec.cycle = *period;
   }
@@ -199,7 +216,8 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
   if (!data.ok()) return data.status();
   best.data = *std::move(data);
   if (!contexts.empty()) {
-    ChooseLinear(contexts, spec, best);
+    if (auto s = ChooseLinear(contexts, hooks, spec, best); !s.ok()) return s;
+    if (auto s = Begin(hooks, "the linear path"); !s.ok()) return s;
     best.linear.emplace(best.choice, FitLinear(best, /*all=*/false, spec), spec);
   }
   return best;

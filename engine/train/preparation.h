@@ -24,9 +24,9 @@ struct Preparation {
 };
 
 // Chooses and fits cycle and linear path as `options` asks, sets both and step_deviation in the spec, and
-// prepares the series. The scales are there (FitScales).
+// prepares the series. The scales are there (FitScales). Cancelled: hooks.part says so.
 absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std::vector<std::size_t>& splits,
-                                    const TrainOptions& options, ModelSpec& spec);
+                                    const TrainOptions& options, const TrainHooks& hooks, ModelSpec& spec);
 
 // Fits the linear path that was chosen anew, on the validation rows too.
 void RefitLinear(Preparation& preparation, ModelSpec& spec);

@@ -291,7 +291,7 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   }
   const auto splits = FitScales(series, options.validation_fraction, spec);
   if (!splits.ok()) return splits.status();
-  auto preparation = Prepare(series, *splits, options, spec);
+  auto preparation = Prepare(series, *splits, options, hooks, spec);
   if (!preparation.ok()) return preparation.status();
   const std::vector<PreparedSeries>& data = preparation->data;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;  // with cycle and linear path
@@ -307,6 +307,10 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   Tensors& weights = training.best();
   const LinearPath* const linear = preparation->linear ? &*preparation->linear : nullptr;
   std::vector<float> mixing;
+  const auto begin = [&](const char* part) {
+    if (hooks.part) hooks.part(part);
+  };
+  begin("the mixing of network and linear path, and the validation");
   if (linear != nullptr) mixing = validator.FitMixing(weights, *linear, preparation->choice.trust());
   Validator::Report report = validator.Score(weights, linear, mixing);
   spec.validation = report.score;
@@ -314,6 +318,7 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
 
   if (options.refit && !training.stopped()) {
     training.Refit(data);
+    begin("the linear path, with the validation readings");
     RefitLinear(*preparation, spec);
   }
   AddPaths(spec, *preparation, mixing, weights);

@@ -101,6 +101,9 @@ struct TrainMoment {
 struct TrainHooks {
   std::function<bool(const TrainProgress&)> progress = nullptr;  // after every epoch; false: it stops there
   std::function<bool(const TrainMoment&)> within = nullptr;      // after every batch; false: it stops there
+  // Before every part of what comes before the first epoch and after the last, with its name; false, before
+  // the first: Train ends with Cancelled.
+  std::function<bool(const std::string& part)> part = nullptr;
   std::function<absl::Status(const Checkpoint&)> checkpoint =
       nullptr;                         // after every epoch; an error ends the training
   const Checkpoint* resume = nullptr;  // goes on after this one

@@ -8,7 +8,9 @@
 DATA holds etth1/ETTh1.csv.gz, ettm1/ETTm1.csv.gz and exchange_rate/exchange_rate.txt.gz as their origins give them
 (zhouhaoyi/ETDataset, laiguokun/multivariate-time-series-data). Splits are the usual ones: 8640/2880/2880 rows of
 ETTh1, four times as many of ETTm1, 70/10/20 % of the exchange rates. One model for each horizon; errors in deviations
-of the training rows, mean over the seeds and the distance from the least to the greatest.
+of the training rows, mean over the seeds and the distance from the least to the greatest. Forecasts come from the state
+that is carried on; behind "anew", the same made from the last --window readings. Pinball loss and width of the interval
+stand beside those of the seasonal naive.
 """
 import argparse
 import dataclasses
@@ -64,14 +66,36 @@ def score(arguments, one, table, horizon, seed, folder):
     seconds = time.monotonic() - begin
     version = max((models / "accuracy").iterdir(), key=lambda path: int(path.name))
     run(arguments.tidegate, "backtest", version, table, "--rows", f"0:{learnt + one.test}", "--from", learnt, "--horizons",
-        horizon, "--json", answer, *interval)
-    found = json.loads(answer.read_text())["horizons"][-1]
-    assert found["origins"] == one.test - horizon + 1, found  # no window is dropped
-    return found["errors"], seconds
+        horizon, "--window", arguments.window, "--json", answer, *interval)
+    found = json.loads(answer.read_text())
+    errors = found["horizons"][-1]["errors"]
+    assert found["horizons"][-1]["origins"] == one.test - horizon + 1, found  # no window is dropped
+    errors["cost"] = 1e6 * found["seconds_per_forecast"]
+    if arguments.window > 0:
+        errors["anew"] = found["windowed"]["horizons"][-1]["errors"]["model"]
+        errors["anew"]["cost"] = 1e6 * found["windowed"]["seconds_per_forecast"]
+    return errors, seconds
 
 
 def spread(values):
     return f"{statistics.mean(values):.4f} ±{(max(values) - min(values)) / 2:.4f}"
+
+
+def print_more(runs):
+    """Intervals beside the seasonal naive's, cost, and forecasts made anew; means over the seeds."""
+    def mean(*path):
+        values = runs
+        for key in path:
+            values = [value[key] for value in values]
+        return statistics.mean(values)
+
+    line = f"pinball {mean('model', 'pinball'):.4f}  width {mean('model', 'width'):.3f}"
+    if runs[0].get("season_ago", {}).get("pinball") is not None:
+        line += f"  season ago {mean('season_ago', 'pinball'):.4f} {mean('season_ago', 'width'):.3f}"
+    line += f"  {mean('cost'):.0f} us a forecast"
+    if "anew" in runs[0]:
+        line += f"  anew: MSE {mean('anew', 'mse'):.4f}  MAE {mean('anew', 'mae'):.4f}  {mean('anew', 'cost'):.0f} us"
+    print(f"{'':19}  {line}", flush=True)
 
 
 def main():
@@ -82,6 +106,7 @@ def main():
     parser.add_argument("--horizons", default="96,192,336,720")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--window", type=int, default=0, help="readings of forecasts made anew; 0: none")
     parser.add_argument("--config", default="clients/recipes/channels.ini")
     parser.add_argument("--train", default="", help="further flags of tidegate train")
     arguments = parser.parse_args()
@@ -100,6 +125,7 @@ def main():
                 print(f"{name:14} {horizon:4}  MSE {spread(mse)}  MAE {spread(mae)}  in the interval "
                       f"{100 * statistics.mean(coverage):.1f} %  last value {last['mse']:.4f} {last['mae']:.4f}  "
                       f"{statistics.mean(seconds for _, seconds in runs):.0f} s", flush=True)
+                print_more([errors for errors, _ in runs])
         mse, mae = (statistics.mean(column) for column in zip(*means))
         print(f"{name:14} mean  MSE {mse:.4f}  MAE {mae:.4f}")
 

@@ -65,6 +65,25 @@ TEST_F(BacktestTest, PrintsTheTableAndWritesJsonAndAPage) {
                           Not(HasSubstr("nan")), Not(HasSubstr("<script"))));
 }
 
+TEST_F(BacktestTest, ForecastsMadeAnewFromAWindowStandBesideThoseOfTheState) {
+  const Process::Result run =
+      RunTidegate({"backtest", Path("tiny/1"), Readings(400), "--from", "250", "--window", "32", "--json",
+                   Path("r.json"), "--report", Path("r.html")});
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("Each made anew from the last 32 readings:"));
+  const auto json = nlohmann::json::parse(Read("r.json"));
+  EXPECT_EQ(json["windowed"]["readings"], 32);
+  EXPECT_EQ(json["windowed"]["horizons"][1]["origins"], json["horizons"][1]["origins"]);
+  // A state forgets: after 32 readings it is nearly that of all of them.
+  EXPECT_NEAR(json["windowed"]["horizons"][1]["errors"]["model"]["mae"].get<double>() /
+                  json["horizons"][1]["errors"]["model"]["mae"].get<double>(),
+              1, 0.02);
+  EXPECT_THAT(Read("r.html"), HasSubstr("made anew from the last 32 readings"));
+  EXPECT_THAT(
+      RunTidegate({"backtest", Path("tiny/1"), Readings(400), "--from", "250", "--window", "5000"}).err,
+      HasSubstr("--window: model spec: window: 5000"));
+}
+
 TEST_F(BacktestTest, TheTestPartBeginsAtItsRowThoughReadingsAreNotExactlyAnIntervalApart) {
   const Process::Result run = RunTidegate(
       {"backtest", Path("tiny/1"), Readings(300, 1, 0.2), "--from", "240", "--json", Path("r.json")});

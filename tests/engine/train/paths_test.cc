@@ -121,6 +121,25 @@ TEST(MixingTest, FollowsTheBetterPathBlockByBlock) {
   EXPECT_EQ(fit.Weights(std::vector<double>(16, 0.0))[0], 0);
 }
 
+TEST(PathsTest, WhatComesBeforeTheFirstEpochIsNamedAndCanBeStopped) {
+  const std::vector<Series> series = {Daily(600, 0), Daily(600, 1)};
+  std::vector<std::string> parts;
+  const auto stop_at = [&](const std::string& last) {
+    TrainHooks hooks;
+    parts.clear();
+    hooks.part = [&](const std::string& part) {
+      parts.push_back(part);
+      return part != last;
+    };
+    return Train(series, Options(), hooks).status();
+  };
+  const absl::Status stopped = stop_at("the linear path's contexts");
+  EXPECT_EQ(stopped.code(), absl::StatusCode::kCancelled);
+  EXPECT_THAT(parts, testing::AllOf(testing::Contains("forecasts without a cycle"),
+                                    testing::Contains("a cycle of 24 readings")));
+  EXPECT_EQ(parts.back(), "the linear path's contexts");
+}
+
 // Mean absolute error of each series over its last rows, in its own deviations, forecast as serving does it.
 double ServedError(const Model& model, const Series& series, std::size_t split) {
   const ModelSpec& spec = model.spec();
