@@ -43,6 +43,8 @@ constexpr std::pair<absl::string_view, absl::string_view> kFlags[] = {
     {"batch", "--batch"},
     {"schedule", "--schedule"},
     {"window", "--window"},
+    {"truncation", "--truncation"},
+    {"clip", "--clip"},
     {"loss", "--loss"}};
 
 struct TrainCommand {
@@ -55,6 +57,8 @@ struct TrainCommand {
   std::size_t layers = 1;
   std::size_t filters = 0;  // of a convolution below them; 0: none
   std::size_t kernel = 5;
+  std::size_t stride = 1, dilation = 1;  // of the convolution
+  bool residual = false;
   float dropout = 0;
   std::string normalisation = "fixed";
   std::string inputs = "difference";
@@ -164,8 +168,12 @@ std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
                       .relu = true});
   }
   if (command.filters > 0) {
-    layers.push_back(
-        {.kind = LayerKind::kConv1d, .units = command.filters, .kernel = command.kernel, .relu = true});
+    layers.push_back({.kind = LayerKind::kConv1d,
+                      .units = command.filters,
+                      .kernel = command.kernel,
+                      .dilation = command.dilation,
+                      .stride = command.stride,
+                      .relu = true});
   }
   LayerSpec recurrent = {.units = command.units,
                          .peepholes = command.peepholes,
@@ -175,6 +183,10 @@ std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
     if (command.cell == KindName(kind)) recurrent.kind = kind;
   }
   layers.insert(layers.end(), command.layers, recurrent);
+  if (command.residual && command.layers > 0) {  // between recurrent layers, which are equally wide
+    for (std::size_t i = layers.size() - command.layers + 1; i < layers.size(); ++i)
+      layers[i].residual = true;
+  }
   if (command.bidirectional && command.segment > 0) {  // a decoder cannot run backwards
     recurrent.bidirectional = false;
     layers.push_back(recurrent);
@@ -342,6 +354,10 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--conv-filters", command->filters,
                     "Filters of a causal convolution below them (CNN-GRU); 0: none");
   train->add_option("--conv-kernel", command->kernel, "Readings under a filter");
+  train->add_option("--conv-stride", command->stride, "Readings from one of its steps to the next");
+  train->add_option("--conv-dilation", command->dilation, "Readings from one under a filter to the next");
+  train->add_flag("--residual", command->residual,
+                  "The input of every recurrent layer but the first is added to its output");
   train->add_option("--dropout", command->dropout, "Share of outputs left out between layers in training");
   train->add_option("--horizon", options.horizon, "Steps of a forecast");
   train->add_option("--quantiles", options.quantiles, "An odd number, rising, within 0 and 1")
@@ -404,7 +420,11 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--patience", options.patience,
                     "Epochs without a better validation loss before it stops");
   train->add_option("--sequence", options.sequence_length, "Readings of a training sequence");
+  train->add_option(
+      "--truncation", options.truncation,
+      "Readings that gradients flow back through; the state goes on. With --segment: a sequence");
   train->add_option("--batch", options.batch, "Sequences per update");
+  train->add_option("--clip", options.clip, "Largest norm of an update's gradient");
   train->add_option("--epoch-sequences", options.epoch_sequences,
                     "Most sequences of a pass, so that long files take no longer; 0: no limit");
   train->add_option("--weight-decay", options.weight_decay, "AdamW's");

@@ -10,11 +10,11 @@ namespace tidegate {
 struct Errors {
   std::size_t targets = 0;
   double mse = 0, mae = 0;  // of the point forecast, in deviations of the training readings
-  double smape = 0;  // 200 |error| / (|target| + |forecast|), percent (as M4: Makridakis et al. 2020)
+  double smape = 0;         // 200 |error| / (|target| + |forecast|), percent (as M4: Makridakis et al. 2020)
   std::size_t mase_targets = 0;  // of streams that varied before the test part
   double mase = 0;  // absolute error by the mean absolute error of "as a season ago" on the rows before it
-  std::size_t pinball_targets = 0;  // with quantiles
-  double pinball = 0;               // mean over the levels, in deviations
+  std::size_t pinball_targets = 0;   // with quantiles
+  double pinball = 0;                // mean over the levels, in deviations
   std::size_t interval_targets = 0;  // with more than one
   // Share of targets from the lowest to the highest level, or up to `reach` beyond: what a sensor reads
   // stands for all that rounds to it, as in calibration and in the server's metrics.
