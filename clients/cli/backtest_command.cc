@@ -102,16 +102,18 @@ absl::Status RunParts(BacktestRun run, const Tensors& all, const std::vector<Ser
 }
 
 // The same weights, every forecast made anew from the last readings: what carrying the state on is worth.
+ModelSpec Windowed(ModelSpec spec, std::size_t window) {
+  spec.window = window;
+  spec.interleaved = false;  // of one window there is one chain
+  return spec;
+}
+
 absl::Status RunWindowed(const Tensors& tensors, const std::vector<Series>& series, BacktestOptions options,
                          BacktestRun& run) {
-  ModelSpec spec = run.spec;
-  spec.window = run.window;
-  spec.interleaved = false;  // of one window there is one chain
   options.baselines = false;
   options.examples = 0;
-  auto result = RunOne(spec, tensors, series, options);
-  if (!result.ok())
-    return absl::Status(result.status().code(), absl::StrCat("--window: ", result.status().message()));
+  auto result = RunOne(Windowed(run.spec, run.window), tensors, series, options);
+  if (!result.ok()) return result.status();
   run.windowed = *std::move(result);
   BacktestRun shown = run;
   shown.result = run.windowed;
@@ -124,6 +126,11 @@ absl::Status RunBacktestCommand(const BacktestCommand& command) {
   auto files = ReadModelFiles(command.model);
   if (!files.ok()) return files.status();
   const ModelSpec& spec = files->spec;
+  if (command.window > 0) {
+    const auto windowed = Model::Create(Windowed(spec, command.window), files->tensors);
+    if (!windowed.ok())
+      return absl::Status(windowed.status().code(), absl::StrCat("--window: ", windowed.status().message()));
+  }
   const auto readings = ReadFor(spec, command);
   if (!readings.ok()) return readings.status();
   const Grid grid = ToGrid(*readings, 0, spec.bridge_limit);

@@ -284,6 +284,7 @@ absl::Status RunTrain(TrainCommand command) {
   options.level_inputs = command.inputs != "difference";
   options.difference_inputs = command.inputs != "level";
   options.per_stream = command.normalisation == "per_stream";
+  options.interleaved = command.filters > 0 && command.stride > 1 && options.window == 0;
   if (command.segment > 0) SetSegments(command, options);
   if (command.recursive) options.head = HeadKind::kRecursive;
   if (absl::Status status = SetCycle(command.cycle, options); !status.ok()) return status;
@@ -451,8 +452,9 @@ void AddTrainCommand(CLI::App& app, Run& run) {
                    "beside the model in any case)")
       ->check(WritableFile());
   train->footer(
-      "Ends with 0; with 130 if Ctrl-C stopped it and the best epoch so far is written;\nwith 2 if the flags "
-      "are wrong; else with 1.");
+      "Ends with 0; with 130 if Ctrl-C stopped it and the best epoch so far is written (before the first "
+      "epoch:\n"
+      "nothing); with 2 if the flags are wrong; else with 1.");
   train->fallthrough();  // to --config
   train->callback([&run, command] { run = [command] { return RunTrain(*command); }; });
 }

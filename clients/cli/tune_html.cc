@@ -114,7 +114,8 @@ std::string Finalists(const TuneReport& report) {
     absl::StrAppend(
         &html,
         Row({TextOf(finalist.point.candidate), finalist.point.origin, Number(finalist.point.loss),
-             Number(errors.mae), Number(errors.pinball), absl::StrFormat("%.1f %%", 100 * errors.coverage),
+             Number(errors.mae), Number(errors.pinball),
+             errors.interval_targets == 0 ? "–" : absl::StrFormat("%.1f %%", 100 * errors.coverage),
              Micros(finalist.step_seconds), absl::StrFormat("%.2f", 1e6 * finalist.step_seconds_together),
              Grouped(finalist.point.parameters), Grouped(finalist.stream_bytes)},
             2, finalist.front));

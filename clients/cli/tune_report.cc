@@ -48,7 +48,7 @@ void PrintTune(const TuneReport& report, std::ostream& out) {
     const Errors& errors = finalist.errors();
     table.Add({TextOf(finalist.point.candidate), finalist.front ? "front" : "",
                absl::StrFormat("%.4g", finalist.point.loss), absl::StrFormat("%.4f", errors.mae),
-               absl::StrFormat("%.1f %%", 100 * errors.coverage),
+               errors.interval_targets == 0 ? "-" : absl::StrFormat("%.1f %%", 100 * errors.coverage),
                absl::StrFormat("%.1f", 1e6 * finalist.step_seconds),
                absl::StrFormat("%.2f", 1e6 * finalist.step_seconds_together),
                Grouped(finalist.point.parameters), Grouped(finalist.stream_bytes)});

@@ -307,19 +307,20 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   Tensors& weights = training.best();
   const LinearPath* const linear = preparation->linear ? &*preparation->linear : nullptr;
   std::vector<float> mixing;
-  const auto begin = [&](const char* part) {
-    if (hooks.part) hooks.part(part);
-  };
+  bool stopped = training.stopped();
+  const auto begin = [&](const char* part) { stopped |= hooks.part && !hooks.part(part); };
   begin("the mixing of network and linear path, and the validation");
   if (linear != nullptr) mixing = validator.FitMixing(weights, *linear, preparation->choice.trust());
   Validator::Report report = validator.Score(weights, linear, mixing);
   spec.validation = report.score;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
 
-  if (options.refit && !training.stopped()) {
+  if (options.refit && !stopped) {
     training.Refit(data);
-    begin("the linear path, with the validation readings");
-    RefitLinear(*preparation, spec);
+    if (!training.stopped()) {
+      begin("the linear path, with the validation readings");
+      RefitLinear(*preparation, spec);
+    }
   }
   AddPaths(spec, *preparation, mixing, weights);
   trained.tensors = TensorsOf(spec, std::move(weights), std::move(report),

@@ -44,6 +44,9 @@ class Call {
   // Some of the call's exchanges have been answered; sends what is due.
   virtual void Answer() {}
 
+  // Looks at the message that it holds (ServingLoop::Hold). False: it must hold it on.
+  virtual bool TakeHeld() { return true; }
+
   // What ServingLoop::Health says has changed.
   virtual void HealthChanged() {}
 

@@ -32,7 +32,7 @@ void KeepLibrary() {
   static_cast<void>(kept);
 }
 
-// A quarter of what the container or service may use, if there is a limit (cgroup v2).
+// A quarter of what the container may use, if there is a limit (cgroup v2).
 std::size_t TransportBytes() {
   std::size_t most = 0;
   std::ifstream file("/sys/fs/cgroup/memory.max");

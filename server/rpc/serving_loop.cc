@@ -175,6 +175,7 @@ void ServingLoop::Opened(Call* call) {
 
 void ServingLoop::Closed(Call* call) {
   calls_.erase(call);
+  std::erase(holding_, call);
   metrics_.open_calls.Set(static_cast<std::int64_t>(calls_.size()));
 }
 
@@ -206,6 +207,7 @@ void ServingLoop::Run() {
     peer_.Send();
     peer_.Receive();
     AnswerSome();
+    if (holds()) TakeHeld();
     peer_.Send();
     admission_.TimeHasPassed();
     if (when_without_calls_ && gathered == Gathered::kDry && calls_.empty()) {
@@ -255,6 +257,14 @@ void ServingLoop::Tick() {
   const absl::Time now = absl::Now();
   for (Call* call : open) call->Tick(now);
   if (!calls_.empty()) SetTicks();
+}
+
+void ServingLoop::TakeHeld() {
+  held_before_.swap(holding_);
+  for (Call* const call : held_before_) {
+    if (unsent_full() || !call->TakeHeld()) holding_.push_back(call);
+  }
+  held_before_.clear();
 }
 
 // Steps some batches and sends the answers that are complete, each call's together, then what subscribers

@@ -53,6 +53,7 @@ struct ServingGroup {
   ModelAdmin* models = nullptr;
   Backups* backups = nullptr;  // null: none are made
   std::atomic<std::size_t> subscriptions{0};
+  std::atomic<std::size_t> unsent_bytes{0};  // of forecasts in answers to come or not taken, of all calls
   std::vector<std::unique_ptr<Mailbox>> mailboxes;  // by loop
   std::vector<std::unique_ptr<ServingLoop>> loops;
 };
@@ -65,7 +66,7 @@ struct ServingOptions {
   absl::Duration stalled = absl::Seconds(30);
   absl::Duration idle = absl::Minutes(10);
   absl::Duration tick = absl::Seconds(5);
-  std::size_t unsent_bytes = limits::kUnsentBytes;  // over all shards
+  std::size_t unsent_bytes = limits::kUnsentBytes;
   bool recovers = false;  // the shard's streams are to be brought back first, see BeReady
 };
 
@@ -152,9 +153,17 @@ class ServingLoop {
   void CountLack(Lack lack) { metrics_.lack(lack).Add(1); }
   // An answer with so many bytes of forecasts is to come, and is taken or dropped; there are too many that
   // are not.
-  void Sending(std::size_t bytes) { unsent_bytes_ += bytes; }
-  void Sent(std::size_t bytes) { unsent_bytes_ -= bytes; }
-  bool unsent_full() const { return unsent_bytes_ >= options_.unsent_bytes / shards(); }
+  void Sending(std::size_t bytes) { group_.unsent_bytes += bytes; }
+  void Sent(std::size_t bytes) { group_.unsent_bytes -= bytes; }
+  bool unsent_full() const { return group_.unsent_bytes >= options_.unsent_bytes; }
+  // A call has a message that is not looked at before others have taken their answers: Call::TakeHeld is
+  // called when some have, and once a tick, as they may be calls of other loops; calls have their turns in
+  // the order in which they came.
+  void Hold(Call* call) {
+    CountLack(Lack::kUnsent);
+    holding_.push_back(call);
+  }
+  bool holds() const { return !holding_.empty(); }
 
  private:
   enum class Gathered { kDry, kMore, kEnded };
@@ -164,6 +173,7 @@ class ServingLoop {
   void Handle(void* tag, bool ok);
   Gathered Gather();
   void AnswerSome();
+  void TakeHeld();
   void Tick();
   void SetTicks();
   void TellHealth();
@@ -183,9 +193,9 @@ class ServingLoop {
   Subscriptions subscriptions_;
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;
-  std::uint64_t sent_ = 0;  // answers
-  std::size_t unsent_bytes_ = 0;
-  std::atomic<bool> serving_;  // for Health
+  std::vector<Call*> holding_, held_before_;  // in turn
+  std::uint64_t sent_ = 0;                    // answers
+  std::atomic<bool> serving_;                 // for Health
   bool ready_;
   bool draining_ = false;
   std::function<void()> when_without_calls_;  // null: nobody waits for it

@@ -32,10 +32,13 @@ void StreamCall::Complete(Operation operation, bool ok) {
       reading_ = false;
       ++progress_;
       if (end_ || gone_) break;
-      if (ok) {
-        held_ = true;
-      } else {
+      if (!ok) {
         end_ = absl::OkStatus();  // the client has sent all it wants to send
+      } else if (!loop_.holds() && MayTake()) {
+        TakeRequest();
+      } else {
+        held_ = true;
+        loop_.Hold(this);
       }
       break;
     case Operation::kWrite:
@@ -70,13 +73,11 @@ void StreamCall::Tick(absl::Time now) {
     loop_.CountLack(Lack::kStalled);
     since_ = now;
     context_.TryCancel();
-  } else if (!end_ && exchanges_.empty() && now - since_ >= loop_.options().idle) {
+  } else if (!end_ && !held_ && exchanges_.empty() && now - since_ >= loop_.options().idle) {
     end_ = Refusal(Fault::kIdle, "",
                    absl::StrCat("nothing was sent on this call for ", absl::FormatDuration(now - since_),
                                 ": begin a new one when there are readings"));
     Advance();
-  } else if (held_) {
-    Advance();  // others may have taken their answers
   }
 }
 
@@ -107,10 +108,7 @@ void StreamCall::TakeRequest() {
 // Does whatever may be done next. The only place where operations begin and where the call ends.
 void StreamCall::Advance() {
   if (gone_) DropAnswers();
-  if (held_ && (end_ || gone_ || MayTake())) {
-    held_ = false;
-    if (!end_ && !gone_) TakeRequest();
-  }
+  held_ &= !end_ && !gone_;
   if (!writing_ && answer_due()) WriteAnswer();
   if (!reading_ && !held_ && MayRead()) {
     reading_ = true;
@@ -126,10 +124,13 @@ void StreamCall::Advance() {
 }
 
 // What has come waits as it is, in bytes that are its connection's, while too many answers are not taken.
-bool StreamCall::MayTake() {
-  const bool may = !loop_.unsent_full() && !client_.unsent_full();
-  if (!may) loop_.CountLack(Lack::kUnsent);
-  return may;
+bool StreamCall::TakeHeld() {
+  if (!held_) return true;  // the call has ended
+  if (!MayTake()) return false;
+  held_ = false;
+  TakeRequest();
+  Advance();
+  return true;
 }
 
 bool StreamCall::MayRead() {

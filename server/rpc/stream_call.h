@@ -31,6 +31,7 @@ class StreamCall final : public Call {
   void Answer() override { Advance(); }
   void Tick(absl::Time now) override;
   void Drain() override;
+  bool TakeHeld() override;
 
  private:
   absl::Status Begin();
@@ -40,7 +41,7 @@ class StreamCall final : public Call {
   void WriteAnswer();
   void Finish();
   bool MayRead();
-  bool MayTake();
+  bool MayTake() const { return !loop_.unsent_full() && !client_.unsent_full(); }
   bool answer_due() const { return !exchanges_.empty() && exchanges_.front()->answered; }
   void PopExchange();
 

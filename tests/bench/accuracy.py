@@ -89,7 +89,9 @@ def print_more(runs):
             values = [value[key] for value in values]
         return statistics.mean(values)
 
-    line = f"pinball {mean('model', 'pinball'):.4f}  width {mean('model', 'width'):.3f}"
+    line = f"pinball {mean('model', 'pinball'):.4f}"
+    if runs[0]["model"]["width"] is not None:
+        line += f"  width {mean('model', 'width'):.3f}"
     if runs[0].get("season_ago", {}).get("pinball") is not None:
         line += f"  season ago {mean('season_ago', 'pinball'):.4f} {mean('season_ago', 'width'):.3f}"
     line += f"  {mean('cost'):.0f} us a forecast"
@@ -119,7 +121,8 @@ def main():
             for horizon in map(int, arguments.horizons.split(",")):
                 runs = [score(arguments, one, table, horizon, seed, folder) for seed in range(1, arguments.seeds + 1)]
                 model = [errors["model"] for errors, _ in runs]
-                mse, mae, coverage = ([errors[key] for errors in model] for key in ("mse", "mae", "coverage"))
+                mse, mae = ([errors[key] for errors in model] for key in ("mse", "mae"))
+                coverage = [errors["coverage"] or 0 for errors in model]  # none of one quantile
                 means.append((statistics.mean(mse), statistics.mean(mae)))
                 last = runs[0][0]["last_value"]
                 print(f"{name:14} {horizon:4}  MSE {spread(mse)}  MAE {spread(mae)}  in the interval "

@@ -28,7 +28,8 @@ class BacktestTest : public testing::Test {
     std::ofstream file(folder_.path() / "readings.csv");
     file << "time,temperature,humidity\n";
     for (int t = 0; t < rows; ++t)
-      file << t * interval + t / 3 * late << ',' << 20 + 3 * std::sin(0.4 * t) << ',' << 50 + t % 3 << '\n';
+      file << t * interval + std::floor(t / 3.0) * late << ',' << 20 + 3 * std::sin(0.4 * t) << ','
+           << 50 + t % 3 << '\n';
     return (folder_.path() / "readings.csv").string();
   }
 
