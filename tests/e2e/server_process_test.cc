@@ -16,6 +16,15 @@ namespace {
 
 using testing::HasSubstr;
 
+v1::PushRequest OneReading() {
+  v1::PushRequest request;
+  request.add_stream_id("a");
+  request.add_timestamp(1'000'000'000);
+  request.add_value(20);
+  request.add_value(50);
+  return request;
+}
+
 TEST(ServerProcessTest, SigtermEndsAnOpenCallAndTheServerWithZero) {
   TemporaryFolder models;
   WriteTinyModel(models.path());
@@ -23,12 +32,7 @@ TEST(ServerProcessTest, SigtermEndsAnOpenCallAndTheServerWithZero) {
   const auto stub = server.Stub();
   grpc::ClientContext context;
   const auto stream = stub->Stream(&context);
-  v1::PushRequest request;
-  request.add_stream_id("a");
-  request.add_timestamp(1'000'000'000);
-  request.add_value(20);
-  request.add_value(50);
-  ASSERT_TRUE(stream->Write(request));
+  ASSERT_TRUE(stream->Write(OneReading()));
   v1::PushResponse response;
   ASSERT_TRUE(stream->Read(&response));
   EXPECT_EQ(response.outcome(0), v1::OUTCOME_APPLIED);
@@ -45,14 +49,9 @@ TEST(ServerProcessTest, ServesOnThroughItsDrainDelayAndEndsAtOnceWithASecondSigt
   kill(server.pid(), SIGTERM);
   while (RunServer({"--health", server.grpc()}).exit_code == 0) {
   }
-  v1::PushRequest request;
-  request.add_stream_id("a");
-  request.add_timestamp(1'000'000'000);
-  request.add_value(20);
-  request.add_value(50);
   v1::PushResponse response;
   grpc::ClientContext context;
-  EXPECT_TRUE(server.Stub()->Push(&context, request, &response).ok());
+  EXPECT_TRUE(server.Stub()->Push(&context, OneReading(), &response).ok());
   kill(server.pid(), SIGTERM);
   EXPECT_EQ(server.Wait(absl::Seconds(60)).exit_code, 1);
 }
@@ -62,14 +61,9 @@ TEST(ServerProcessTest, AfterAKillStreamsBeginAnew) {
   WriteTinyModel(models.path());
   const auto first_answer = [&] {
     RunningServer server(models.path());
-    v1::PushRequest request;
-    request.add_stream_id("a");
-    request.add_timestamp(1'000'000'000);
-    request.add_value(20);
-    request.add_value(50);
     v1::PushResponse response;
     grpc::ClientContext context;
-    const grpc::Status status = server.Stub()->Push(&context, request, &response);
+    const grpc::Status status = server.Stub()->Push(&context, OneReading(), &response);
     EXPECT_TRUE(status.ok()) << status.error_message();
     return response;  // the server is killed
   };
