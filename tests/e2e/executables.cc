@@ -136,4 +136,13 @@ void WriteTinyModel(const std::filesystem::path& models) {
   ASSERT_TRUE(written.ok()) << written;
 }
 
+v1::PushRequest OneReading() {
+  v1::PushRequest request;
+  request.add_stream_id("a");
+  request.add_timestamp(1'000'000'000);
+  request.add_value(20);
+  request.add_value(50);
+  return request;
+}
+
 }  // namespace tidegate

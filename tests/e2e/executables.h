@@ -81,4 +81,7 @@ double Sample(const std::string& metrics, const std::string& series);
 // Writes the small model of tests/support/tiny_model.h as version 1 of `models`/tiny.
 void WriteTinyModel(const std::filesystem::path& models);
 
+// The first reading of stream "a" of that model.
+v1::PushRequest OneReading();
+
 }  // namespace tidegate

@@ -21,15 +21,6 @@ namespace {
 
 using testing::HasSubstr;
 
-v1::PushRequest OneReading() {
-  v1::PushRequest request;
-  request.add_stream_id("a");
-  request.add_timestamp(1'000'000'000);
-  request.add_value(20);
-  request.add_value(50);
-  return request;
-}
-
 grpc::Status Push(v1::Forecaster::Stub& stub, absl::Duration limit) {
   grpc::ClientContext context;
   context.set_deadline(absl::ToChronoTime(absl::Now() + limit));

@@ -16,15 +16,6 @@ namespace {
 
 using testing::HasSubstr;
 
-v1::PushRequest OneReading() {
-  v1::PushRequest request;
-  request.add_stream_id("a");
-  request.add_timestamp(1'000'000'000);
-  request.add_value(20);
-  request.add_value(50);
-  return request;
-}
-
 TEST(ServerProcessTest, SigtermEndsAnOpenCallAndTheServerWithZero) {
   TemporaryFolder models;
   WriteTinyModel(models.path());
