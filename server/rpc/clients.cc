@@ -48,8 +48,6 @@ absl::Status OpenCall::Open(std::shared_ptr<Client> client) {
 
 bool OpenCall::full() const { return client_->readings >= limits::kClientReadings; }
 
-bool OpenCall::unsent_full() const { return client_->unsent >= limits::kClientUnsentBytes; }
-
 absl::Status OpenCall::Name(std::size_t streams) {
   if (streams == 0) return absl::OkStatus();
   handles_ += streams;

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/synchronization/mutex.h"
+#include "server/rpc/limits.h"
 
 namespace grpc {
 class ServerContext;
@@ -19,6 +20,9 @@ namespace tidegate {
 
 // What one client has on this server, over all its calls and connections. Thread-safe.
 struct Client {
+  // It leaves so many answers untaken that there are to be no further ones.
+  bool unsent_full() const { return unsent >= limits::kClientUnsentBytes; }
+
   std::atomic<std::size_t> readings{0};  // taken in whose answer it does not have yet
   std::atomic<std::size_t> unsent{0};    // bytes of forecasts in these answers
   std::atomic<std::size_t> calls{0};     // open ones that last: Stream and Subscribe
@@ -56,8 +60,8 @@ class OpenCall {
   void Sent(std::size_t bytes) { client_->unsent -= bytes; }
   // The client has so many, over all its calls, that none should be added.
   bool full() const;
-  // It leaves so many answers untaken that there are to be no further ones.
-  bool unsent_full() const;
+  // See Client.
+  bool unsent_full() const { return client_->unsent_full(); }
 
   // The call has named further streams. ResourceExhausted: its client's calls have named too many.
   absl::Status Name(std::size_t streams);

@@ -41,7 +41,7 @@ void PushCall::Start() {
   }
   if (auto s = CheckDeadline(context_); !s.ok()) return Refuse(s);
   client_ = loop_.ClientOf(context_);
-  if (loop_.unsent_full() || client_->unsent >= limits::kClientUnsentBytes) {
+  if (loop_.unsent_full() || client_->unsent_full()) {
     loop_.CountLack(Lack::kUnsent);
     return Refuse(Refusal(Fault::kOverloaded, "",
                           "too many answers of this server have not been taken by its clients; push again "
