@@ -9,8 +9,8 @@
 namespace tidegate {
 namespace {
 
-constexpr int kRounds = 4;     // more gain hardly anything
-constexpr double kPull = 0.3;  // penalty of what a map moves
+constexpr int kReweightings = 4;  // more gain hardly anything
+constexpr double kPull = 0.3;     // penalty of what a map moves
 
 // maps [maps] of [steps, context] become robust on the rows of these blocks, all by the same move: rows of
 // one channel are too few to move its map by. Each round fits the move to what it forecasts and the slope of
@@ -46,7 +46,7 @@ void Move(const LinearRows& rows, const std::vector<std::size_t>& blocks,
   }
   const std::vector<double> dearness = Dearness(rows.context(), /*drift=*/false);
   Matrix move(steps.size(), rows.context());
-  for (int round = 0; round < kRounds; ++round) {
+  for (int round = 0; round < kReweightings; ++round) {
     sums.ClearOutputs();
     for_each([&](std::size_t map, const Matrix& x, const Matrix& y) {
       ForecastRows(move, x, moved);

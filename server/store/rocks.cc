@@ -102,6 +102,7 @@ rocksdb::DBOptions DatabaseOptions(rocksdb::Env* env, OpenMode mode) {
   // States are not in the log: they reach the disk with the checkpoint that they belong to, or not at all.
   db.atomic_flush = true;
   db.max_background_jobs = 2;
+  db.max_file_opening_threads = 2;  // started for each family, be its files ever so few
   db.rate_limiter.reset(rocksdb::NewGenericRateLimiter(kTableBytesPerSecond));
   db.bytes_per_sync = std::uint64_t{1} << 20;  // so that syncs of the journal do not wait behind large files
   db.avoid_flush_during_shutdown = true;       // Store::Close flushes; else it is to be like a crash

@@ -32,10 +32,13 @@ absl::Status StateWriter::Write(rocksdb::WriteBatch& batch) {
     const auto room = [this] { return bytes_ < 2 * buffer_bytes_ || over_; };
     std::unique_lock lock(mutex_);
     changed_.wait(lock, room);
+  }
+  const std::shared_lock states(states_mutex_);  // before they count: a flush forgets what was counted until then
+  {
+    const std::lock_guard lock(mutex_);
     bytes_ += batch.GetDataSize();
     if (bytes_ >= buffer_bytes_) changed_.notify_all();
   }
-  const std::shared_lock lock(states_mutex_);
   if (absl::Status s = journal_.status(); !s.ok()) return s;
   rocksdb::WriteOptions write;
   write.disableWAL = true;

@@ -113,7 +113,7 @@ class CorruptionTest : public testing::Test {
   }
 
   // Calls change(name, content, i) for `count` of the 8 * size bits or size lengths of all files, each file
-  // the same number of times; or for all of them.
+  // the same number of times; or for all of them. Ends once something is wrong.
   template <typename Change>
   Tally Everywhere(std::size_t per_byte, Change change) {
     Tally tally;
@@ -123,7 +123,7 @@ class CorruptionTest : public testing::Test {
       const std::size_t all = per_byte * content.size();
       const std::size_t wanted = Count() == 0 ? all : std::min(all, Count() / files_.size() + 1);
       if (Count() == 0) std::cout << name << ": " << wanted << " changes" << std::endl;
-      for (std::size_t i = 0; i < wanted; ++i) {
+      for (std::size_t i = 0; i < wanted && tally.wrong.empty(); ++i) {
         change(name, content, wanted == all ? i : static_cast<std::size_t>(random() % all), tally);
       }
     }

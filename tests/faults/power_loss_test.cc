@@ -183,12 +183,12 @@ std::string Cuts(Course course) {
 TEST(PowerLossTest, LosesNothingInPowerMode) { EXPECT_EQ(Cuts({.durability = Durability::kPower}), ""); }
 
 TEST(PowerLossTest, LeavesAPrefixInProcessMode) {
-  EXPECT_EQ(Cuts({.durability = Durability::kProcess, .points = 500}), "");
+  EXPECT_EQ(Cuts({.durability = Durability::kProcess, .points = 200}), "");
 }
 
 TEST(PowerLossTest, AnEndOfTheProcessLosesNothingInEitherMode) {
-  EXPECT_EQ(Cuts({.durability = Durability::kProcess, .cut = Cut::kProcess, .points = 500}), "");
-  EXPECT_EQ(Cuts({.durability = Durability::kPower, .cut = Cut::kProcess, .points = 500}), "");
+  EXPECT_EQ(Cuts({.durability = Durability::kProcess, .cut = Cut::kProcess, .points = 200}), "");
+  EXPECT_EQ(Cuts({.durability = Durability::kPower, .cut = Cut::kProcess, .points = 200}), "");
 }
 
 // The harness itself: each of these must be noticed.

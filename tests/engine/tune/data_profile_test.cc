@@ -61,7 +61,7 @@ TEST(DataProfileTest, OfAFirstOrderProcessTheAutocorrelationLastsAsItsDecaySaysA
 
 TEST(DataProfileTest, TheProbeReachesAsFarBackAsTheProcess) {
   // Differences two memories apart, so the value 100 readings ago is needed and those between are not.
-  const DataProfile profile = Profile({Of(Autoregressive(40'000, 0.8f, 100))});
+  const DataProfile profile = Profile({Of(Autoregressive(16'000, 0.8f, 100))});
   EXPECT_EQ(profile.memory_probe, 128u);
   EXPECT_GT(profile.gain, 0.4);
   EXPECT_GE(profile.memory_autocorrelation, 100u);
@@ -77,7 +77,7 @@ TEST(DataProfileTest, ARandomWalkIsRememberedForLongButNothingIsGained) {
 }
 
 TEST(DataProfileTest, FindsTheSeasonAndLeavesItOutOfTheMemory) {
-  std::vector<float> values = Noise(6'000);
+  std::vector<float> values = Noise(3'000);
   for (std::size_t t = 0; t < values.size(); ++t)
     values[t] += 2 * std::sin(2 * std::numbers::pi_v<float> * static_cast<float>(t) / 50);
   const DataProfile profile = Profile({Of(values)});
@@ -107,7 +107,7 @@ TEST(DataProfileTest, CountsStreamsBreaksAndWhatIsMissing) {
 
 TEST(DataProfileTest, ShapesOfTheLastReadingsAreLocalAndTheirSlowMeansAreNot) {
   // What comes again after six readings, where running means see but the mean; and such a mean.
-  const std::vector<float> local = Autoregressive(20'000, 0.9f, 6), noise = Noise(20'000);
+  const std::vector<float> local = Autoregressive(8'000, 0.9f, 6), noise = Noise(8'000);
   std::vector<float> slow(noise.size());
   double mean = 0;
   for (std::size_t t = 0; t < noise.size(); ++t) {
