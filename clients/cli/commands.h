@@ -40,7 +40,7 @@ void RefuseNegativeNumbers(CLI::App& command);
 // The flags that say what the columns of a CSV file mean, the same for every command that reads one.
 void AddReadingFlags(CLI::App& command, ReadingOptions& options);
 
-// A line for each of Readings::notes.
+// What the times are, and a line for each of Readings::notes.
 void PrintNotes(const Readings& readings, std::ostream& out);
 
 }  // namespace tidegate

@@ -61,6 +61,7 @@ void AddReadingFlags(CLI::App& command, ReadingOptions& options) {
 }
 
 void PrintNotes(const Readings& readings, std::ostream& out) {
+  out << readings.file << ": the times are " << readings.times << ".\n";
   for (const std::string& note : readings.notes) out << readings.file << ": " << note << '\n';
 }
 

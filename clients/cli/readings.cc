@@ -91,10 +91,7 @@ bool IsLabel(absl::string_view cell) {
 class Collector {
  public:
   Collector(std::string file, const ReadingOptions& options)
-      : file_(std::move(file)),
-        only_(std::filesystem::path(file_).stem().string()),
-        options_(options),
-        unit_(options.time_unit) {}
+      : file_(std::move(file)), only_(std::filesystem::path(file_).stem().string()), options_(options) {}
 
   absl::Status Add(const CsvRow& row) {
     if (columns_.names.empty()) {
@@ -113,10 +110,7 @@ class Collector {
     if (is_new) streams_.emplace_back().stream = id;
     StreamReadings& stream = streams_[place->second];
     const std::string& time_cell = row.cells[columns_.time];
-    if (!unit_) unit_ = GuessTimeUnit(time_cell);
-    const auto time = options_.interval > absl::ZeroDuration()
-                          ? ParseRowNumber(time_cell, absl::ToInt64Nanoseconds(options_.interval))
-                          : ParseTimestamp(time_cell, *unit_);
+    const auto time = Time(time_cell);
     if (!time.ok()) return Error(row, columns_.time, time.status().message());
     if (options_.strict && stream.size() > 0 && *time <= stream.timestamp_ns.back()) {
       return Error(row, columns_.time,
@@ -140,10 +134,34 @@ class Collector {
   }
 
   const Columns& columns() const { return columns_; }
-  TimeUnit unit() const { return unit_.value_or(TimeUnit::kSeconds); }
+  // What the column of times holds.
+  std::string times() const {
+    if (options_.interval > absl::ZeroDuration())
+      return absl::StrCat("row numbers, ", absl::FormatDuration(options_.interval), " apart");
+    if (!numbers_.value_or(false)) return "RFC 3339";
+    return absl::StrCat(TimeUnitName(unit_), " since 1970", options_.time_unit ? "" : ", told by their size");
+  }
   std::vector<StreamReadings> TakeStreams() { return std::move(streams_); }
 
  private:
+  // The first cell says what all of them are.
+  absl::StatusOr<std::int64_t> Time(absl::string_view cell) {
+    if (options_.interval > absl::ZeroDuration())
+      return ParseRowNumber(cell, absl::ToInt64Nanoseconds(options_.interval));
+    const bool number = cell.find_first_not_of("0123456789.") == absl::string_view::npos;
+    if (!numbers_) {
+      numbers_ = number;
+      unit_ = options_.time_unit.value_or(GuessTimeUnit(cell));
+    }
+    auto time = ParseTimestamp(cell, unit_);
+    if (time.ok() && number != *numbers_) {
+      return absl::InvalidArgumentError(absl::StrCat("'", cell, "' is ", *numbers_ ? "RFC 3339" : "a number",
+                                                     ", the times before it are ", times(),
+                                                     "; a column holds one kind of times"));
+    }
+    return time;
+  }
+
   absl::Status Error(const CsvRow& row, std::size_t column, absl::string_view what) const {
     return absl::InvalidArgumentError(
         absl::StrCat(file_, ":", row.line, ": column '", columns_.names[column], "': ", what));
@@ -152,7 +170,8 @@ class Collector {
   std::string file_;
   std::string only_;  // the stream of a file without a column of them
   const ReadingOptions& options_;
-  std::optional<TimeUnit> unit_;  // the column's, from its first row on
+  std::optional<bool> numbers_;  // whether the column holds these, from its first row on
+  TimeUnit unit_ = TimeUnit::kSeconds;
   Columns columns_;
   std::vector<StreamReadings> streams_;
   absl::flat_hash_map<std::string, std::size_t> places_;  // stream id -> index into streams_
@@ -276,10 +295,7 @@ absl::StatusOr<Readings> ReadReadings(const std::filesystem::path& file, const R
   if (readings.interval_ns == 0) {
     return absl::InvalidArgumentError(absl::StrCat(file.string(), ": no stream has two readings"));
   }
-  if (options.interval == absl::ZeroDuration() && collector.unit() != TimeUnit::kSeconds) {
-    readings.notes.push_back(absl::StrCat("the times are ", TimeUnitName(collector.unit()), " since 1970",
-                                          options.time_unit ? "." : ", told by their size."));
-  }
+  readings.times = collector.times();
   if (std::string text = repairs.Text(); !text.empty()) readings.notes.push_back(std::move(text));
   for (std::string& note : OddNotes(readings)) readings.notes.push_back(std::move(note));
   return readings;

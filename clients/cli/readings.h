@@ -67,13 +67,14 @@ struct Readings {
   std::int64_t interval_ns = 0;         // given, or the median difference between readings of a stream
   std::vector<StreamReadings> streams;  // in order of their first row
   bool named = false;                   // streams, by a column of the file; else its one stream is the file
+  std::string times;                    // what its column of them holds, as "RFC 3339"
   std::vector<std::string> notes;       // sentences: what was repaired, and what looks odd
 
   std::size_t size() const;  // over all streams
 };
 
 // Reads the streams of a CSV file. Times are RFC 3339 (also with a blank for the T, and without a zone: UTC),
-// seconds, milli-, micro- or nanoseconds since 1970, or whole row numbers. Readings out of order are sorted,
+// seconds, milli-, micro- or nanoseconds since 1970, or whole row numbers, one kind in a file. Readings out of order are sorted,
 // of those with one time the first is kept; how many is noted. Empty cells, NA, N/A, null and nan are missing
 // values; an empty label, 0, false and no are no label. InvalidArgument, naming file, line and column: a cell
 // that is not what its column holds, if strict times that do not rise within a stream, a column that the

@@ -208,7 +208,7 @@ void SetSegments(const TrainCommand& command, TrainOptions& options) {
     options.sequence_length += command.segment - rest;
     std::cout << "Sequence: " << options.sequence_length << " readings, so many whole segments.\n";
   }
-  options.interleaved = options.window == 0;
+  options.interleaved = options.window == 0 && command.segment > 1;  // of one reading there is one chain
   options.head = HeadKind::kParallel;
   options.segment = command.segment;
   options.level_inputs = true;
@@ -269,10 +269,7 @@ absl::Status RunTrain(TrainCommand command) {
   PrintNotes(*readings, std::cout);
   TrainOptions& options = command.options;
   if (command.each_column) {
-    if (command.segment == 0) {
-      return absl::InvalidArgumentError(
-          "--each-column wants --segment: only models that forecast segments know a column from another");
-    }
+    command.segment = std::max(command.segment, std::size_t{1});  // such models tell a column from another
     options.channels = readings->features;
     readings = ToChannels(*readings, options.channels);
     if (!readings.ok()) return readings.status();
@@ -389,10 +386,12 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_flag(
       "--each-column", command->each_column,
       "Each column of values is a stream of its own, a channel of one model with a scale of its own;\n"
-      "wants --segment");
-  train->add_option("--segment", command->segment,
-                    "Readings that enter the recurrent layer together, level-free, and steps that leave it\n"
-                    "together (SegRNN); the horizon is rounded up to whole segments. 0: reading by reading");
+      "with --segment 1 if it is not given");
+  train->add_option(
+      "--segment", command->segment,
+      "Readings that enter the recurrent layer together, level-free, and steps that leave it\n"
+      "together (SegRNN); the horizon is rounded up to whole segments. 1: reading by reading, each step\n"
+      "decoded by itself; 0: and all steps of the horizon at once");
   train
       ->add_option("--linear-contexts", options.linear_contexts,
                    "Lengths of a linear path to choose from, in readings, each at most a third of those\n"

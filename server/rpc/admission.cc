@@ -15,11 +15,12 @@
 namespace tidegate {
 
 Admission::Admission(const Repository& repository, ShardPeer& shard, ShardMetrics& metrics,
-                     absl::Duration max_future)
+                     absl::Duration max_future, std::size_t waiting_readings)
     : repository_(repository),
       shard_(shard),
       metrics_(metrics),
       max_future_(max_future),
+      most_waiting_(waiting_readings / shard.shards()),
       exchanges_(shard.shards()) {}
 
 absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, NamedStreams* streams, Call* call) {
@@ -86,6 +87,6 @@ const std::vector<Exchange*>& Admission::Run() {
 
 void Admission::Release(Exchange* exchange) { exchanges_.Return(std::unique_ptr<Exchange>(exchange)); }
 
-bool Admission::full() const { return waiting_readings_ >= limits::kWaitingReadings / shard_.shards(); }
+bool Admission::full() const { return waiting_readings_ >= most_waiting_; }
 
 }  // namespace tidegate

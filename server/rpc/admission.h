@@ -10,6 +10,7 @@
 #include "server/models/repository.h"
 #include "server/rpc/exchange.h"
 #include "server/rpc/exchange_pool.h"
+#include "server/rpc/limits.h"
 #include "server/shard/shard_peer.h"
 
 namespace tidegate {
@@ -18,9 +19,10 @@ namespace tidegate {
 // keeps the exchanges for reuse. Owned by its shard's thread; not thread-safe.
 class Admission {
  public:
-  // max_future: how far a reading's time may lie ahead of the clock. metrics: the shard's. All must outlive
-  // this.
-  Admission(const Repository& repository, ShardPeer& shard, ShardMetrics& metrics, absl::Duration max_future);
+  // max_future: how far a reading's time may lie ahead of the clock. waiting_readings: of all shards, at
+  // which this one is full with its part. metrics: the shard's. All must outlive this.
+  Admission(const Repository& repository, ShardPeer& shard, ShardMetrics& metrics, absl::Duration max_future,
+            std::size_t waiting_readings = limits::kWaitingReadings);
 
   // Takes the request in `bytes` to the shards; its readings' ids and handles count in `streams`, or within
   // the message alone if that is null. InvalidArgument, NotFound, ResourceExhausted: a fault of the whole
@@ -50,6 +52,7 @@ class Admission {
   ShardPeer& shard_;
   ShardMetrics& metrics_;
   absl::Duration max_future_;
+  std::size_t most_waiting_;    // readings, of this shard
   std::int64_t latest_ns_ = 0;  // of messages that are taken in together; 0: look at the clock
   ExchangePool exchanges_;
   std::vector<Message*> done_;

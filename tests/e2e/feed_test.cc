@@ -110,10 +110,10 @@ TEST_F(FeedTest, ColumnsArePushedAsTheModelTakesThem) {
   const TemporaryFolder models;
   std::filesystem::copy(Models() / "motes", models.path() / "motes",
                         std::filesystem::copy_options::recursive);
-  const Process::Result train = RunTidegate(
-      Arguments("train", {"--rows", "0:300", "--name", "columns", "--output", models.path().string(),
-                          "--each-column", "--units", "4", "--horizon", "4", "--segment", "4",
-                          "--linear-contexts", "16", "--epochs", "1", "--threads", "1"}));
+  const Process::Result train =
+      RunTidegate(Arguments("train", {"--rows", "0:300", "--name", "columns", "--output",
+                                      models.path().string(), "--each-column", "--units", "4", "--horizon",
+                                      "4", "--linear-contexts", "16", "--epochs", "1", "--threads", "1"}));
   ASSERT_EQ(train.exit_code, 0) << train.err;
   RunningServer server(models.path(), {"--default-model", "motes"});
   const nlohmann::json channels = Push(server, {"--model", "columns"});

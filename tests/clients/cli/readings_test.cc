@@ -150,22 +150,30 @@ TEST_F(ReadingsTest, WhatLooksOddIsNoted) {
           "column 'w' never varies, it is always 5.", "column 'u' has no values."));
 }
 
-TEST_F(ReadingsTest, NumbersOfTimeAreToldApartAndSaid) {
-  for (const auto& [zeros, name] : {std::pair("000", "milliseconds"), std::pair("000000", "microseconds"),
-                                    std::pair("000000000", "nanoseconds")}) {
+TEST_F(ReadingsTest, TimesAreToldApartAndSaid) {
+  for (const auto& [zeros, name] :
+       {std::pair("", "seconds"), std::pair("000", "milliseconds"), std::pair("000000", "microseconds"),
+        std::pair("000000000", "nanoseconds")}) {
     const auto readings = Read(
         absl::StrCat("time,v\n1717156800", zeros, ",1\n1717156860", zeros, ",2\n1717156920", zeros, ",3\n"));
     ASSERT_TRUE(readings.ok()) << readings.status();
     EXPECT_EQ(readings->interval_ns, 60 * kSecond);
     EXPECT_EQ(readings->streams[0].timestamp_ns[0], 1'717'156'800 * kSecond);
-    EXPECT_THAT(readings->notes,
-                ElementsAre("the times are " + std::string(name) + " since 1970, told by their size."));
+    EXPECT_EQ(readings->times, absl::StrCat(name, " since 1970, told by their size"));
   }
   ReadingOptions options;
   options.time_unit = TimeUnit::kMilliseconds;
   EXPECT_EQ(Read("time,v\n15,1\n31,2\n47,3\n", options)->interval_ns, 16'000'000);
   EXPECT_THAT(Error("time,v\n1717156800,1\n1717156860000,2\n"),
               HasSubstr(":3: column 'time': '1717156860000' is outside"));
+  EXPECT_EQ(Read("time,v\n2024-05-31,1\n2024-06-01 00:00,2\n")->times, "RFC 3339");
+  EXPECT_THAT(Error("time,v\n2024-05-31,1\n1717156860,2\n"),
+              HasSubstr(":3: column 'time': '1717156860' is a number, the times before it are RFC 3339"));
+  EXPECT_THAT(Error("time,v\n1717156860,1\n2024-05-31,2\n"),
+              HasSubstr("is RFC 3339, the times before it are seconds since 1970"));
+  ReadingOptions rows;
+  rows.interval = absl::Minutes(5);
+  EXPECT_EQ(Read("time,v\n1,1\n2,2\n", rows)->times, "row numbers, 5m apart");
 }
 
 TEST_F(ReadingsTest, ErrorsNameFileLineAndColumn) {

@@ -164,9 +164,16 @@ double ServedError(const Model& model, const Series& series, std::size_t split) 
   return error / count / spec.channel_scales[channel].deviation;
 }
 
-TEST(TrainPathsTest, ServesWhatWasValidated) {
+// Readings that enter the recurrent layer together; by one, each step of the horizon is decoded by itself.
+class SegmentTest : public testing::TestWithParam<std::size_t> {};
+INSTANTIATE_TEST_SUITE_P(Segments, SegmentTest, testing::Values(1, 6));
+
+TEST_P(SegmentTest, ServesWhatWasValidated) {
   const std::vector<Series> series = {Daily(900, 0), Daily(900, 1)};
-  const auto trained = Train(series, Options(), nullptr);
+  TrainOptions options = Options();
+  options.segment = options.layers[0].kernel = options.layers[0].stride = GetParam();
+  options.interleaved = options.segment > 1;
+  const auto trained = Train(series, options, nullptr);
   ASSERT_TRUE(trained.ok()) << trained.status();
   const ModelSpec& spec = trained->spec;
   EXPECT_EQ(spec.cycle, 24u);

@@ -312,55 +312,5 @@ TEST_F(ImpatientStreamCallTest, ACallWhoseAnswersNobodyTakesIsCancelled) {
   EXPECT_EQ(call->stream->Finish().error_code(), grpc::StatusCode::CANCELLED);
 }
 
-class LittleRoomStreamCallTest : public StreamCallTest {
- protected:
-  static constexpr std::size_t kRoom = 150'000;  // bytes: for three of the answers below
-  RpcServer::Options ServerOptions() const override {
-    RpcServer::Options options = StreamCallTest::ServerOptions();
-    options.serving.unsent_bytes = kRoom;
-    return options;
-  }
-};
-
-TEST_F(LittleRoomStreamCallTest, CallsWhoseAnswersNobodyTakesHoldSoMuchAndNoMore) {
-  constexpr std::uint64_t kCalls = 20;
-  grpc::ChannelArguments arguments;
-  arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);  // a call's window stays at 64 KiB, less than an answer
-  const auto stub = v1::Forecaster::NewStub(NewChannel(arguments));
-  v1::PushRequest request;  // smaller than a window, and its answer larger
-  request.add_stream_id("a");
-  for (int t = 1; t <= 1'800; ++t) {
-    request.add_handle(0);
-    AddReading(request, 1);
-  }
-  std::vector<std::unique_ptr<Call>> calls;
-  for (std::uint64_t c = 0; c < kCalls; ++c) {
-    calls.push_back(std::make_unique<Call>());
-    calls.back()->stream = stub->Stream(&calls.back()->context);
-    ASSERT_TRUE(calls.back()->stream->Write(request));
-  }
-  // All but three wait, and so does who comes now.
-  const auto answered = [&] { return metrics_.request(Method::kStream, grpc::StatusCode::OK).value(); };
-  while (metrics_.lack(Lack::kUnsent).value() < kCalls - 3 || answered() < 3) std::this_thread::yield();
-  v1::PushResponse response;
-  const grpc::Status refused = Push(Readings({"b"}, 1), response);
-  EXPECT_EQ(refused.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
-  EXPECT_THAT(refused.error_message(), HasSubstr("have not been taken"));
-  EXPECT_EQ(answered(), 3u);
-  // Once they are taken all goes on.
-  std::vector<std::thread> readers;  // it is not said which three are answered
-  readers.reserve(calls.size());
-  for (const auto& call : calls) {
-    readers.emplace_back([&call] {
-      v1::PushResponse answer;
-      EXPECT_TRUE(call->stream->Read(&answer));
-      EXPECT_EQ(answer.outcome_size(), 1'800);
-    });
-  }
-  for (std::thread& reader : readers) reader.join();
-  EXPECT_EQ(answered(), kCalls);
-  EXPECT_TRUE(Push(Readings({"b"}, 1), response).ok());
-}
-
 }  // namespace
 }  // namespace tidegate
