@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <fstream>
 #include <utility>
 #include <vector>
 
@@ -18,6 +17,7 @@
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
 #include "server/rpc/limits.h"
+#include "server/rpc/memory_limit.h"
 
 namespace tidegate {
 namespace {
@@ -32,12 +32,10 @@ void KeepLibrary() {
   static_cast<void>(kept);
 }
 
-// A quarter of what the container may use, if there is a limit (cgroup v2).
+// A quarter of what the server may use, if there is a limit.
 std::size_t TransportBytes() {
-  std::size_t most = 0;
-  std::ifstream file("/sys/fs/cgroup/memory.max");
-  if (!(file >> most)) return limits::kTransportBytes;  // "max", or another system
-  return std::min(limits::kTransportBytes, most / 4);
+  const auto most = MemoryLimit();
+  return most ? std::min(limits::kTransportBytes, *most / 4) : limits::kTransportBytes;
 }
 
 void SetLimits(grpc::ServerBuilder& builder) {
