@@ -74,11 +74,11 @@ struct Readings {
 };
 
 // Reads the streams of a CSV file. Times are RFC 3339 (also with a blank for the T, and without a zone: UTC),
-// seconds, milli-, micro- or nanoseconds since 1970, or whole row numbers, one kind in a file. Readings out of order are sorted,
-// of those with one time the first is kept; how many is noted. Empty cells, NA, N/A, null and nan are missing
-// values; an empty label, 0, false and no are no label. InvalidArgument, naming file, line and column: a cell
-// that is not what its column holds, if strict times that do not rise within a stream, a column that the
-// header lacks or has twice, no readings. NotFound: no such file.
+// seconds, milli-, micro- or nanoseconds since 1970, or whole row numbers, one kind in a file. Readings out
+// of order are sorted, of those with one time the first is kept; how many is noted. Empty cells, NA, N/A,
+// null and nan are missing values; an empty label, 0, false and no are no label. InvalidArgument, naming
+// file, line and column: a cell that is not what its column holds, if strict times that do not rise within a
+// stream, a column that the header lacks or has twice, no readings. NotFound: no such file.
 absl::StatusOr<Readings> ReadReadings(const std::filesystem::path& file, const ReadingOptions& options);
 
 }  // namespace tidegate
