@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <iostream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "absl/strings/match.h"
@@ -85,18 +86,20 @@ absl::StatusOr<Backtest> RunOne(const ModelSpec& spec, const Tensors& tensors,
 }
 
 // The linear path and the network, each alone.
-absl::Status RunParts(BacktestRun run, const Tensors& all, const std::vector<Series>& series,
-                      BacktestOptions options) {
+absl::Status RunParts(const Tensors& all, const std::vector<Series>& series, BacktestOptions options,
+                      BacktestRun& run) {
   options.baselines = false;
-  for (const auto& [what, share] :
-       {std::pair("The linear path alone", 0.0f), std::pair("The network alone", 1.0f)}) {
+  for (const auto& [name, what, share] : {std::tuple("linear_path", "The linear path alone", 0.0f),
+                                          std::tuple("network", "The network alone", 1.0f)}) {
     Tensors tensors = all;
     std::ranges::fill(tensors.at("mixing.network").values, share);
     auto result = RunOne(run.spec, tensors, series, options);
     if (!result.ok()) return result.status();
-    run.result = *std::move(result);
+    run.parts.push_back({.name = name, .result = *std::move(result)});
+    BacktestRun shown = run;
+    shown.result = run.parts.back().result;
     std::cout << what << ":\n";
-    PrintBacktest(run, std::cout);
+    PrintBacktest(shown, std::cout);
   }
   return absl::OkStatus();
 }
@@ -131,6 +134,10 @@ absl::Status RunBacktestCommand(const BacktestCommand& command) {
     if (!windowed.ok())
       return absl::Status(windowed.status().code(), absl::StrCat("--window: ", windowed.status().message()));
   }
+  if (command.parts && spec.linear_context == 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--parts: model '", spec.name, "' has no linear path, its network is all there is"));
+  }
   const auto readings = ReadFor(spec, command);
   if (!readings.ok()) return readings.status();
   const Grid grid = ToGrid(*readings, 0, spec.bridge_limit);
@@ -164,8 +171,8 @@ absl::Status RunBacktestCommand(const BacktestCommand& command) {
             << "Errors over the first steps of each forecast, in deviations of the training readings.\n\n"
             << "As served, one pass, state carried on:\n";
   PrintBacktest(run, std::cout);
-  if (command.parts && spec.linear_context > 0) {
-    absl::Status status = RunParts(run, files->tensors, grid.series, options);
+  if (command.parts) {
+    absl::Status status = RunParts(files->tensors, grid.series, options, run);
     if (!status.ok()) return status;
   }
   if (command.window > 0) {

@@ -68,6 +68,8 @@ std::string BacktestJson(const BacktestRun& run) {
         {"seconds_per_forecast", run.windowed.seconds / static_cast<double>(run.windowed.steps)},
         {"horizons", HorizonsOf(run.spec, run.windowed)}};
   }
+  for (const BacktestPart& part : run.parts)
+    json["parts"][part.name] = {{"horizons", HorizonsOf(run.spec, part.result)}};
   for (std::size_t step = 0; step < result.steps_ahead.size(); ++step)
     json["steps_ahead"].push_back({{"step", step + 1}, {"errors", JsonOf(result.steps_ahead[step])}});
   for (std::size_t q = 0; q < run.spec.quantiles.size(); ++q)

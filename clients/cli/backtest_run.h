@@ -12,6 +12,12 @@
 
 namespace tidegate {
 
+// The linear path or the network, alone, without the baselines.
+struct BacktestPart {
+  std::string name;  // "linear_path", "network"
+  Backtest result;
+};
+
 // What was tested and how it did.
 struct BacktestRun {
   ModelSpec spec;
@@ -22,6 +28,7 @@ struct BacktestRun {
   Backtest result = {};
   std::size_t window = 0;  // readings; 0: `windowed` is empty
   Backtest windowed = {};  // forecasts made anew from so many readings, without the baselines
+  std::vector<BacktestPart> parts = {};
 };
 
 // "model", "last value", "season ago", "linear", by Forecaster.

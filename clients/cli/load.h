@@ -42,9 +42,10 @@ struct LoadResult {
   std::map<std::string, std::uint64_t> outcomes;  // readings, by name
   std::uint64_t messages = 0;                     // answered
   std::uint64_t readings = 0;                     // in them
-  std::uint64_t unanswered = 0;                   // messages without an answer 10 s after the last was sent
-  std::uint64_t late = 0;                         // messages sent more than 1 ms after they were to be sent
-  double latest_seconds = 0;                      // the longest such delay
+  std::uint64_t refused = 0;                      // with RESOURCE_EXHAUSTED, by Push
+  std::uint64_t unanswered = 0;  // never sent, or without an answer 10 s after the last was due
+  std::uint64_t late = 0;        // messages sent more than 1 ms after they were to be sent
+  double latest_seconds = 0;     // the longest such delay
   std::uint64_t answer_bytes = 0;
   double seconds = 0;              // measured time
   double readings_per_second = 0;  // answered within the measured time

@@ -37,7 +37,9 @@ class LoadLane {
    public:
     virtual void OnSend(const Sent& sent) = 0;
     virtual void OnAnswer(LoadLane& lane, const Sent& sent, grpc::ByteBuffer& answer) = 0;
-    // The server has ended a call, or a call of Push came back with an error; or the last one, by Close.
+    // A call of Push came back with RESOURCE_EXHAUSTED.
+    virtual void OnRefusal(LoadLane& lane, const Sent& sent) = 0;
+    // The server has ended a call, or a call of Push came back with another error; or the last one, by Close.
     virtual void OnEnd(const grpc::Status& status) = 0;
     // The feed has ended.
     virtual void OnFeedEnd() = 0;

@@ -57,7 +57,8 @@ void PrintLoad(const LoadOptions& options, const LoadResult& result, std::ostrea
                        })
       << (result.outcomes.empty() ? "none" : "") << ".\n";
   if (result.unanswered > 0) {
-    out << "Unanswered 10 s after the last was sent: " << Grouped(result.unanswered) << " messages.\n";
+    out << "Not sent, or not answered 10 s after the last was due: " << Grouped(result.unanswered)
+        << " messages.\n";
   }
   if (options.rate > 0) {
     out << "Sent more than 1 ms late: " << Grouped(result.late) << " of " << Grouped(result.messages)
@@ -92,6 +93,7 @@ std::string LoadJson(const LoadOptions& options, const LoadResult& result) {
       {"readings", result.readings},
       {"latency_seconds", LatencyJson(result.latency)},
       {"outcomes", outcomes},
+      {"refused_messages", result.refused},
       {"unanswered_messages", result.unanswered},
       {"late_messages", result.late},
       {"latest_seconds", result.latest_seconds},
@@ -105,12 +107,12 @@ std::string LoadCsv(const LoadOptions& options, const LoadResult& result) {
   const auto applied = result.outcomes.find("APPLIED");
   std::string header =
       "streams,batch,calls,connections,unary,asked_readings_per_second,readings_per_second,messages,readings,"
-      "applied,unanswered_messages,late_messages,cpu_seconds";
-  std::string values = absl::StrCat(options.streams, ",", options.batch, ",", options.calls, ",",
-                                    options.connections, ",", options.unary ? 1 : 0, ",", options.rate, ",",
-                                    result.readings_per_second, ",", result.messages, ",", result.readings,
-                                    ",", applied == result.outcomes.end() ? 0 : applied->second, ",",
-                                    result.unanswered, ",", result.late, ",", result.cpu_seconds);
+      "applied,refused_messages,unanswered_messages,late_messages,cpu_seconds";
+  std::string values = absl::StrCat(
+      options.streams, ",", options.batch, ",", options.calls, ",", options.connections, ",",
+      options.unary ? 1 : 0, ",", options.rate, ",", result.readings_per_second, ",", result.messages, ",",
+      result.readings, ",", applied == result.outcomes.end() ? 0 : applied->second, ",", result.refused, ",",
+      result.unanswered, ",", result.late, ",", result.cpu_seconds);
   for (const auto& [name, percent] : kPercentiles) {
     absl::StrAppend(&header, ",", name, "_seconds");
     absl::StrAppend(&values, ",", result.latency.Percentile(percent));

@@ -46,6 +46,8 @@ class PushLane final : public LoadLane {
       --lane.unanswered_;
       if (status.ok()) {
         lane.owner_.OnAnswer(lane, sent, answer);
+      } else if (status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED) {
+        lane.owner_.OnRefusal(lane, sent);
       } else {
         lane.owner_.OnEnd(status);
       }

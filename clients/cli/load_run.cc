@@ -24,8 +24,9 @@ using std::chrono::milliseconds;
 constexpr milliseconds kLate{1};      // a message sent later than this after its time counts as late
 constexpr milliseconds kPoll{2};      // gRPC wakes up to a millisecond after a deadline: poll from here on
 constexpr milliseconds kReport{500};  // between two progresses
-constexpr milliseconds kLastWait{10'000};  // for answers after the end
-constexpr int kGatherLimit = 1024;         // completions handled before what has become due is sent
+constexpr milliseconds kLastWait{10'000};          // for answers after the end
+constexpr char kRefused[] = "RESOURCE_EXHAUSTED";  // an outcome of all readings of a message
+constexpr int kGatherLimit = 1024;                 // completions handled before what has become due is sent
 
 double CpuSeconds() {
   rusage usage = {};
@@ -62,7 +63,7 @@ class LoadRun final : LoadLane::Owner {
     if (!status_.ok()) return status_;
     result_.seconds = absl::ToDoubleSeconds(options_.duration);
     result_.readings_per_second = static_cast<double>(in_time_) / result_.seconds;
-    result_.unanswered = asked_ - result_.messages;
+    result_.unanswered = asked_ - result_.messages - result_.refused;
     result_.horizon = probe_.horizon;
     result_.quantiles = probe_.quantiles;
     result_.interval_ns = probe_.grid.interval_ns;
@@ -107,6 +108,7 @@ class LoadRun final : LoadLane::Owner {
       for (; next <= now; next = start + schedule_.Next()) {
         LoadLane& lane = *lanes_[turn_++ % lanes_.size()];
         lane.Add(next);
+        asked_ += InMeasuredTime(next) ? 1 : 0;
         if (touched_.empty() || touched_.back() != &lane) touched_.push_back(&lane);
       }
       Flush();
@@ -170,13 +172,12 @@ class LoadRun final : LoadLane::Owner {
     answered_reported_ = answered_;
   }
 
-  bool Measured(const LoadLane::Sent& sent) const {
-    return !sent.opening && sent.intended >= begin_ && sent.intended < end_;
-  }
+  bool InMeasuredTime(Clock::time_point intended) const { return intended >= begin_ && intended < end_; }
+  bool Measured(const LoadLane::Sent& sent) const { return !sent.opening && InMeasuredTime(sent.intended); }
 
   void OnSend(const LoadLane::Sent& sent) override {
     if (!Measured(sent)) return;
-    ++asked_;
+    if (closed_loop()) ++asked_;  // else when it was due
     const Clock::duration lag = Clock::now() - sent.intended;
     if (lag > kLate) ++result_.late;
     result_.latest_seconds = std::max(result_.latest_seconds, ToSeconds(lag));
@@ -198,6 +199,17 @@ class LoadRun final : LoadLane::Owner {
       answered_ += sent.readings;
       if (now >= begin_ && now < end_) in_time_ += sent.readings;
     }
+    GoOn(lane, sent, now);
+  }
+
+  void OnRefusal(LoadLane& lane, const LoadLane::Sent& sent) override {
+    (Measured(sent) ? result_.outcomes : unmeasured_)[kRefused] += sent.readings;
+    if (Measured(sent)) ++result_.refused;
+    GoOn(lane, sent, Clock::now());
+  }
+
+  // The next message of a closed loop, or of those that name the streams.
+  void GoOn(LoadLane& lane, const LoadLane::Sent& sent, Clock::time_point now) {
     const bool more = sent.opening ? !lane.opened() : loading_ && closed_loop() && now < end_;
     if (!more) return;
     lane.Add(now);

@@ -19,6 +19,7 @@
 #include "clients/cli/csv.h"
 #include "clients/cli/repairs.h"
 #include "clients/cli/values.h"
+#include "server/text/utf8.h"
 
 namespace tidegate {
 namespace {
@@ -49,6 +50,12 @@ absl::StatusOr<Columns> FindColumns(absl::string_view file, std::span<const std:
                                     const ReadingOptions& options) {
   Columns columns;
   columns.names.assign(header.begin(), header.end());
+  for (std::size_t c = 0; c < columns.names.size(); ++c) {
+    if (const std::string text = ToUtf8(columns.names[c]); text != columns.names[c]) {
+      return absl::InvalidArgumentError(absl::StrCat(file, ":1: the name of column ", c + 1, ", '", text,
+                                                     "', is not UTF-8; save the file as UTF-8"));
+    }
+  }
   const auto find = [&](const std::string& name) { return FindColumn(file, columns.names, name); };
   if (!options.time_column.empty()) {
     const auto time = find(options.time_column);
@@ -65,13 +72,16 @@ absl::StatusOr<Columns> FindColumns(absl::string_view file, std::span<const std:
     if (!label.ok()) return label.status();
     columns.label = *label;
   }
-  for (const std::string& name : options.values) {
+  std::vector<std::string> values = options.values;
+  for (std::size_t c = 0; options.values.empty() && c < columns.names.size(); ++c) {
+    if (c != columns.time && c != columns.stream && c != columns.label) values.push_back(columns.names[c]);
+  }
+  for (const std::string& name : values) {
     const auto value = find(name);
     if (!value.ok()) return value.status();
+    if (std::ranges::find(columns.values, *value) != columns.values.end())
+      return absl::InvalidArgumentError(absl::StrCat("--values names '", name, "' twice"));
     columns.values.push_back(*value);
-  }
-  for (std::size_t c = 0; options.values.empty() && c < columns.names.size(); ++c) {
-    if (c != columns.time && c != columns.stream && c != columns.label) columns.values.push_back(c);
   }
   if (columns.values.empty()) {
     const std::string all = absl::StrJoin(columns.names, ", ");
@@ -270,7 +280,7 @@ absl::StatusOr<Readings> ReadReadings(const std::filesystem::path& file, const R
   if (!options.target.empty()) {
     const auto target = std::find(readings.features.begin(), readings.features.end(), options.target);
     if (target == readings.features.end()) {
-      return absl::InvalidArgumentError(absl::StrCat("the target '", options.target,
+      return absl::InvalidArgumentError(absl::StrCat(file.string(), ":1: the target '", options.target,
                                                      "' is not among the values ",
                                                      absl::StrJoin(readings.features, ", ")));
     }
@@ -288,8 +298,10 @@ absl::StatusOr<Readings> ReadReadings(const std::filesystem::path& file, const R
     repairs.Add(RepairTimes(stream, readings.features.size()));
     Keep(options.rows, readings.features.size(), stream);
   }
-  if (readings.size() == 0)
-    return absl::InvalidArgumentError(absl::StrCat(file.string(), ": no rows of readings"));
+  if (readings.size() == 0) {
+    const std::string among = options.rows.text.empty() ? "" : " among --rows " + options.rows.text;
+    return absl::InvalidArgumentError(absl::StrCat(file.string(), ": no rows of readings", among));
+  }
   readings.interval_ns = options.interval > absl::ZeroDuration() ? absl::ToInt64Nanoseconds(options.interval)
                                                                  : MedianInterval(readings.streams);
   if (readings.interval_ns == 0) {

@@ -28,6 +28,8 @@
 namespace tidegate {
 namespace {
 
+constexpr std::size_t kMostSteps = 4096, kMostCycle = 65'536;  // as in ModelSpec
+
 // Options of a training by the names that errors begin with, and the flags that set them.
 constexpr std::pair<absl::string_view, absl::string_view> kFlags[] = {
     {"validation_fraction", "--validation"},
@@ -45,7 +47,8 @@ constexpr std::pair<absl::string_view, absl::string_view> kFlags[] = {
     {"window", "--window"},
     {"truncation", "--truncation"},
     {"clip", "--clip"},
-    {"loss", "--loss"}};
+    {"loss", "--loss"},
+    {"cycle", "--cycle"}};
 
 struct TrainCommand {
   std::string file;
@@ -219,9 +222,30 @@ void SetSegments(const TrainCommand& command, TrainOptions& options) {
 absl::Status SetCycle(const std::string& cycle, TrainOptions& options) {
   options.find_cycle = cycle == "auto";
   if (cycle == "auto" || cycle == "none") return absl::OkStatus();
-  if (absl::SimpleAtoi(cycle, &options.cycle) && options.cycle > 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("--cycle is '", cycle, "', expected auto, none or a number of readings"));
+  if (absl::SimpleAtoi(cycle, &options.cycle) && options.cycle > 0 && options.cycle <= kMostCycle)
+    return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "--cycle is '", cycle, "', expected auto, none or a number of readings, 1 to ", kMostCycle));
+}
+
+// Flags that would do nothing.
+absl::Status CheckFlags(const TrainCommand& command) {
+  if (command.each_column && !command.readings.target.empty()) {
+    return absl::InvalidArgumentError(
+        "--target with --each-column: every column is forecast; choose them with --values");
+  }
+  if (command.dropout > 0 && command.segment == 0 && !command.each_column && command.layers == 1 &&
+      command.filters == 0) {
+    return absl::InvalidArgumentError(
+        "--dropout leaves out between layers, and there is one: give --layers 2, --conv-filters or "
+        "--segment");
+  }
+  const std::vector<float>& quantiles = command.options.quantiles;
+  if (command.options.loss != LossKind::kPinball && (quantiles.size() != 1 || quantiles[0] != 0.5f)) {
+    return absl::InvalidArgumentError(absl::StrCat("--loss ", LossName(command.options.loss),
+                                                   " makes a single forecast: give --quantiles 0.5"));
+  }
+  return absl::OkStatus();
 }
 
 // Trains with everything that is shown and written meanwhile.
@@ -264,6 +288,7 @@ absl::StatusOr<TrainedModel> TrainAndRecord(const TrainCommand& command, const s
 }
 
 absl::Status RunTrain(TrainCommand command) {
+  if (absl::Status status = CheckFlags(command); !status.ok()) return status;
   auto readings = ReadReadings(command.file, command.readings);
   if (!readings.ok()) return readings.status();
   PrintNotes(*readings, std::cout);
@@ -299,6 +324,9 @@ absl::Status RunTrain(TrainCommand command) {
   std::cout << "Training on " << omp_get_max_threads()
             << " threads; Ctrl-C stops and keeps the best so far.\n";
   const volatile std::sig_atomic_t& stop = ListenForInterrupt();
+  std::error_code error;  // to be known before the work is done
+  std::filesystem::create_directories(command.output, error);
+  if (error) return absl::UnavailableError(absl::StrCat("--output ", command.output, ": ", error.message()));
   const std::filesystem::path models = std::filesystem::path(command.output) / options.name;
   TrainRecord record(models / ".checkpoint", command.log);
   const auto trained = TrainAndRecord(command, series, record, stop);
@@ -356,8 +384,12 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--conv-dilation", command->dilation, "Readings from one under a filter to the next");
   train->add_flag("--residual", command->residual,
                   "The input of every recurrent layer but the first is added to its output");
-  train->add_option("--dropout", command->dropout, "Share of outputs left out between layers in training");
-  train->add_option("--horizon", options.horizon, "Steps of a forecast");
+  train
+      ->add_option("--dropout", command->dropout,
+                   "Share of outputs left out in training, between layers and below segments' decoder")
+      ->check(CLI::Range(0.0, 0.95));
+  train->add_option("--horizon", options.horizon, "Steps of a forecast")
+      ->check(CLI::Range(std::size_t{1}, kMostSteps));
   train->add_option("--quantiles", options.quantiles, "An odd number, rising, within 0 and 1")
       ->delimiter(',');
   train
@@ -387,16 +419,19 @@ void AddTrainCommand(CLI::App& app, Run& run) {
       "--each-column", command->each_column,
       "Each column of values is a stream of its own, a channel of one model with a scale of its own;\n"
       "with --segment 1 if it is not given");
-  train->add_option(
-      "--segment", command->segment,
-      "Readings that enter the recurrent layer together, level-free, and steps that leave it\n"
-      "together (SegRNN); the horizon is rounded up to whole segments. 1: reading by reading, each step\n"
-      "decoded by itself; 0: and all steps of the horizon at once");
+  train
+      ->add_option(
+          "--segment", command->segment,
+          "Readings that enter the recurrent layer together, level-free, and steps that leave it\n"
+          "together (SegRNN); the horizon is rounded up to whole segments. 1: reading by reading, each step\n"
+          "decoded by itself; 0: and all steps of the horizon at once")
+      ->check(CLI::Range(std::size_t{0}, kMostSteps));
   train
       ->add_option("--linear-contexts", options.linear_contexts,
                    "Lengths of a linear path to choose from, in readings, each at most a third of those\n"
                    "learnt from; --cycle auto goes by the first; with --inputs level or --segment")
-      ->delimiter(',');
+      ->delimiter(',')
+      ->check(CLI::Range(std::size_t{1}, kMostSteps));
   train->add_flag("--refit", options.refit,
                   "When all is chosen and scored, go on with the validation readings too");
   train->add_flag(

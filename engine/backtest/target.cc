@@ -13,12 +13,9 @@ Target TargetOf(const Series& series, const ModelSpec& spec, std::size_t from) {
   target.known.resize(n);
   target.scored.resize(n);
   target.from = std::min(from, n);
-  const Feature* scale = &spec.features[spec.target];
-  if (!spec.channel_scales.empty() && n > 0) {
-    scale = &spec.channel_scales[spec.ChannelOf(series.values[series.features - 1])];
-  }
-  target.deviation = scale->deviation;
-  target.reach = scale->resolution / 2;
+  const Feature& scale = spec.TargetOf(n > 0 ? series.values[series.features - 1] : 0);
+  target.deviation = scale.deviation;
+  target.reach = scale.resolution / 2;
   float last = std::numeric_limits<float>::quiet_NaN();
   for (std::size_t t = 0; t < n; ++t) {
     const float value = series.values[t * series.features + spec.target];

@@ -109,6 +109,10 @@ struct ModelSpec {
     const auto most = static_cast<float>(channels > 0 ? channels - 1 : 0);
     return number > 0 ? static_cast<std::size_t>(number < most ? number : most) : 0;
   }
+  // The target's scale in the channel that this number means.
+  const Feature& TargetOf(float number) const {
+    return channel_scales.empty() ? features[target] : channel_scales[ChannelOf(number)];
+  }
   // Columns of the cycle's table: the features or, with scales of their own, the channels.
   std::size_t cycle_columns() const { return channel_scales.empty() ? features.size() : channels; }
   // Maps of the linear path.

@@ -130,16 +130,18 @@ void FillTargets(const Series& series, const ModelSpec& spec, PreparedSeries& pr
   }
 }
 
-// step_deviation from the training rows' targets; of long series from evenly spread ones.
+// step_deviation from the training rows' targets behind the warm-up, in which a stream's own scale is not
+// known yet; of long series from evenly spread ones.
 void FitStepDeviation(const std::vector<PreparedSeries>& data, ModelSpec& spec) {
   constexpr std::size_t kEnough = 50'000;  // origins
   std::size_t rows = 0;
   for (const PreparedSeries& prepared : data) rows += prepared.split;
   const std::size_t stride = 1 + rows / kEnough;
+  const std::size_t first = std::max(spec.warm_up, std::size_t{spec.per_stream ? 2u : 0u});
   for (std::size_t h = 1; h <= spec.horizon; ++h) {
     Moments moments;
     for (const PreparedSeries& prepared : data) {
-      for (std::size_t t = 0; t < prepared.split; t += stride) {
+      for (std::size_t t = first; t < prepared.split; t += stride) {
         const float value = prepared.Ahead(t, h);
         if (!std::isnan(value)) moments.Add(value);
       }

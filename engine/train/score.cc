@@ -20,14 +20,13 @@ namespace {
 class Ratios {
  public:
   explicit Ratios(const ModelSpec& spec)
-      : spec_(spec), steps_(spec.ScoredSteps()), rows_(steps_.size() * (spec.quantiles.size() - 1)) {}
+      : steps_(spec.ScoredSteps()), rows_(steps_.size() * (spec.quantiles.size() - 1)) {}
 
-  // step: from 1. target and forecast [Q] in units of `unit`.
-  void Add(std::size_t step, float target, std::span<const float> forecast, float unit) {
+  // step: from 1. target, forecast [Q] and half, the target's resolution / 2, in one unit.
+  void Add(std::size_t step, float target, std::span<const float> forecast, float half) {
     const auto scored = std::ranges::find(steps_, step);
     if (scored == steps_.end()) return;
     const std::size_t middle = forecast.size() / 2;
-    const float half = spec_.features[spec_.target].resolution / 2 / unit;
     auto* row = rows_.data() + static_cast<std::size_t>(scored - steps_.begin()) * (forecast.size() - 1);
     for (std::size_t q = 0; q < forecast.size(); ++q) {
       if (q == middle) continue;
@@ -51,7 +50,6 @@ class Ratios {
   }
 
  private:
-  const ModelSpec& spec_;
   std::vector<std::size_t> steps_;
   std::vector<std::vector<float>> rows_;
 };
@@ -170,6 +168,8 @@ Validator::Report Validator::Score(const Tensors& weights, const LinearPath* lin
     }
     for (std::size_t r = 0; r < chunk.targets.rows; ++r) {
       bool scored = false;
+      const Matrix& inputs = data_[chunk.origins[r].series].inputs;  // the channel's number comes last
+      const float half = spec_.TargetOf(inputs.row(chunk.origins[r].row)[inputs.cols - 1]).resolution / 2;
       for (std::size_t k = 0; k < spec_.horizon; ++k) {
         const float target = chunk.targets.row(r)[k];  // relative to the last value, so persistence says 0
         if (std::isnan(target)) continue;
@@ -177,13 +177,13 @@ Validator::Report Validator::Score(const Tensors& weights, const LinearPath* lin
                                               spec_.quantiles.size());
         const float unit =
             spec_.step_deviation[k] * data_[chunk.origins[r].series].scale[chunk.origins[r].row];
-        ratios.Add(k + 1, target, forecast, unit);
+        ratios.Add(k + 1, target, forecast, half / unit);
         const float residual = unit * std::abs(target - forecast[forecast.size() / 2]);
         if (k == 0) report.residuals.push_back(residual);
         score.mae += residual;
         score.persistence_mae += unit * std::abs(target);
         score.pinball += unit * Pinball(target, spec_.quantiles, forecast.data());
-        score.coverage += target >= forecast.front() && target <= forecast.back() ? 1 : 0;
+        score.coverage += target >= forecast.front() - half / unit && target <= forecast.back() + half / unit;
         scored = true;
         ++count;
       }

@@ -70,7 +70,7 @@ Samples Forecasts(const LinearRows& rows, const LinearSums& sums, const Matrix& 
 }
 
 // error [rows]: of the weighted mean of a sample's forecasts.
-void Errors(const Sample& sample, const std::vector<float>& weights, std::vector<float>& error) {
+void FillErrors(const Sample& sample, const std::vector<float>& weights, std::vector<float>& error) {
   error.resize(sample.outcomes.size());
   for (std::size_t r = 0; r < error.size(); ++r) error[r] = -sample.outcomes[r];
   for (std::size_t map = 0; map < weights.size(); ++map) {
@@ -100,7 +100,7 @@ std::vector<float> Weights(const std::vector<Sample>& samples, std::optional<std
   const auto for_each = [&](const auto& each) {
     for (std::size_t block = 0; block < samples.size(); ++block) {
       if (block == left) continue;
-      Errors(samples[block], weights, error);
+      FillErrors(samples[block], weights, error);
       each(samples[block]);
     }
   };
@@ -176,7 +176,7 @@ void AddErrorsOfShares(const std::vector<std::vector<Sample>>& channels, std::si
       std::vector<float> weights = stacked;
       for (float& weight : weights) weight *= static_cast<float>(kShares[i]);
       weights.back() += static_cast<float>(1 - kShares[i]);
-      Errors(sample, weights, error);
+      FillErrors(sample, weights, error);
       if (i == 0) {
         for (const float e : error) errors[channel].unstacked.push_back(e * e);
       }

@@ -12,7 +12,7 @@ inline constexpr std::size_t kAnswerBytes = 3 << 20;    // below the 4 MiB that 
 inline constexpr std::size_t kCallHandles = 1 << 20;    // stream ids named on one call
 inline constexpr std::size_t kMetadataBytes = 8 << 10;  // headers of a call
 inline constexpr int kConnectionCalls = 512;            // open at a time on one connection
-inline constexpr std::size_t kTransportBytes = 512 << 20;  // buffers of all connections, see TransportBytes
+inline constexpr std::size_t kTransportBytes = 512 << 20;  // buffers of all connections, see kUnsentBytes
 
 // A call of Stream is read from only while it has less than this unanswered; the rest stays in its
 // connection's flow control. So a client that does not read its answers holds no more than this, plus one
@@ -22,7 +22,8 @@ inline constexpr std::size_t kCallRequests = 64;
 inline constexpr std::size_t kCallAnswerBytes = 8 << 20;
 
 // Bytes of forecasts in answers that are to come or that their clients have not taken: of one client, and of
-// all. Above it no further message is looked at.
+// all. Above it no further message is looked at. In a container or service with less memory, what all have is
+// a quarter of it, as are the buffers of connections.
 inline constexpr std::size_t kClientUnsentBytes = 64 << 20;
 inline constexpr std::size_t kUnsentBytes = 256 << 20;
 
@@ -40,8 +41,10 @@ inline constexpr std::size_t kClientReadings = 1 << 15;
 inline constexpr std::size_t kClientCalls = 2048;
 inline constexpr std::size_t kClientHandles = 16 * kCallHandles;
 
-// Readings that wait for the network, of all calls. Above it calls of Push are refused, and a call of Stream
-// has one request at a time.
+// Readings that wait for the network, the disk or another shard, of all calls. Above it calls of Push are
+// refused and messages of Stream wait. Of those that wait for their own shard's network it takes in some
+// 2,000 and one message at a time; further ones wait in gRPC, at most kConnectionCalls of Push on a
+// connection.
 inline constexpr std::size_t kWaitingReadings = 1 << 18;
 
 }  // namespace tidegate::limits

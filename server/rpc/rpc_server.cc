@@ -32,10 +32,10 @@ void KeepLibrary() {
   static_cast<void>(kept);
 }
 
-// A quarter of what the server may use, if there is a limit.
-std::size_t TransportBytes() {
+// At most a quarter of what the server may use, if there is a limit.
+std::size_t QuarterOfMemory(std::size_t bytes) {
   const auto most = MemoryLimit();
-  return most ? std::min(limits::kTransportBytes, *most / 4) : limits::kTransportBytes;
+  return most ? std::min(bytes, *most / 4) : bytes;
 }
 
 void SetLimits(grpc::ServerBuilder& builder) {
@@ -44,7 +44,7 @@ void SetLimits(grpc::ServerBuilder& builder) {
   // memory.
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
-  builder.SetResourceQuota(grpc::ResourceQuota("tidegate").Resize(TransportBytes()));
+  builder.SetResourceQuota(grpc::ResourceQuota("tidegate").Resize(QuarterOfMemory(limits::kTransportBytes)));
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kConnectionCalls);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits::kMetadataBytes));
   // A second server on the same port must fail to start instead of taking half of the connections.
@@ -105,6 +105,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
   }
   ServingOptions serving = options.serving;
   serving.recovers = options.store != nullptr;
+  serving.unsent_bytes = QuarterOfMemory(serving.unsent_bytes);
   for (std::size_t i = 0; i < metrics.shards(); ++i) {
     group.loops.push_back(
         std::make_unique<ServingLoop>(i, group, repository, serving, metrics.shard(i), builder));

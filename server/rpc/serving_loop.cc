@@ -47,7 +47,6 @@ ServingLoop::ServingLoop(std::size_t index, ServingGroup& group, const Repositor
                          const ServingOptions& options, ShardMetrics& metrics, grpc::ServerBuilder& builder)
     : group_(group),
       options_(options),
-      behind_(absl::ToChronoNanoseconds(options.behind)),
       metrics_(metrics),
       repository_(repository),
       queue_(builder.AddCompletionQueue()),
@@ -200,7 +199,6 @@ void ServingLoop::Run() {
     // Sleeps only when nothing waits.
     if (idle() && peer_.MaySleep()) {
       if (!queue_->Next(&tag, &ok)) return;
-      dry_ = Work::Clock::now();
       Handle(tag, ok);
     }
     const Gathered gathered = Gather();
@@ -218,21 +216,18 @@ void ServingLoop::Run() {
   }
 }
 
-// Handles what has come, until the queue is dry or there is enough to do; if that has not been enough for too
-// long, whatever there is to do.
+// Handles what has come, until the queue is dry or there is enough to do. While all that waits does so for
+// the disk or for other shards, there is not.
 ServingLoop::Gathered ServingLoop::Gather() {
   void* tag = nullptr;
   bool ok = false;
   const gpr_timespec past = gpr_inf_past(GPR_CLOCK_MONOTONIC);
-  const auto now = Work::Clock::now();
-  const bool behind = now - dry_ > behind_;
-  for (int i = 0; i < kGatherLimit && (behind || !admission_.busy()); ++i) {
+  for (int i = 0; i < kGatherLimit && (idle() || !admission_.busy()); ++i) {
     switch (queue_->AsyncNext(&tag, &ok, past)) {
       case grpc::CompletionQueue::GOT_EVENT:
         Handle(tag, ok);
         break;
       case grpc::CompletionQueue::TIMEOUT:
-        dry_ = now;
         return Gathered::kDry;
       case grpc::CompletionQueue::SHUTDOWN:
         return Gathered::kEnded;

@@ -67,9 +67,6 @@ struct ServingOptions {
   absl::Duration idle = absl::Minutes(10);
   absl::Duration tick = absl::Seconds(5);
   std::size_t unsent_bytes = limits::kUnsentBytes;
-  // A loop that has not been through with what came for so long takes in all that comes, up to this many
-  // readings on all loops: beyond it is known to be too much, and is refused rather than left waiting.
-  absl::Duration behind = absl::Milliseconds(100);
   std::size_t waiting_readings = limits::kWaitingReadings;
   bool recovers = false;  // the shard's streams are to be brought back first, see BeReady
 };
@@ -163,10 +160,7 @@ class ServingLoop {
   // A call has a message that is not looked at before others have taken their answers: Call::TakeHeld is
   // called when some have, and once a tick, as they may be calls of other loops; calls have their turns in
   // the order in which they came.
-  void Hold(Call* call) {
-    CountLack(Lack::kUnsent);
-    holding_.push_back(call);
-  }
+  void Hold(Call* call) { holding_.push_back(call); }
   bool holds() const { return !holding_.empty(); }
 
  private:
@@ -186,7 +180,6 @@ class ServingLoop {
 
   ServingGroup& group_;
   const ServingOptions options_;
-  const Work::Clock::duration behind_;  // the option
   ShardMetrics& metrics_;
   Repository repository_;
   std::unique_ptr<grpc::ServerCompletionQueue> queue_;
@@ -198,10 +191,9 @@ class ServingLoop {
   Subscriptions subscriptions_;
   absl::flat_hash_set<Call*> calls_;  // open
   std::vector<Call*> answered_;
-  std::vector<Call*> holding_, held_before_;          // in turn
-  std::uint64_t sent_ = 0;                            // answers
-  Work::Clock::time_point dry_ = Work::Clock::now();  // when the queue last was
-  std::atomic<bool> serving_;                         // for Health
+  std::vector<Call*> holding_, held_before_;  // in turn
+  std::uint64_t sent_ = 0;                    // answers
+  std::atomic<bool> serving_;                 // for Health
   bool ready_;
   bool draining_ = false;
   std::function<void()> when_without_calls_;  // null: nobody waits for it

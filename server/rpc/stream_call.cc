@@ -37,6 +37,7 @@ void StreamCall::Complete(Operation operation, bool ok) {
       } else if (!loop_.holds() && MayTake()) {
         TakeRequest();
       } else {
+        if (!MayTake()) loop_.CountLack(loop_.admission().full() ? Lack::kWaitingReadings : Lack::kUnsent);
         held_ = true;
         loop_.Hold(this);
       }

@@ -163,7 +163,9 @@ void Shard::Run(std::vector<Work*>& done) {
   if (journal_ != nullptr) Submit(done, first);
   done.insert(done.end(), durable_.begin(), durable_.end());
   durable_.clear();
-  if (cold_ != nullptr && !stays_) cold_->Evict();
+  if (cold_ == nullptr || stays_) return;
+  cold_->Evict();
+  CountAllStreams();  // some have come back, and some have gone
 }
 
 void Shard::Submit(std::vector<Work*>& done, std::size_t first) {
@@ -304,6 +306,12 @@ void Shard::CountIn(ShardMetrics& metrics) {
     if (lanes_[m] == nullptr) continue;
     lanes_[m]->CountIn(metrics, metrics.models[m]);
     CountStreams(m);
+  }
+}
+
+void Shard::CountAllStreams() {
+  for (std::uint32_t m = 0; m < lanes_.size(); ++m) {
+    if (lanes_[m] != nullptr) CountStreams(m);
   }
 }
 

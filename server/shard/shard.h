@@ -131,6 +131,7 @@ class Shard {
   void Submit(std::vector<Work*>& done, std::size_t first);
   bool lanes_idle() const;
   void CountStreams(std::uint32_t model);
+  void CountAllStreams();
   void CountCreated(std::uint32_t model);
   // The stream of a handle that had none when it was named, created if need be. False: reading i was refused.
   bool BindStream(Work& work, std::uint32_t i, std::uint32_t handle);

@@ -111,6 +111,7 @@ TEST_F(BacktestTest, RefusesWhatDoesNotFitTheModel) {
   EXPECT_THAT(error({"--horizons", "9"}, Readings(400)), HasSubstr("horizon 9"));
   EXPECT_THAT(error({"--from", "399"}, Readings(400)),
               HasSubstr("readings.csv: the longest test part has 1 rows"));
+  EXPECT_THAT(error({"--parts"}, Readings(400)), HasSubstr("model 'tiny' has no linear path"));
   EXPECT_THAT(error({"--from", "many"}, Readings(400)), HasSubstr("neither a row number nor a percentage"));
 }
 

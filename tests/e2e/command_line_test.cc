@@ -42,9 +42,9 @@ TEST_F(CommandLineTest, UnknownFlagsAndCommandsAreErrors) {
   EXPECT_THAT(RunTidegate({"train", "x.csv", "--interval", "0.5ns"}).err, HasSubstr("from 1ns to a year"));
   EXPECT_EQ(flag.exit_code, 2);
   EXPECT_THAT(RunTidegate({"forecast"}).err, HasSubstr("no command 'forecast'"));
-  const Process::Result negative = RunTidegate({"train", "x.csv", "--horizon", "-1"});
+  const Process::Result negative = RunTidegate({"train", "x.csv", "--units", "-1"});
   EXPECT_EQ(negative.exit_code, 2);
-  EXPECT_THAT(negative.err, HasSubstr("--horizon: '-1', expected a whole number from 0 up"));
+  EXPECT_THAT(negative.err, HasSubstr("--units: '-1', expected a whole number from 0 up"));
   EXPECT_EQ(RunTidegate({"--version"}).exit_code, 0);
   const Process::Result config = RunTidegate({"train", "x.csv", "--config", Write("[train]\nunitz=8\n")});
   EXPECT_EQ(config.exit_code, 2);

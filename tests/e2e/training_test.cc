@@ -90,6 +90,23 @@ TEST_F(TrainingTest, WritesALineOfJsonPerEpochAndAPicture) {
   EXPECT_EQ(epoch, 3u);
 }
 
+TEST_F(TrainingTest, FlagsThatWouldDoNothingOrTooMuchAreRefused) {
+  const auto error = [&](const std::vector<std::string>& flags) {
+    const Process::Result run = RunTidegate(Arguments("m", flags, "1"));
+    EXPECT_NE(run.exit_code, 0);
+    return run.err;
+  };
+  EXPECT_THAT(error({"--dropout", "0.5"}), HasSubstr("--layers 2"));
+  EXPECT_THAT(error({"--dropout", "5"}), HasSubstr("0.95"));
+  EXPECT_THAT(error({"--each-column", "--target", "value"}), HasSubstr("every column is forecast"));
+  EXPECT_THAT(error({"--loss", "mse", "--quantiles", "0.9"}), HasSubstr("give --quantiles 0.5"));
+  EXPECT_THAT(error({"--cycle", "1000000000000"}), HasSubstr("1 to 65536"));
+  EXPECT_THAT(error({"--cycle", "5000"}),
+              HasSubstr("--cycle is 5000 readings; to learn from, no stream has two"));
+  EXPECT_THAT(error({"--segment", "1000000000000"}), HasSubstr("4096"));
+  EXPECT_THAT(RunTidegate(Arguments("readings.csv", {}, "1")).err, HasSubstr("--output"));
+}
+
 TEST_F(TrainingTest, AHorizonIsRoundedUpToWholeSegments) {
   const Process::Result train = RunTidegate(Arguments(
       "m", {"--each-column", "--segment", "4", "--linear-contexts", "16", "--quantiles", "0.5"}, "1"));

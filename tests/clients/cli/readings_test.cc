@@ -176,6 +176,20 @@ TEST_F(ReadingsTest, TimesAreToldApartAndSaid) {
   EXPECT_EQ(Read("time,v\n1,1\n2,2\n", rows)->times, "row numbers, 5m apart");
 }
 
+TEST_F(ReadingsTest, NamesOfColumnsAreUtf8AndDiffer) {
+  EXPECT_THAT(Error("time,Temp \xb0"
+                    "C\n1,2\n2,3\n"),
+              HasSubstr(":1: the name of column 2, 'Temp \xef\xbf\xbd"
+                        "C', is not UTF-8"));
+  EXPECT_THAT(Error("time,a,a\n1,2,3\n2,3,4\n"), HasSubstr(":1: two columns are called 'a'"));
+  ReadingOptions options;
+  options.values = {"a", "a"};
+  EXPECT_THAT(Error("time,a\n1,2\n2,3\n", options), HasSubstr("--values names 'a' twice"));
+  ReadingOptions rows;
+  rows.rows = *ParseRowRange("50:");
+  EXPECT_THAT(Error("time,a\n1,2\n2,3\n", rows), HasSubstr("no rows of readings among --rows 50:"));
+}
+
 TEST_F(ReadingsTest, ErrorsNameFileLineAndColumn) {
   const std::string file = file_.string();
   EXPECT_EQ(Error("time,v\n1,2\n2,x\n"), file + ":3: column 'v': 'x' is not a number");
@@ -199,7 +213,7 @@ TEST_F(ReadingsTest, ErrorsOfTheWholeFileSayWhatThereIs) {
   options.values = {"v"};
   EXPECT_EQ(Error("time,v,v\n1,2,3\n", options), file + ":1: two columns are called 'v'");
   options.target = "w";
-  EXPECT_EQ(Error("time,v,w\n1,2,3\n", options), "the target 'w' is not among the values v");
+  EXPECT_EQ(Error("time,v,w\n1,2,3\n", options), file + ":1: the target 'w' is not among the values v");
   EXPECT_EQ(Error("time,v\n"), file + ": no rows of readings");
   EXPECT_EQ(Error(""), file + ": is empty");
   EXPECT_THAT(Error("time\n1\n"), HasSubstr("no column of values"));

@@ -11,6 +11,7 @@
 
 #include "engine/stream/even_quantiles.h"
 #include "engine/stream/replay.h"
+#include "engine/stream/stream.h"
 #include "tests/support/tiny_model.h"
 
 namespace tidegate {
@@ -134,6 +135,32 @@ TEST(CalibrationTableTest, AnOutlierIsNotReachedFasterThanTheTableGrowsBeyondIts
   EXPECT_NEAR(table.Ratio(0, 1, 0.9f), std::exp2(0.5f), 1e-4);
   EXPECT_NEAR(table.Ratio(0, 1.5f, 0.9f), std::exp2(3.0f), 1e-4);
   EXPECT_GT(table.Ratio(0, 3, 0.9f), 1000) << "but it is reached";
+}
+
+// The interval of a sensor that seldom moves by its resolution holds its share without any width: no reason
+// to move a median that is what was read.
+TEST(CalibrationTest, TheMedianOfACoarseSensorStays) {
+  ModelSpec spec = TinySpec();
+  spec.features[0].resolution = 1;
+  const auto model = TinyModel(spec);
+  StreamHeader header;
+  std::vector<float> floats(StreamFloats(*model)), forecast(spec.horizon * 3);
+  const StreamRef stream(*model, header, floats);
+  StartStream(*model, stream);
+  std::mt19937 random(1);
+  float value = 20;
+  double moved = 0;
+  constexpr std::uint32_t kReadings = 4000;
+  for (std::uint32_t t = 0; t < kReadings; ++t) {
+    if (random() % 5 == 0) value += random() % 2 == 0 ? 1 : -1;
+    ScoreReading(*model, t, value, stream.kept, stream.rings, {});
+    for (std::size_t i = 0; i < forecast.size(); ++i)
+      forecast[i] = value + 0.2f * (static_cast<float>(i % 3) - 1);
+    CalibrateForecast(*model, stream.kept, forecast);
+    moved += std::abs(forecast[1] - value);
+    RememberForecast(*model, t, forecast, stream.rings);
+  }
+  EXPECT_LT(moved / kReadings, 0.05);
 }
 
 TEST(CalibrationTest, LevelsStayInOrder) {

@@ -98,6 +98,12 @@ TEST(CheckpointTest, OfAnotherTrainingIsRefusedAndWhatDiffersIsNamed) {
   options = Options();
   options.layers[0].units = 7;
   EXPECT_THAT(message(options, Waves()), HasSubstr("layers was"));
+  options = Options();
+  options.scored_steps = 3;
+  EXPECT_THAT(message(options, Waves()), HasSubstr("horizon was"));
+  options = Options();
+  options.reorder_window = 4;
+  EXPECT_THAT(message(options, Waves()), HasSubstr("gaps was"));
   std::vector<Series> other = Waves();
   other[1].values[7] += 0.01f;
   EXPECT_THAT(message(Options(), other), HasSubstr("readings was"));

@@ -66,6 +66,19 @@ TEST(PrepareSeriesTest, TakesScalesFromTheTrainingRows) {
   EXPECT_FLOAT_EQ(spec.step_deviation[1], std::sqrt((9.0f + 4 + 4 + 1) / 4));  // 3 2 -2 1
 }
 
+// At its first reading a stream's own scale is a quarter of what the sensor tells apart: no measure of
+// anything.
+TEST(PrepareSeriesTest, AStreamsOwnScaleMeansNothingBeforeItHasVaried) {
+  ModelSpec spec = Spec(1);
+  spec.per_stream = true;
+  std::vector<float> values;
+  for (int t = 0; t < 400; ++t) values.push_back(std::sin(static_cast<float>(t) / 8));
+  values[7] = values[8] + 1e-6f;  // it tells apart a millionth
+  ASSERT_TRUE(Prepare({OneFeature(values)}, 0.1, spec).ok());
+  EXPECT_NEAR(spec.step_deviation[0], spec.features[0].difference_deviation,
+              0.5f * spec.features[0].difference_deviation);
+}
+
 TEST(PrepareSeriesTest, TargetsAreRelativeToTheLastKnownValueAndEndAtTheSplit) {
   ModelSpec spec = Spec(2);
   const auto data = Prepare({OneFeature({1, 2, kNaN, 4, 2, 5, 10, 20, 40})}, 0.1, spec);

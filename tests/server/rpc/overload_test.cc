@@ -4,10 +4,13 @@
 
 #include <atomic>
 #include <memory>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "server/rpc/limits.h"
+#include "server/shard/named_streams.h"
 #include "tests/server/rpc/rpc_fixture.h"
 
 namespace tidegate {
@@ -17,6 +20,8 @@ using testing::HasSubstr;
 
 class OverloadTest : public RpcFixture {
  protected:
+  explicit OverloadTest(std::size_t shards = 1) : RpcFixture(shards) {}
+
   struct Call {
     grpc::ClientContext context;
     std::unique_ptr<grpc::ClientReaderWriter<v1::PushRequest, v1::PushResponse>> stream;
@@ -73,17 +78,25 @@ TEST_F(OverloadTest, AClientThatTakesNoAnswersHasSoManyReadingsAndNoMore) {
   EXPECT_EQ(response.steps(0), 1u) << "what was refused was not applied";
 }
 
+// On each of two shards.
 class FewWaitingReadingsTest : public OverloadTest {
  protected:
+  static constexpr std::size_t kShards = 2;
+  FewWaitingReadingsTest() : OverloadTest(kShards) {}
   RpcServer::Options ServerOptions() const override {
     RpcServer::Options options = OverloadTest::ServerOptions();
     options.serving.waiting_readings = 1000;
-    options.serving.behind = absl::ZeroDuration();
     return options;
   }
 
-  // One stream's readings, of which the network takes one a round, until told to stop.
+  // A stream of each shard, in turns: many readings, of which the network takes one a round. While those of
+  // the other shard are stepped, the one that has the call looks at what comes.
   void Flood(const std::atomic<bool>& stop) {
+    std::vector<std::string> ids;
+    for (int number = 0; ids.size() < kShards; ++number) {
+      std::string id = absl::StrCat(number);
+      if (ShardOf(id, kShards) == ids.size()) ids.push_back(std::move(id));
+    }
     grpc::ClientContext context;
     const auto stream = stub_->Stream(&context);
     std::thread reader([&] {
@@ -92,9 +105,14 @@ class FewWaitingReadingsTest : public OverloadTest {
       }
     });
     for (int t = 1; !stop; t += 4096) {
-      v1::PushRequest request = Many(4096, 0);
-      for (int i = 0; i < request.timestamp_size(); ++i) request.set_timestamp(i, (t + i) * kSecond);
-      ASSERT_TRUE(stream->Write(request));
+      for (const std::string& id : ids) {
+        v1::PushRequest request = Many(4096, 0);
+        for (int i = 0; i < request.timestamp_size(); ++i) request.set_timestamp(i, (t + i) * kSecond);
+        request.clear_stream_id();
+        request.clear_handle();
+        for (int i = 0; i < request.timestamp_size(); ++i) request.add_stream_id(id);
+        ASSERT_TRUE(stream->Write(request));
+      }
     }
     stream->WritesDone();
     reader.join();
@@ -112,7 +130,10 @@ TEST_F(FewWaitingReadingsTest, APushIsRefusedWhileTooManyReadingsWaitAndNothingO
   stop = true;
   flood.join();
   ExpectRefused(status, "OVERLOADED", "too many readings are waiting on this server");
-  EXPECT_GE(metrics_.lack(Lack::kWaitingReadings).value(), 1u);
+  std::uint64_t refused = 0;
+  for (std::size_t shard = 0; shard < kShards; ++shard)
+    refused += page_.shard(shard).lack(Lack::kWaitingReadings).value();
+  EXPECT_GE(refused, 1u);
   EXPECT_EQ(Pushed(Readings({"b"}, static_cast<int>(applied) + 1)).steps(0), applied + 1);
 }
 
