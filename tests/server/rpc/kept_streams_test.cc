@@ -157,10 +157,13 @@ TEST_P(KeptStreamsTest, WhatIsUsedStaysInMemory) {
   }
   std::uint64_t loads = 0;
   std::uint64_t evictions = 0;
+  std::int64_t counted = 0;
   for (std::size_t s = 0; s < 2; ++s) {
+    counted += page_.shard(s).models[1].streams.value() + page_.shard(s).cold.cold.value();
     loads += page_.shard(s).cold.loads.value();
     evictions += page_.shard(s).cold.evictions.value();
   }
+  EXPECT_EQ(counted, 1000) << "in memory and on disk";
   EXPECT_LT(loads, 20);  // now and then all are marked as used, and it goes too
   if (GetParam().memory > 0) {
     EXPECT_GT(evictions, 900);
