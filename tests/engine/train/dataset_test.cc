@@ -71,8 +71,8 @@ TEST(PrepareSeriesTest, TakesScalesFromTheTrainingRows) {
 TEST(PrepareSeriesTest, AStreamsOwnScaleMeansNothingBeforeItHasVaried) {
   ModelSpec spec = Spec(1);
   spec.per_stream = true;
-  std::vector<float> values;
-  for (int t = 0; t < 400; ++t) values.push_back(std::sin(static_cast<float>(t) / 8));
+  std::vector<float> values(400);
+  for (std::size_t t = 0; t < values.size(); ++t) values[t] = std::sin(static_cast<float>(t) / 8);
   values[7] = values[8] + 1e-6f;  // it tells apart a millionth
   ASSERT_TRUE(Prepare({OneFeature(values)}, 0.1, spec).ok());
   EXPECT_NEAR(spec.step_deviation[0], spec.features[0].difference_deviation,
