@@ -88,9 +88,8 @@ void PrintBacktest(const BacktestRun& run, std::ostream& out) {
   table.Print(out);
   if (const Errors& model = run.result.horizons.back().errors[0]; model.mase_targets < model.targets) {
     out << absl::StrFormat(
-        "MASE: over %.0f %% of the targets; streams that did not vary, or had no whole season, before the "
-        "test "
-        "part have none.\n",
+        "MASE: over %.0f %% of the targets; streams that did not vary before the test part, or had no whole "
+        "season there, have none.\n",
         100 * static_cast<double>(model.mase_targets) / static_cast<double>(model.targets));
   }
   out << CoverageText(run) << '\n';

@@ -47,8 +47,7 @@ constexpr std::pair<absl::string_view, absl::string_view> kFlags[] = {
     {"window", "--window"},
     {"truncation", "--truncation"},
     {"clip", "--clip"},
-    {"loss", "--loss"},
-    {"cycle", "--cycle"}};
+    {"loss", "--loss"}};
 
 struct TrainCommand {
   std::string file;
@@ -318,6 +317,14 @@ absl::Status RunTrain(TrainCommand command) {
   if (series.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(command.file, ": no stream has readings enough between longer gaps (see Time grid)"));
+  }
+
+  const std::size_t longest = std::ranges::max_element(series, {}, &Series::size)->size();
+  if (2 * options.cycle > longest) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--cycle ", options.cycle,
+                     ": no stream has two of it to learn from, the longest piece without a gap has ", longest,
+                     " readings"));
   }
 
   if (command.threads > 0) omp_set_num_threads(command.threads);

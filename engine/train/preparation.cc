@@ -199,11 +199,6 @@ std::vector<Matrix> FitLinear(const Preparation& preparation, bool all, const Mo
 absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std::vector<std::size_t>& splits,
                                     const TrainOptions& options, const TrainHooks& hooks, ModelSpec& spec) {
   spec.cycle = options.cycle;
-  if (const std::size_t longest = *std::ranges::max_element(splits); 2 * spec.cycle > longest) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        "cycle is ", spec.cycle, " readings; to learn from, no stream has two of it, but at most ", longest,
-        " readings"));
-  }
   Preparation best;
   std::vector<std::size_t> periods;  // only a linear path asks
   const std::vector<std::size_t> contexts = ContextsFor(options.linear_contexts, splits);

@@ -101,8 +101,7 @@ TEST_F(TrainingTest, FlagsThatWouldDoNothingOrTooMuchAreRefused) {
   EXPECT_THAT(error({"--each-column", "--target", "value"}), HasSubstr("every column is forecast"));
   EXPECT_THAT(error({"--loss", "mse", "--quantiles", "0.9"}), HasSubstr("give --quantiles 0.5"));
   EXPECT_THAT(error({"--cycle", "1000000000000"}), HasSubstr("1 to 65536"));
-  EXPECT_THAT(error({"--cycle", "5000"}),
-              HasSubstr("--cycle is 5000 readings; to learn from, no stream has two"));
+  EXPECT_THAT(error({"--cycle", "5000"}), HasSubstr("--cycle 5000: no stream has two of it to learn from"));
   EXPECT_THAT(error({"--segment", "1000000000000"}), HasSubstr("4096"));
   EXPECT_THAT(RunTidegate(Arguments("readings.csv", {}, "1")).err, HasSubstr("--output"));
 }
