@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "absl/strings/match.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
@@ -21,14 +20,13 @@
 #include "clients/cli/interrupt.h"
 #include "clients/cli/model_folder.h"
 #include "clients/cli/table.h"
+#include "clients/cli/train_flags.h"
 #include "clients/cli/train_progress.h"
 #include "clients/cli/train_record.h"
 #include "engine/train/trainer.h"
 
 namespace tidegate {
 namespace {
-
-constexpr std::size_t kMostSteps = 4096, kMostCycle = 65'536;  // as in ModelSpec
 
 // Options of a training by the names that errors begin with, and the flags that set them.
 constexpr std::pair<absl::string_view, absl::string_view> kFlags[] = {
@@ -48,34 +46,6 @@ constexpr std::pair<absl::string_view, absl::string_view> kFlags[] = {
     {"truncation", "--truncation"},
     {"clip", "--clip"},
     {"loss", "--loss"}};
-
-struct TrainCommand {
-  std::string file;
-  ReadingOptions readings;
-  std::size_t label_margin = 0;
-  std::string output = "models";
-  std::string cell = "gru";
-  std::size_t units = 32;
-  std::size_t layers = 1;
-  std::size_t filters = 0;  // of a convolution below them; 0: none
-  std::size_t kernel = 5;
-  std::size_t stride = 1, dilation = 1;  // of the convolution
-  bool residual = false;
-  float dropout = 0;
-  std::string normalisation = "fixed";
-  std::string inputs = "difference";
-  std::size_t segment = 0;  // readings; 0: none
-  bool peepholes = false;
-  bool bidirectional = false;
-  std::size_t projection = 0;
-  bool recursive = false;
-  bool each_column = false;
-  std::string cycle = "none";
-  int threads = 0;  // 0: one per core
-  bool resume = false;
-  std::string log;
-  TrainOptions options;
-};
 
 // Says what was read, and lays it on the grid.
 std::vector<Series> Prepare(const TrainCommand& command, const Readings& readings) {
@@ -157,94 +127,6 @@ std::map<std::string, ScheduleKind> ScheduleNames() {
   std::map<std::string, ScheduleKind> names;
   for (const ScheduleKind kind : kScheduleKinds) names[ScheduleName(kind)] = kind;
   return names;
-}
-
-std::vector<LayerSpec> LayersOf(const TrainCommand& command) {
-  std::vector<LayerSpec> layers;
-  if (command.segment > 0) {
-    layers.push_back({.kind = LayerKind::kConv1d,
-                      .units = command.units,
-                      .kernel = command.segment,
-                      .stride = command.segment,
-                      .relative = true,
-                      .relu = true});
-  }
-  if (command.filters > 0) {
-    layers.push_back({.kind = LayerKind::kConv1d,
-                      .units = command.filters,
-                      .kernel = command.kernel,
-                      .dilation = command.dilation,
-                      .stride = command.stride,
-                      .relu = true});
-  }
-  LayerSpec recurrent = {.units = command.units,
-                         .peepholes = command.peepholes,
-                         .projection = command.projection,
-                         .bidirectional = command.bidirectional};
-  for (const LayerKind kind : kLayerKinds) {
-    if (command.cell == KindName(kind)) recurrent.kind = kind;
-  }
-  layers.insert(layers.end(), command.layers, recurrent);
-  if (command.residual && command.layers > 0) {  // between recurrent layers, which are equally wide
-    for (std::size_t i = layers.size() - command.layers + 1; i < layers.size(); ++i)
-      layers[i].residual = true;
-  }
-  if (command.bidirectional && command.segment > 0) {  // a decoder cannot run backwards
-    recurrent.bidirectional = false;
-    layers.push_back(recurrent);
-  }
-  for (std::size_t i = command.segment > 0 ? 1 : 0; i + 1 < layers.size(); ++i)
-    layers[i].dropout = command.dropout;                             // between the layers
-  if (command.segment > 0) layers.back().dropout = command.dropout;  // before the decoder's dense map
-  return layers;
-}
-
-// Segments, their chains, and the parallel head that goes with them.
-void SetSegments(const TrainCommand& command, TrainOptions& options) {
-  if (const std::size_t rest = options.horizon % command.segment; rest > 0) {
-    options.horizon += command.segment - rest;
-    std::cout << "Horizon: " << options.horizon << " steps, as segments of " << command.segment
-              << " are forecast whole.\n";
-  }
-  if (const std::size_t rest = options.sequence_length % command.segment; rest > 0) {
-    options.sequence_length += command.segment - rest;
-    std::cout << "Sequence: " << options.sequence_length << " readings, so many whole segments.\n";
-  }
-  options.interleaved = options.window == 0 && command.segment > 1;  // of one reading there is one chain
-  options.head = HeadKind::kParallel;
-  options.segment = command.segment;
-  options.level_inputs = true;
-  options.difference_inputs = false;
-  options.truncation = options.sequence_length;
-}
-
-absl::Status SetCycle(const std::string& cycle, TrainOptions& options) {
-  options.find_cycle = cycle == "auto";
-  if (cycle == "auto" || cycle == "none") return absl::OkStatus();
-  if (absl::SimpleAtoi(cycle, &options.cycle) && options.cycle > 0 && options.cycle <= kMostCycle)
-    return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(
-      "--cycle is '", cycle, "', expected auto, none or a number of readings, 1 to ", kMostCycle));
-}
-
-// Flags that would do nothing.
-absl::Status CheckFlags(const TrainCommand& command) {
-  if (command.each_column && !command.readings.target.empty()) {
-    return absl::InvalidArgumentError(
-        "--target with --each-column: every column is forecast; choose them with --values");
-  }
-  if (command.dropout > 0 && command.segment == 0 && !command.each_column && command.layers == 1 &&
-      command.filters == 0) {
-    return absl::InvalidArgumentError(
-        "--dropout leaves out between layers, and there is one: give --layers 2, --conv-filters or "
-        "--segment");
-  }
-  const std::vector<float>& quantiles = command.options.quantiles;
-  if (command.options.loss != LossKind::kPinball && (quantiles.size() != 1 || quantiles[0] != 0.5f)) {
-    return absl::InvalidArgumentError(absl::StrCat("--loss ", LossName(command.options.loss),
-                                                   " makes a single forecast: give --quantiles 0.5"));
-  }
-  return absl::OkStatus();
 }
 
 // Trains with everything that is shown and written meanwhile.

@@ -33,8 +33,8 @@ absl::Status StateWriter::Write(rocksdb::WriteBatch& batch) {
     std::unique_lock lock(mutex_);
     changed_.wait(lock, room);
   }
-  const std::shared_lock states(
-      states_mutex_);  // before they count: a flush forgets what was counted until then
+  // Taken before they count, as a flush forgets what was counted until then.
+  const std::shared_lock states(states_mutex_);
   {
     const std::lock_guard lock(mutex_);
     bytes_ += batch.GetDataSize();
