@@ -10,7 +10,9 @@
 #include <future>
 
 #include "absl/strings/str_cat.h"
+#include "proto/tls/server_credentials.h"
 #include "tests/server/rpc/rpc_fixture.h"
+#include "tests/support/certificates.h"
 
 namespace tidegate {
 namespace {
@@ -44,6 +46,36 @@ TEST_F(SelfProbeTest, AServerThatServesAcceptsConnections) {
   EXPECT_TRUE(AcceptsConnections(absl::StrCat("0.0.0.0:", server_->port()), absl::Seconds(10)));
   EXPECT_TRUE(AcceptsConnections(absl::StrCat("localhost:", server_->port()), absl::Seconds(10)));
 }
+
+// With TLS, also where clients must have a certificate.
+class TlsSelfProbeTest : public RpcFixture, public testing::WithParamInterface<bool> {
+ protected:
+  TlsSelfProbeTest() {
+    std::filesystem::create_directories(certificates_);
+    authority_.Issue(files_.certificate, files_.key);
+    ReplaceFile(certificates_ / "ca.pem", authority_.certificate());
+    if (GetParam()) files_.authorities = certificates_ / "ca.pem";
+  }
+  ~TlsSelfProbeTest() override { std::filesystem::remove_all(certificates_); }
+
+  RpcServer::Options ServerOptions() const override {
+    RpcServer::Options options = RpcFixture::ServerOptions();
+    const auto credentials = MakeServerCredentials(files_);
+    EXPECT_TRUE(credentials.ok()) << credentials.status();
+    options.credentials = *credentials;
+    return options;
+  }
+
+  const std::filesystem::path certificates_ = std::filesystem::path(testing::TempDir()) / "self_probe";
+  TestAuthority authority_{"one"};
+  TlsFiles files_ = {.certificate = certificates_ / "server.pem", .key = certificates_ / "server.key"};
+};
+
+TEST_P(TlsSelfProbeTest, AServerThatServesAcceptsConnections) {
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(AcceptsConnections(server_->address(), absl::Seconds(10)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Mutual, TlsSelfProbeTest, testing::Bool());
 
 TEST_F(SelfProbeTest, AfterItsEndAServerDoesNot) {
   const std::string address = server_->address();
