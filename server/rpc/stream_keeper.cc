@@ -187,18 +187,21 @@ absl::Status StreamKeeper::LeaveCold() {
   }
   const std::size_t shards = group_.loops.size();
   const auto served = [this](std::size_t states) { return states - std::min(states, others_.size()); };
-  std::size_t cold = served(store_.EstimateStates());
-  if (!group_.streams.Take(cold)) {  // the estimate counts what is overwritten and not yet merged
+  std::size_t cold = 0;
+  if (const auto& states = store_.opening().states) {
+    cold = served(*states);
+  } else {  // after a crash: from all of them
     const auto counted = CountStates();
     if (!counted.ok()) return counted.status();
     cold = served(*counted);
-    if (!group_.streams.Take(cold)) {
-      return absl::ResourceExhaustedError(
-          absl::StrCat("the store has ", cold, " streams, more than --max-streams"));
-    }
+  }
+  if (!group_.streams.Take(cold)) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("the store has ", cold, " streams, more than --max-streams"));
   }
   for (std::size_t i = 0; i < shards; ++i) {
-    group_.loops[i]->shard().KeepWithin(options_.memory_limit / shards, cold / shards, *journals_[i]);
+    const std::size_t share = cold / shards + (i < cold % shards ? 1 : 0);  // that all have is what counts
+    group_.loops[i]->shard().KeepWithin(options_.memory_limit / shards, share, *journals_[i]);
   }
   return absl::OkStatus();
 }
@@ -246,7 +249,7 @@ absl::Status StreamKeeper::Close() {
   if (auto s = checkpoints_.MakeLast(); !s.ok()) return s;
   for (const auto& loop : group_.loops) loop->shard().WriteTo(nullptr);
   journals_.clear();
-  return store_.Close();
+  return store_.Close(group_.streams.taken());
 }
 
 }  // namespace tidegate

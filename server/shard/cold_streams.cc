@@ -14,7 +14,11 @@ constexpr int kChances = 256;                  // streams passed by for one that
 
 ColdStreams::ColdStreams(StreamTable& table, ShardJournal& journal, ColdMetrics& metrics, std::size_t memory,
                          std::size_t cold)
-    : table_(table), journal_(journal), metrics_(metrics), memory_(memory), cold_(cold) {
+    : table_(table),
+      journal_(journal),
+      metrics_(metrics),
+      memory_(memory),
+      cold_(static_cast<std::int64_t>(cold)) {
   Count();
 }
 
@@ -63,7 +67,7 @@ std::optional<StreamKey> ColdStreams::Return(absl::string_view id, const StoredS
   table_.header(key) = state.header;
   std::ranges::copy(state.floats, table_.floats(key).begin());
   table_.changed(key) = false;
-  if (cold_ > 0) --cold_;
+  --cold_;
   metrics_.loads.Add(1);
   return key;
 }
@@ -86,7 +90,7 @@ void ColdStreams::Evict() {
       if (!written.ok()) return journal_.Fail(written);
     }
     for (const StreamKey key : chosen_) table_.Evict(key);
-    cold_ += chosen_.size();
+    cold_ += static_cast<std::int64_t>(chosen_.size());
     metrics_.evictions.Add(chosen_.size());
     Count();
   }
@@ -117,6 +121,6 @@ bool ColdStreams::Advance() {
   return false;
 }
 
-void ColdStreams::Count() { metrics_.cold.Set(static_cast<std::int64_t>(cold_)); }
+void ColdStreams::Count() { metrics_.cold.Set(cold_); }
 
 }  // namespace tidegate

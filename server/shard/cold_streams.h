@@ -20,8 +20,9 @@ namespace tidegate {
 // memory nothing is, not even its id. Owned by the shard's thread, as the table is; not thread-safe.
 class ColdStreams {
  public:
-  // memory: bytes that the streams in memory may take. cold: streams that are in the store already; with
-  // those of the table they were taken from the table's budget. All must outlive it.
+  // memory: bytes that the streams in memory may take. cold: streams that are in the store already, of this
+  // shard or in its place of another; with those of the table they were taken from the table's budget. All
+  // must outlive it.
   ColdStreams(StreamTable& table, ShardJournal& journal, ColdMetrics& metrics, std::size_t memory,
               std::size_t cold);
 
@@ -50,8 +51,8 @@ class ColdStreams {
   ShardJournal& journal_;
   ColdMetrics& metrics_;
   const std::size_t memory_;
-  std::size_t cold_;  // streams in the store alone; after a start that did not read them all, about
-  StreamKey hand_;    // goes round all slots: who was not used since it last came by is put out
+  std::int64_t cold_;  // streams in the store alone; after a start that did not read them, over all shards
+  StreamKey hand_;     // goes round all slots: who was not used since it last came by is put out
   StateBatch batch_;
   std::vector<StreamKey> chosen_;
   std::vector<absl::string_view> wanted_;

@@ -39,7 +39,7 @@ struct StreamQueue {
 // How many streams there may yet be, over all shards. Thread-safe.
 class StreamBudget {
  public:
-  explicit StreamBudget(std::size_t streams) : left_(streams) {}
+  explicit StreamBudget(std::size_t streams) : all_(streams), left_(streams) {}
 
   // Takes so many; false: fewer are left.
   bool Take(std::size_t streams = 1) {
@@ -50,8 +50,10 @@ class StreamBudget {
     return false;
   }
   void GiveBack() { left_.fetch_add(1, std::memory_order_relaxed); }
+  std::size_t taken() const { return all_ - left_.load(std::memory_order_relaxed); }
 
  private:
+  const std::size_t all_;
   std::atomic<std::size_t> left_;
 };
 

@@ -16,6 +16,7 @@ namespace {
 constexpr char kFormat[] = "format";
 constexpr char kOpened[] = "opened";
 constexpr char kClosed[] = "closed";
+constexpr char kStates[] = "states";
 constexpr char kCheckpoint[] = "checkpoint";
 constexpr char kModel[] = "model/";
 
@@ -63,6 +64,8 @@ bool ReadValue(absl::string_view name, absl::string_view value, Meta& meta) {
     meta.opened = bytes.Number<std::uint64_t>();
   } else if (name == kClosed) {
     meta.closed = bytes.Number<std::uint64_t>();
+  } else if (name == kStates) {
+    meta.states = bytes.Number<std::uint64_t>();
   } else if (name == kCheckpoint) {
     meta.checkpoint = bytes.Number<std::uint64_t>();
   } else if (!absl::StartsWith(name, kModel) || !ReadModel(name, bytes, meta)) {
@@ -94,8 +97,10 @@ void PutFormat(const Database& database, const std::string& store_id, rocksdb::W
 void PutOpened(const Database& database, std::uint64_t opened, rocksdb::WriteBatch& batch) {
   Put(database, kOpened, Bytes(opened), batch);
 }
-void PutClosed(const Database& database, std::uint64_t closed, rocksdb::WriteBatch& batch) {
+void PutClosed(const Database& database, std::uint64_t closed, std::uint64_t states,
+               rocksdb::WriteBatch& batch) {
   Put(database, kClosed, Bytes(closed), batch);
+  Put(database, kStates, Bytes(states), batch);
 }
 void PutCheckpoint(const Database& database, std::uint64_t position, rocksdb::WriteBatch& batch) {
   Put(database, kCheckpoint, Bytes(position), batch);

@@ -84,7 +84,9 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
                        .checkpoint = store.meta.checkpoint,
                        .journal_end = store.journal_end,
                        .replay_bytes = store.journal.bytes,
+                       .states = {},
                        .lost = store.lost};
+  if (opening.clean) opening.states = store.meta.states;
   // Positions of this opening are above all that there ever were, whatever of them is left.
   const JournalEnd::Mark& mark = store.end->found();
   const std::uint64_t highest = std::max({store.journal_end, mark.written, mark.synced});
@@ -171,13 +173,6 @@ absl::Status Store::ForEachState(
   return ReadAllStates(*parts_->opened.database, each, from);
 }
 
-std::uint64_t Store::EstimateStates() {
-  const Database& database = *parts_->opened.database;
-  std::uint64_t keys = 0;
-  database.db->GetIntProperty(database.state(), rocksdb::DB::Properties::kEstimateNumKeys, &keys);
-  return keys;
-}
-
 std::uint64_t Store::BeginCheckpoint() {
   const StoreCounts now = counts();
   const std::lock_guard lock(parts_->mutex);
@@ -225,10 +220,10 @@ absl::Status Store::Backup(const std::string& folder) {
   return WriteBackup(*parts_->opened.database, parts_->options, *parts_->journal, folder);
 }
 
-absl::Status Store::Close() {
+absl::Status Store::Close(std::uint64_t states) {
   if (absl::Status s = parts_->Fatal(parts_->states->Flush()); !s.ok()) return s;
   rocksdb::WriteBatch batch;
-  PutClosed(*parts_->opened.database, parts_->opened.meta.opened, batch);
+  PutClosed(*parts_->opened.database, parts_->opened.meta.opened, states, batch);
   if (absl::Status s = parts_->WriteSynced(batch, "closing the store"); !s.ok()) return s;
   return parts_->Fatal(parts_->journal->NoteSequence(0, /*sync=*/true));
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -22,13 +23,14 @@ namespace tidegate {
 
 // What the folder held when it was opened.
 struct StoreOpening {
-  std::string store_id;            // random, 32 hex digits
-  bool created = false;            // it was not there
-  bool clean = false;              // it was closed by Close after its last checkpoint: nothing to replay
-  std::uint64_t checkpoint = 0;    // position of the last checkpoint, 0: none
-  std::uint64_t journal_end = 0;   // position of the last group; <= checkpoint: nothing to replay
-  std::uint64_t replay_bytes = 0;  // of groups behind the checkpoint, estimated
-  std::string lost;                // what accept_lost_journal let go; empty: nothing
+  std::string store_id;                 // random, 32 hex digits
+  bool created = false;                 // it was not there
+  bool clean = false;                   // it was closed by Close after its last checkpoint: nothing to replay
+  std::uint64_t checkpoint = 0;         // position of the last checkpoint, 0: none
+  std::uint64_t journal_end = 0;        // position of the last group; <= checkpoint: nothing to replay
+  std::uint64_t replay_bytes = 0;       // of groups behind the checkpoint, estimated
+  std::optional<std::uint64_t> states;  // as Close was told; only if clean
+  std::string lost;                     // what accept_lost_journal let go; empty: nothing
 };
 
 struct StoreCounts {  // since opening
@@ -117,8 +119,6 @@ class Store {
   absl::Status ForEachState(
       const std::function<absl::Status(absl::string_view id, const StoredState& state)>& each,
       absl::string_view from = {});
-  // About how many states there are.
-  std::uint64_t EstimateStates();
 
   // ---- Checkpoints; one at a time
   // The position of the checkpoint that begins: the highest submitted.
@@ -141,8 +141,9 @@ class Store {
   // A copy of the store as of now, which can be opened like one; made while it is used. `folder` must not
   // exist.
   absl::Status Backup(const std::string& folder);
-  // Syncs everything and marks a clean end. Submitters must be gone.
-  absl::Status Close();
+  // Syncs everything and marks a clean end. states: how many there are, those marked deleted left out; the
+  // next opening tells. Submitters must be gone.
+  absl::Status Close(std::uint64_t states);
 
  private:
   struct Parts;

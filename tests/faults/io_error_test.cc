@@ -121,7 +121,7 @@ class IoErrors {
       absl::Status status = workload.Run(25);
       if (status.ok()) status = workload.Checkpoint();
       if (status.ok()) status = workload.Run(5);
-      if (status.ok() && opening == 1) status = (*store)->Close();
+      if (status.ok() && opening == 1) status = (*store)->Close(0);
       if (!status.ok() && !failed_) return status.ToString();
       if (!status.ok()) return AfterError(**store, workload);
     }

@@ -85,7 +85,7 @@ class PowerLoss {
       if (absl::Status s = workload.Run(random_() % kActions); !s.ok()) return s.ToString();
     }
     if (random_() % 3 == 0) {
-      if (absl::Status s = (*store)->Close(); !s.ok()) return s.ToString();
+      if (absl::Status s = (*store)->Close(0); !s.ok()) return s.ToString();
     }
     store->reset();
     return CutRun(*disk);

@@ -21,7 +21,7 @@ std::vector<std::string> TablesOfAStore() {
     for (int i = 0; i < 100; ++i)
       states.Put("pump " + std::to_string(i), 0, 0, {.sequence = 3}, std::vector<float>(9));
     EXPECT_TRUE((*store)->WriteStates(states).ok());
-    EXPECT_TRUE((*store)->Close().ok());
+    EXPECT_TRUE((*store)->Close(0).ok());
   }
   std::vector<std::string> tables;
   for (const std::string& name : disk->Names(disk->Find("/data/store"))) {

@@ -41,7 +41,7 @@ class KeptShard {
     Checkpoint();
     shard_.reset();
     journal_.reset();
-    ASSERT_TRUE(store_->Close().ok());
+    ASSERT_TRUE(store_->Close(budget_->taken()).ok());
     store_.reset();
     Open();
     EXPECT_TRUE(store_->opening().clean);
@@ -114,7 +114,12 @@ class KeptShard {
       journal_->AddModel(*store_->AddModel(models_[m]->spec().name, 1, "sum", "build"));
     }
     if (memory_ > 0) {
-      const std::size_t cold = store_->EstimateStates();
+      std::size_t cold = 0;
+      const absl::Status counted = store_->ForEachState([&](absl::string_view, const StoredState& state) {
+        cold += state.deleted ? 0 : 1;
+        return absl::OkStatus();
+      });
+      ASSERT_TRUE(counted.ok()) << counted;
       ASSERT_TRUE(budget_->Take(cold));
       shard_->KeepWithin(memory_, cold, *journal_);
     }

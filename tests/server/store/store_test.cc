@@ -211,7 +211,7 @@ TEST_P(StoreTest, CloseAfterACheckpointIsAnEmptyReplay) {
     const auto store = Open();
     PutState(*store, "a", Push(*store, {"a"}), 1.0f);
     ASSERT_TRUE(store->FinishCheckpoint(store->BeginCheckpoint()).ok());
-    ASSERT_TRUE(store->Close().ok());
+    ASSERT_TRUE(store->Close(0).ok());
   }
   {
     const auto store = Open();
