@@ -65,8 +65,8 @@ struct StreamHeader {
   float anomaly_score = 0;        // of the last reading
   std::uint32_t refused_digest =
       0;  // of the reading with the last number, time included, if `refused` is set
-  // What became of it if it is not the last applied reading: kLate or kInvalid; with a reorder window also
-  // kApplied, if it is held or a held one was applied after it.
+  // What became of it if it is not the last applied reading: kLate or kInvalid, or kApplied if one without a
+  // number was applied after it, or it is held, or a held one was applied after it.
   Outcome refused = {};
   Reason refused_reason = Reason::kNone;
   std::uint8_t quality = 0;  // bits of the last answer

@@ -323,7 +323,8 @@ TEST_F(ReorderTest, EntriesThatNoStreamCanHoldAreNoState) {
   EXPECT_TRUE(IsStream(*model_, later, stream_.floats()));
   PushInOrder(10);
   EXPECT_TRUE(IsStream(*plain_, in_order_.header(), in_order_.floats()));
-  EXPECT_FALSE(IsStream(*plain_, later, in_order_.floats()));
+  later.refused = Outcome::kConflict;
+  EXPECT_FALSE(IsStream(*model_, later, stream_.floats()));
 }
 
 TEST_F(ReorderTest, AWindowCostsFloatsForItsReadingsAndNoneWithout) {

@@ -117,6 +117,7 @@ TEST(SequenceTest, RandomSchedulesHaveTheOutcomesOfThePlainReference) {
         now.sequence = next;
         if (numbered && below(15) == 0) now.sequence += static_cast<std::uint64_t>(1 + below(3));
         now.accept_gap = below(3) == 0;
+        if (seed % 4 == 1 && below(6) == 0) now.sequence = 0;  // one of those that are not numbered
       }
       const Outcome expected = past.Push(now);
       const ReplayedStream::Answer answer = stream.Push(now.reading(), kLatest);
@@ -176,6 +177,20 @@ TEST_F(NumberedStream, TheTimeOfTheLastReadingUnderANewNumberIsLate) {
   Push(1, 10);
   EXPECT_EQ(Push(2, 10).outcome, Outcome::kLate);
   EXPECT_EQ(Push(2, 11).outcome, Outcome::kConflict) << "number 2 has its outcome";
+}
+
+TEST_F(NumberedStream, TheLastNumberKeepsItsOutcomeBehindReadingsWithoutOne) {
+  Push(1, 10);
+  Push(0, 11);
+  EXPECT_EQ(Push(1, 10).outcome, Outcome::kDuplicate);
+  EXPECT_EQ(Push(1, 10, 21).outcome, Outcome::kConflict);
+  EXPECT_EQ(Push(2, 5).outcome, Outcome::kLate);
+  Push(0, 200);  // after so long a gap the stream begins anew
+  EXPECT_EQ(Push(2, 5).outcome, Outcome::kLate);
+  EXPECT_EQ(Push(2, 6).outcome, Outcome::kConflict);
+  EXPECT_EQ(Push(3, 201).outcome, Outcome::kApplied);
+  Push(0, 400);
+  EXPECT_EQ(Push(3, 201).outcome, Outcome::kDuplicate);
 }
 
 // A network whose projection makes infinity of what it is given.
