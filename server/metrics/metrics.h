@@ -28,15 +28,18 @@ namespace metric {
 using enum prometheus::MetricType;
 inline constexpr MetricDeclaration kRequestDuration{"tidegate_request_duration_seconds",
                                                     "Time from reading a request to handing its answer to "
-                                                    "gRPC, by method. On Stream, each message is a request.",
+                                                    "gRPC, of requests answered with OK, by method. On "
+                                                    "Stream, each message is a request.",
                                                     Histogram};
-inline constexpr MetricDeclaration kQueueWait{
-    "tidegate_queue_wait_seconds", "Time from reading a request to the batch that takes its first reading.",
-    Histogram};
+inline constexpr MetricDeclaration kQueueWait{"tidegate_queue_wait_seconds",
+                                              "Time from reading a request to the batch that takes its first "
+                                              "reading, at each shard that serves some of it.",
+                                              Histogram};
 inline constexpr MetricDeclaration kStageDuration{
     "tidegate_stage_duration_seconds",
     "Time of each stage of serving: receive, queue and send of a message; gather, step and scatter of a "
-    "batch; journal of an answer that waits until what it says is durable. "
+    "batch; journal of an answer that waits until what it says is durable; queue and journal at each shard "
+    "that serves some of it. "
     "Receive and send are timed for one message in eight, which counts eightfold.",
     Histogram};
 inline constexpr MetricDeclaration kWaitingReadings{

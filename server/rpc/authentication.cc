@@ -21,15 +21,14 @@ absl::StatusOr<Tokens> Parse(const std::string& text, const std::string& file) {
   return absl::InvalidArgumentError(absl::StrCat(kFlag, ": ", file, ": ", tokens.status().message()));
 }
 
-// What follows "Bearer " in the only header of its name; empty: there is no such header.
+}  // namespace
+
 absl::string_view TokenOf(const Authentication::Metadata& metadata) {
   const auto [begin, end] = metadata.equal_range("authorization");
   if (begin == end || std::next(begin) != end) return {};
   const absl::string_view value(begin->second.data(), begin->second.size());
   return absl::StartsWithIgnoreCase(value, kScheme) ? value.substr(kScheme.size()) : absl::string_view();
 }
-
-}  // namespace
 
 Authentication::Authentication(std::string file, std::string text, Tokens tokens, absl::Time now)
     : file_(std::move(file)), seen_(std::move(text)), tokens_(std::move(tokens)), looked_(now) {}

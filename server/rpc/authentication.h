@@ -16,6 +16,9 @@
 
 namespace tidegate {
 
+// What follows "Bearer " in the only header "authorization"; empty: there is no such header.
+absl::string_view TokenOf(const std::multimap<grpc::string_ref, grpc::string_ref>& metadata);
+
 // Who may call what: by the bearer tokens in a file (see Tokens), which is read anew when it has changed.
 // Thread-safe.
 class Authentication {

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "server/fault/fault.h"
+#include "server/rpc/authentication.h"
 #include "server/rpc/limits.h"
 
 namespace tidegate {
@@ -64,9 +65,9 @@ std::string ClientName(const grpc::ServerContext& context, bool tokens) {
     if (!identity.empty())
       return absl::StrCat("certificate ", std::string(identity[0].data(), identity[0].size()));
   }
-  const auto token = context.client_metadata().find("authorization");
-  if (tokens && token != context.client_metadata().end()) {
-    return std::string(token->second.data(), token->second.size());
+  if (tokens) {
+    if (const absl::string_view token = TokenOf(context.client_metadata()); !token.empty())
+      return absl::StrCat("token ", token);
   }
   const std::string peer = context.peer();
   return std::string(HostOf(peer));

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <limits>
+#include <memory>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -85,7 +87,7 @@ void StreamService::Describe(absl::string_view id, const std::string& model, con
   info.set_timestamp(CursorOf(header));
   info.set_steps(header.steps);
   info.set_quality(header.quality);
-  info.set_anomaly_score(header.anomaly_score);
+  info.set_anomaly_score(header.steps == 0 ? std::numeric_limits<float>::quiet_NaN() : header.anomaly_score);
   info.set_sequence(header.sequence);
 }
 
@@ -139,8 +141,12 @@ absl::Status StreamService::GetCursor(const v1::GetCursorRequest& request, v1::G
   response.mutable_timestamp()->Resize(request.stream_id_size(), kNoTimestamp);
   response.mutable_steps()->Resize(request.stream_id_size(), 0);
   response.mutable_sequence()->Resize(request.stream_id_size(), 0);
+  const auto here = [&](const std::string& id) { return ShardOf(id, shards_) == index_; };
+  std::vector<absl::string_view> ids;
+  std::ranges::copy_if(request.stream_id(), std::back_inserter(ids), here);
+  shard_.Bring(ids);
   for (int i = 0; i < request.stream_id_size(); ++i) {
-    if (ShardOf(request.stream_id(i), shards_) != index_) continue;
+    if (!here(request.stream_id(i))) continue;
     const auto key = shard_.Find(request.stream_id(i));
     if (!key) continue;
     const StreamHeader& header = shard_.header(*key);
@@ -180,22 +186,40 @@ absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
   }
   const std::size_t page = request.page_size() == 0 ? kUsualPage : request.page_size();
   std::size_t scanned = 0;
+  std::vector<StreamKey> listed;
   if (begin->cold && shard_.cold() == nullptr) return BadToken(request.page_token());
   if (begin->cold) return ListCold(request, begin->id, page, response);
   for (; next.model < end; ++next.model, next.slot = 0) {
     for (; next.slot < shard_.table().slots(next.model); ++next.slot, ++scanned) {
-      if (static_cast<std::size_t>(response.stream_size()) == page || scanned == kMostScanned) {
+      if (listed.size() == page || scanned == kMostScanned) {
         response.set_next_page_token(Token(index_, next));
-        return absl::OkStatus();
+        return ListHot(listed, response);
       }
       const absl::string_view id = shard_.table().id(next);
-      if (!id.empty() && absl::StartsWith(id, request.prefix())) Describe(next, *response.add_stream());
+      if (!id.empty() && absl::StartsWith(id, request.prefix())) listed.push_back(next);
     }
   }
   if (shard_.cold() != nullptr) {
     response.set_next_page_token(ColdToken(index_, request.prefix()));
   } else if (index_ + 1 < shards_) {
     response.set_next_page_token(Token(index_ + 1, {}));
+  }
+  return ListHot(listed, response);
+}
+
+// With --memory-limit those that the store has come with its page: between two pages streams move from memory
+// to the disk and back, and none of them is to be left out.
+absl::Status StreamService::ListHot(std::span<const StreamKey> listed, v1::ListStreamsResponse& response) {
+  const auto stored = std::make_unique<bool[]>(listed.size());
+  if (shard_.cold() != nullptr) {
+    std::vector<absl::string_view> ids;
+    for (const StreamKey key : listed) ids.push_back(shard_.table().id(key));
+    std::vector<StoredState> states(ids.size());
+    absl::Status read = shard_.journal()->store().ReadStates(ids, {stored.get(), ids.size()}, states);
+    if (!read.ok()) return read;
+  }
+  for (std::size_t i = 0; i < listed.size(); ++i) {
+    if (!stored[i]) Describe(listed[i], *response.add_stream());
   }
   return absl::OkStatus();
 }
@@ -212,14 +236,14 @@ absl::Status StreamService::ListCold(const v1::ListStreamsRequest& request, cons
           more = true;
           return absl::CancelledError();
         }
-        const auto model = shard_.journal()->ModelOf(state.model);
-        if (state.deleted || !model || ShardOf(id, shards_) != index_ || shard_.table().Find(id) ||
-            shard_.journal()->IsDeleted(id)) {
-          return absl::OkStatus();
-        }
+        if (ShardOf(id, shards_) != index_) return absl::OkStatus();
+        const auto hot = shard_.table().Find(id);
+        if (!hot && (state.deleted || shard_.journal()->IsDeleted(id))) return absl::OkStatus();
+        const auto model = hot ? hot->model : shard_.journal()->ModelOf(state.model);
+        if (!model) return absl::OkStatus();
         const std::string& name = repository_.models()[*model].name;
         if (request.model().empty() || request.model() == name) {
-          Describe(id, name, state.header, *response.add_stream());
+          Describe(id, name, hot ? shard_.header(*hot) : state.header, *response.add_stream());
         }
         return absl::OkStatus();
       },

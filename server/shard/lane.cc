@@ -346,8 +346,9 @@ void Lane::Settle(std::uint32_t slot, std::vector<Work*>& done, AppliedObserver*
 }
 
 void Lane::Reset(std::uint32_t slot) {
-  table_.header(key(slot)) = {};
-  table_.changed(key(slot)) = true;
+  StreamHeader& header = table_.header(key(slot));
+  header = {.timestamp_ns = header.timestamp_ns};  // by which it is forgotten, if nobody feeds it again
+  table_.changed(key(slot)) = table_.used(key(slot)) = table_.taken(key(slot)) = true;
   if (DropBridging(slot)) next_turns_.push_back(slot);
 }
 

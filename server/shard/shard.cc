@@ -91,6 +91,10 @@ void Shard::LoadCold(const Work& work, std::size_t first_handle) {
   cold_->Load(wanted_);
 }
 
+void Shard::Bring(std::span<const absl::string_view> ids) {
+  if (cold_ != nullptr) cold_->Load(ids);
+}
+
 std::optional<StreamKey> Shard::Find(absl::string_view id, std::uint64_t* position) {
   return cold_ == nullptr ? table_.Find(id) : cold_->Load(id, position);
 }

@@ -57,6 +57,9 @@ class Shard {
   // What follows sees and changes streams as they are between two batches: readings that wait have not been
   // taken yet.
   const StreamTable& table() const { return table_; }
+  // Brings those of the streams `ids` that are on disk alone back into memory, with one look at the disk.
+  void Bring(std::span<const absl::string_view> ids);
+
   // The stream `id`, brought back into memory if need be. position: see ColdStreams::Load.
   std::optional<StreamKey> Find(absl::string_view id, std::uint64_t* position = nullptr);
   std::size_t models() const { return lanes_.size(); }  // those removed included

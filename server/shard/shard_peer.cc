@@ -14,6 +14,7 @@ void ShardPeer::Admit(Message& message, NamedStreams& streams) {
   const auto asked = [](const Part& part) { return !part.rows.empty() || !part.ids.empty(); };
   // Counted first: a part may be answered at once.
   message.parts_left = 1;
+  message.any_reason = false;
   for (std::size_t s = 0; s < shards(); ++s) message.parts_left += s != index_ && asked(message.parts[s]);
   for (std::size_t s = 0; s < shards(); ++s) {
     Part& part = message.parts[s];

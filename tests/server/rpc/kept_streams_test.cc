@@ -259,6 +259,46 @@ TEST_P(KeptStreamsTest, WhatNobodyFeedsExpires) {
   Restart(/*orderly=*/false);
   Recover();
   EXPECT_THAT(Listed(), testing::UnorderedElementsAre("s:4", "s:5", "new"));
+  v1::ResetStreamRequest reset;
+  reset.set_stream_id("new");
+  v1::ResetStreamResponse done;
+  ASSERT_TRUE(Call(&v1::Forecaster::Stub::ResetStream, reset, done).ok());
+  for (int sweep = 0; sweep < 3; ++sweep) server_->expiry()->Sweep(now);
+  EXPECT_THAT(Listed(), testing::Contains("new")) << "its last reading is as young as it was";
+}
+
+TEST_P(KeptStreamsTest, EveryStreamCountsAfterAnyRestart) {
+  Pushed(Readings(Ids(50), 1));
+  for (const bool orderly : {true, false}) {
+    Restart(orderly);
+    Recover();
+  }
+  std::vector<std::string> more;
+  for (int i = 0; i < 970; ++i) more.push_back("more:" + std::to_string(i));
+  v1::PushResponse response;
+  ASSERT_TRUE(Push(Readings(more, 1), response).ok());
+  EXPECT_EQ(std::ranges::count(response.outcome(), static_cast<int>(v1::OUTCOME_OVERLOADED)), 20);
+  EXPECT_EQ(Listed().size(), 1000u);
+}
+
+TEST_P(KeptStreamsTest, ListsLeaveOutNoneThatComesBackMeanwhile) {
+  const std::vector<std::string> ids = Ids(100);
+  Pushed(Readings(ids, 1));
+  std::set<std::string> listed;
+  v1::ListStreamsRequest request;
+  request.set_page_size(5);
+  for (std::size_t page = 0;; ++page) {
+    v1::ListStreamsResponse response;
+    ASSERT_TRUE(Call(&v1::Forecaster::Stub::ListStreams, request, response).ok());
+    for (const v1::StreamInfo& stream : response.stream()) listed.insert(stream.stream_id());
+    if (response.next_page_token().empty()) break;
+    request.set_page_token(response.next_page_token());
+    const auto t = static_cast<int>(page) + 2;
+    Pushed(Readings(
+        {ids[page * 37 % 100], ids[page * 61 % 100 == page * 37 % 100 ? (page + 1) % 100 : page * 61 % 100]},
+        t));
+  }
+  EXPECT_EQ(listed.size(), 100u);
 }
 
 TEST_P(KeptStreamsTest, QuestionsFindStreamsWhereverTheyAre) {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <bit>
+#include <limits>
 #include <map>
 #include <random>
 #include <string>
@@ -119,6 +120,16 @@ TEST_F(MultiShardTest, PushMixesStreamsOfAllShardsAndBadReadingsKeepTheirPlaces)
     EXPECT_EQ(answer.reason(i), i == 3   ? v1::REASON_STREAM_ID
                                 : i == 7 ? v1::REASON_INFINITE_VALUE
                                          : v1::REASON_UNSPECIFIED);
+  }
+}
+
+// Room for answers is used over and over.
+TEST_F(MultiShardTest, ReasonsAreOnlyOfMessagesThatHaveSome) {
+  const std::vector<std::string> ids = Ids("reason", 6);
+  for (int t = 1; t < 20; ++t) {
+    v1::PushRequest request = Readings(ids, t);
+    if (t == 2) request.set_value(3, std::numeric_limits<float>::infinity());
+    EXPECT_EQ(Pushed(request).reason_size(), t == 2 ? 6 : 0) << t;
   }
 }
 
