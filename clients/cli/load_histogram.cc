@@ -38,7 +38,8 @@ double LoadHistogram::mean_seconds() const {
 }
 
 double LoadHistogram::Percentile(double percent) const {
-  const auto wanted = static_cast<std::uint64_t>(std::ceil(percent / 100 * static_cast<double>(count_)));
+  const double share = percent * static_cast<double>(count_) / 100;
+  const auto wanted = static_cast<std::uint64_t>(std::ceil(share - 1e-6));  // 99.9 % of 1,000 are 999
   std::uint64_t below = 0;
   for (std::size_t bucket = 0; bucket < buckets_.size(); ++bucket) {
     below += buckets_[bucket];

@@ -68,6 +68,8 @@ class LoadLane {
 
   // Sends no more and ends the call, at once if it is not idle.
   virtual void Close() = 0;
+  // The same, at once in any case.
+  virtual void Cancel() = 0;
   bool closed() const { return closed_; }
 
  protected:

@@ -31,7 +31,9 @@ class PushLane final : public LoadLane {
     }
   }
 
-  void Close() override {
+  void Close() override { Cancel(); }
+
+  void Cancel() override {
     due_.clear();
     for (Call* call : calls_) call->context.TryCancel();
     closed_ = true;

@@ -49,11 +49,18 @@ class LoadRun final : LoadLane::Owner {
         schedule_(options.rate / static_cast<double>(options.batch), options.poisson, options.seed) {}
 
   ~LoadRun() {
-    for (const auto& lane : lanes_) lane->Close();
-    queue_.Shutdown();
+    for (const auto& lane : lanes_) lane->Cancel();
     void* tag = nullptr;
     bool ok = false;
-    while (queue_.Next(&tag, &ok)) static_cast<LoadLane::Operation*>(tag)->Complete(ok);
+    const auto complete = [&] {
+      const bool more = queue_.Next(&tag, &ok);
+      if (more) static_cast<LoadLane::Operation*>(tag)->Complete(ok);
+      return more;
+    };
+    while (!all_closed()) complete();  // a call's end is an operation, too
+    queue_.Shutdown();
+    while (complete()) {
+    }
   }
 
   absl::StatusOr<LoadResult> Run(const std::vector<Connection>& connections) {
@@ -74,6 +81,10 @@ class LoadRun final : LoadLane::Owner {
   bool closed_loop() const { return options_.rate <= 0; }
   bool all_idle() const {
     return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->idle(); });
+  }
+
+  bool all_closed() const {
+    return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->closed(); });
   }
 
   // Names all streams to the server and pushes their first readings.
@@ -137,8 +148,7 @@ class LoadRun final : LoadLane::Owner {
     if (!status_.ok()) return;
     closing_ = true;
     for (const auto& lane : lanes_) lane->Close();
-    const auto closed = [](const auto& lane) { return lane->closed(); };
-    while (!std::all_of(lanes_.begin(), lanes_.end(), closed)) Turn(deadline);
+    while (!all_closed()) Turn(deadline);
   }
 
   // Waits for a completion at most until `until`, then handles all that there are.

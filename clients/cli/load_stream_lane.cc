@@ -32,13 +32,16 @@ class StreamLane final : public LoadLane {
   }
 
   void Close() override {
+    if (unanswered_ > 0 || writing_ || closed_) return Cancel();
     ready_ = false;
     due_.clear();
-    if (unanswered_ > 0 || writing_) {
-      context_.TryCancel();
-    } else if (!closed_) {
-      stream_->WritesDone(&writes_done_);
-    }
+    stream_->WritesDone(&writes_done_);
+  }
+
+  void Cancel() override {
+    ready_ = false;
+    due_.clear();
+    context_.TryCancel();
   }
 
  private:

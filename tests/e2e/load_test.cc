@@ -98,6 +98,7 @@ TEST_F(LoadTest, ErrorsSayWhatToDo) {
     return result.err;
   };
   EXPECT_THAT(error({}), HasSubstr("model 'tiny' takes 2 values a reading"));
+  EXPECT_THAT(error({"--calls", "4"}), HasSubstr("model 'tiny' takes 2 values a reading"));
   EXPECT_THAT(error({"--model", "other"}), HasSubstr("other"));
   EXPECT_THAT(error({"--horizon", "9"}), HasSubstr("model 'tiny' forecasts 3"));
   EXPECT_THAT(error({"--calls", "2", "--streams", "1"}), HasSubstr("every call needs a stream"));

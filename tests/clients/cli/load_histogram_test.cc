@@ -36,6 +36,13 @@ TEST(LoadHistogramTest, PercentilesAgreeWithAPlainSort) {
   EXPECT_EQ(histogram.count(), 200'000u);
 }
 
+TEST(LoadHistogramTest, AShareOfAWholeNumberIsThatNumber) {
+  LoadHistogram histogram;
+  for (std::uint64_t value = 1; value <= 1000; ++value)
+    histogram.Add(value < 999 ? 1 : value == 999 ? 100 : 200);
+  EXPECT_DOUBLE_EQ(histogram.Percentile(99.9), 1e-9 * 100);  // the 999th of 1,000
+}
+
 TEST(LoadHistogramTest, SmallValuesAreExactAndTheLargestFit) {
   for (std::uint64_t value = 0; value < 300; ++value) {
     LoadHistogram histogram;
