@@ -60,7 +60,7 @@ struct CoverageBlock {
 
 // The model's mean absolute error over the longest horizon of one forecast, in deviations.
 struct OriginLoss {
-  std::int64_t time_ns = 0;
+  std::int64_t tick = 0;  // intervals since 1970, the nearest
   double mae = 0;
 };
 

@@ -155,8 +155,10 @@ void Scoring::ScoreOne(const Made& made, std::span<const float> linear) {
     AddAll(score.errors, sums);
   }
   const Errors& model = Of(sums, Forecaster::kModel);
-  if (origin_losses_ && whole && model.targets > 0)
-    result_.origin_losses.push_back({made.time_ns, model.mae / static_cast<double>(model.targets)});
+  if (origin_losses_ && whole && model.targets > 0) {
+    const std::int64_t tick = (made.time_ns + spec_.interval_ns / 2) / spec_.interval_ns;
+    result_.origin_losses.push_back({tick, model.mae / static_cast<double>(model.targets)});
+  }
   for (const Place& place : examples_) {
     if (place.stream == made.stream && place.piece == made.piece && place.row == made.row)
       result_.examples.push_back(ExampleOf(made, linear));

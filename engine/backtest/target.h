@@ -13,8 +13,10 @@ struct Target {
   std::vector<float> values;  // [n] its unit; NaN: missing
   std::vector<float> known;   // [n] the last value that is not missing; NaN: none yet
   std::vector<bool> scored;   // [n] whether the value counts as a target
-  double deviation = 1;       // of the training readings: what errors are divided by
-  float reach = 0;            // half the sensor's resolution: a value stands for all that rounds to it
+  // What errors are divided by: of the training readings; of a model with a scale for each stream, of this
+  // series' own, those before the test part if they vary.
+  double deviation = 1;
+  float reach = 0;       // half the sensor's resolution: a value stands for all that rounds to it
   std::size_t from = 0;  // first row of the test part; the rows before it are the baselines' to learn from
 
   std::size_t size() const { return values.size(); }

@@ -11,15 +11,16 @@
 namespace tidegate {
 namespace {
 
-PrecisionLoss Compare(const ModelSpec& spec, const std::vector<float>& readings,
-                      const std::vector<float>& before, const std::vector<float>& after) {
+PrecisionLoss Compare(const ModelSpec& spec, const std::vector<float>& readings, const ForecastsOf& along,
+                      const std::vector<float>& after) {
+  const std::vector<float>& before = along.forecasts;
   PrecisionLoss loss;
   const std::size_t features = spec.features.size(), count = readings.size() / features;
   const std::size_t levels = spec.quantiles.size(), middle = levels / 2;
   for (std::size_t t = spec.warm_up < count ? spec.warm_up : 0; t < count; ++t, ++loss.forecasts) {
     for (std::size_t i = 0; i < spec.outputs(); ++i) {
       const std::size_t h = i / levels, at = t * spec.outputs() + i;
-      const double change = std::abs(after[at] - before[at]) / spec.step_deviation[h];
+      const double change = std::abs(after[at] - before[at]) / (along.scales[t] * spec.step_deviation[h]);
       loss.mean_change += change;
       loss.largest_change = std::max(loss.largest_change, change);
       if (i % levels != middle || t + h + 1 >= count) continue;
@@ -54,7 +55,7 @@ absl::StatusOr<ConvertedModel> ConvertModel(const ModelFiles& files, Precision p
   if (!after.ok()) return after.status();
 
   const std::vector<float>& readings = files.tensors.at("golden.values").values;
-  const std::vector<float> forecasts = ForecastsAlong(**after, readings);
+  const std::vector<float> forecasts = ForecastsAlong(**after, readings).forecasts;
   converted.loss = Compare(files.spec, readings, ForecastsAlong(**before, readings), forecasts);
   converted.files.tensors["golden.forecast"].values.assign(
       forecasts.end() - static_cast<std::ptrdiff_t>(files.spec.outputs()), forecasts.end());

@@ -53,7 +53,7 @@ absl::Status CheckFeatures(const ModelSpec& spec) {
 }
 
 absl::Status CheckForecast(const ModelSpec& spec) {
-  if (auto s = CheckRange("horizon", spec.horizon, 1, 4096); !s.ok()) return s;
+  if (auto s = CheckRange("horizon", spec.horizon, 1, kMostSteps); !s.ok()) return s;
   if (spec.quantiles.size() % 2 != 1 || spec.quantiles.size() > 99) {
     return Bad("quantiles", absl::StrCat(spec.quantiles.size(), " levels; expected an odd number up to 99"));
   }
@@ -99,8 +99,9 @@ absl::Status CheckNetwork(const ModelSpec& spec) {
   if (strided > 1)
     return Bad("layers: stride", absl::StrCat(strided, " layers are strided; at most one may be"));
   if (strided == 0 && spec.interleaved) return Bad("interleaved", "no layer is strided");
-  if (spec.window == 1 || spec.window > 4096) {
-    return Bad("window", absl::StrCat(spec.window, "; expected 0 (stateful) or 2 to 4096 readings"));
+  if (spec.window == 1 || spec.window > kMostSteps) {
+    return Bad("window",
+               absl::StrCat(spec.window, "; expected 0 (stateful) or 2 to ", kMostSteps, " readings"));
   }
   if (spec.instance_normalisation && spec.window == 0) {
     return Bad(
@@ -161,7 +162,8 @@ absl::Status CheckHead(const ModelSpec& spec) {
   }
   if (spec.linear_per_channel && (spec.linear_context == 0 || spec.channels == 0))
     return Bad("linear_per_channel", "wants a linear path and channels");
-  if (spec.linear_context > 4096) return Bad("linear_context", "expected at most 4096");
+  if (spec.linear_context > kMostSteps)
+    return Bad("linear_context", absl::StrCat("expected at most ", kMostSteps));
   if (spec.linear_context > 0 && !spec.level_inputs) return Bad("linear_context", "wants level inputs");
   if (spec.per_stream && (spec.cycle > 0 || spec.linear_context > 0 || spec.head == HeadKind::kRecursive)) {
     return Bad(
@@ -169,10 +171,10 @@ absl::Status CheckHead(const ModelSpec& spec) {
         "per_stream: a scale that moves goes with no cycle, linear path or recursive head, whose numbers "
         "are in one scale for all streams");
   }
-  if (auto s = CheckRange("cycle", spec.cycle, 0, 65536); !s.ok()) return s;
+  if (auto s = CheckRange("cycle", spec.cycle, 0, kMostCycle); !s.ok()) return s;
   if (!(spec.input_limit >= 1 && spec.input_limit <= 1000))
     return Bad("input_limit", absl::StrCat(spec.input_limit, "; expected 1 to 1000 deviations"));
-  return CheckRange("bias_period", spec.bias_period, 0, 65536);
+  return CheckRange("bias_period", spec.bias_period, 0, kMostCycle);
 }
 
 const char* HeadName(HeadKind kind) {

@@ -14,6 +14,9 @@
 
 namespace tidegate {
 
+// Most readings that a model looks back on, or ahead; most readings of a cycle.
+inline constexpr std::size_t kMostSteps = 4096, kMostCycle = 65'536;
+
 // One input of a model and its scale, fixed from the training readings.
 struct Feature {
   std::string name;

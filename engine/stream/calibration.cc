@@ -19,11 +19,6 @@ constexpr float kMostExcess = 0.01f;     // see calibration.h
 constexpr std::size_t kMostLevels = 99;  // CheckSpec allows no more
 constexpr std::size_t kCounts = sizeof(TrackedStep) / sizeof(float);
 
-// The side of the median that quantile q lies on: how often the reading is to be on its inner side.
-float InnerShare(const ModelSpec& spec, std::size_t q) {
-  return q < spec.quantiles.size() / 2 ? 1 - spec.quantiles[q] : spec.quantiles[q];
-}
-
 // Number of quantile q among those that are not the median.
 std::size_t SideOf(const ModelSpec& spec, std::size_t q) {
   return q - (q > spec.quantiles.size() / 2 ? 1 : 0);
@@ -60,6 +55,10 @@ void PutInOrder(std::span<float> row) {
 }
 
 }  // namespace
+
+float InnerShare(const ModelSpec& spec, std::size_t q) {
+  return q < spec.quantiles.size() / 2 ? 1 - spec.quantiles[q] : spec.quantiles[q];
+}
 
 void StartCalibration(const Model& model, float* kept) {
   const StreamLayout& layout = model.layout();

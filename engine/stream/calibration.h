@@ -37,6 +37,9 @@ struct ScoreTotals {
   double covered = 0;
 };
 
+// How often readings are to lie on the median's side of quantile q of the model's.
+float InnerShare(const ModelSpec& spec, std::size_t q);
+
 // Sets what a new stream begins with, its biases (seasonal_bias.h) too.
 void StartCalibration(const Model& model, float* kept);
 

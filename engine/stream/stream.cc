@@ -85,7 +85,11 @@ void StartPast(const Model& model, StreamRef stream) {
 float ScoreAnomaly(const Model& model, StreamRef stream, float target) {
   const StreamLayout& layout = model.layout();
   const std::size_t levels = model.spec().quantiles.size();
-  const float residual = std::abs(target - stream.rings[levels / 2]);  // the ring of step 1 has one row
+  // The ring of step 1 has one row. Residuals count in the scale that their forecast was made in, so that a
+  // channel, or a stream with moments of its own, is not measured by the range of others.
+  const float scale =
+      OutputScale(model.spec(), stream.kept + layout.last_values, stream.kept + layout.moments);
+  const float residual = std::abs(target - stream.rings[levels / 2]) / scale;
   if (!std::isfinite(residual) || model.residuals().quantiles().empty()) return kNaN;
   float& size = stream.kept[layout.residual_size];
   const float usual = model.residuals().mean();
@@ -226,7 +230,7 @@ Decision DecideRelease(const ModelSpec& spec, const StreamHeader& header, const 
 }
 
 void Restart(const Model& model, StreamRef stream, const Decision& decision) {
-  if (decision.release) RememberNumber(stream.header);
+  RememberNumber(stream.header);
   const StreamHeader before = stream.header;
   if (decision.first) {
     StartStream(model, stream);
@@ -236,7 +240,6 @@ void Restart(const Model& model, StreamRef stream, const Decision& decision) {
     StartPast(model, stream);
   }
   stream.header.sequence = before.sequence;
-  if (!decision.release) return;
   stream.header.refused = before.refused;
   stream.header.refused_reason = before.refused_reason;
   stream.header.refused_digest = before.refused_digest;
@@ -383,10 +386,10 @@ void Finish(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std
 
 void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading, const Decision& decision,
             bool imputed) {
-  if (decision.release) {
+  if (decision.release || reading.sequence == 0) {
     RememberNumber(header);
   } else {
-    if (reading.sequence != 0) header.sequence = reading.sequence;
+    header.sequence = reading.sequence;
     header.refused = {};
     header.refused_reason = Reason::kNone;
     header.refused_digest = 0;
@@ -406,8 +409,7 @@ bool IsStream(const Model& model, const StreamHeader& header, std::span<const fl
          header.steps > 0 && header.timestamp_ns >= 0 &&
          !(header.anomaly_score < 0 || header.anomaly_score > 1) &&
          (header.refused == Outcome{} || header.refused == Outcome::kLate ||
-          header.refused == Outcome::kInvalid ||
-          (header.refused == Outcome::kApplied && model.spec().reorder_window > 0)) &&
+          header.refused == Outcome::kInvalid || header.refused == Outcome::kApplied) &&
          HeldReadings(model.spec(), floats.data() + model.layout().held).IsValid(header.timestamp_ns);
 }
 

@@ -15,12 +15,6 @@
 namespace tidegate {
 namespace {
 
-// Rows of a series of n that validate: enough for one whole forecast at least.
-std::size_t ValidationRows(std::size_t n, double fraction, const ModelSpec& spec) {
-  return std::max(spec.horizon + 1,
-                  static_cast<std::size_t>(std::llround(static_cast<double>(n) * fraction)));
-}
-
 absl::Status CheckSeries(const Series& series, double validation_fraction, const ModelSpec& spec) {
   const std::size_t features = spec.features.size();
   if (series.features != features || series.values.size() % features != 0 ||
@@ -37,12 +31,13 @@ absl::Status CheckSeries(const Series& series, double validation_fraction, const
                                                    ": feature '", spec.features[at % features].name,
                                                    "' is infinite; a missing value is NaN"));
   }
-  const std::size_t validation = ValidationRows(series.size(), validation_fraction, spec);
+  const std::size_t training = TrainingRows(series.size(), validation_fraction, spec.horizon);
   const std::size_t wanted = spec.warm_up + spec.horizon + 1;
-  if (series.size() < validation + wanted) {
+  if (training < wanted) {
     return absl::InvalidArgumentError(absl::StrCat(
         "stream '", series.stream, "': ", series.size(), " readings are too few: training takes ", wanted,
-        " (warm-up ", spec.warm_up, ", horizon ", spec.horizon, ") beside ", validation,
+        " (warm-up ", spec.warm_up, ", horizon ", spec.horizon, ") beside ",
+        std::max(series.size() - training, spec.horizon + 1),
         " for validation; add readings, leave the stream out, or lower the warm-up or the horizon"));
   }
   return absl::OkStatus();
@@ -81,14 +76,6 @@ float ResolutionOf(const std::vector<const Series*>& series, const std::vector<s
     if (difference > 0 && (least == 0 || difference < least)) least = difference;
   }
   return least;
-}
-
-// Whether any scored row before the split has a value of feature f.
-bool HasValues(const Series& series, std::size_t split, std::size_t f) {
-  for (std::size_t t = 0; t < split; ++t) {
-    if (series.scored[t] && !std::isnan(series.values[t * series.features + f])) return true;
-  }
-  return false;
 }
 
 // Scales of feature f from the scored rows before each split. False: its value never varies.
@@ -221,6 +208,18 @@ void Shuffle(std::vector<Sequence>& sequences, Random& random) {
 
 }  // namespace
 
+std::size_t TrainingRows(std::size_t n, double validation_fraction, std::size_t horizon) {
+  const auto share = static_cast<std::size_t>(std::llround(static_cast<double>(n) * validation_fraction));
+  return n - std::min(n, std::max(horizon + 1, share));
+}
+
+bool HasValues(const Series& series, std::size_t feature, std::size_t begin, std::size_t end) {
+  for (std::size_t t = begin; t < end; ++t) {
+    if (series.scored[t] && !std::isnan(series.values[t * series.features + feature])) return true;
+  }
+  return false;
+}
+
 absl::StatusOr<std::vector<std::size_t>> FitScales(const std::vector<Series>& series,
                                                    double validation_fraction, ModelSpec& spec) {
   if (series.empty()) return absl::InvalidArgumentError("no series to train on: pass at least one stream");
@@ -228,7 +227,7 @@ absl::StatusOr<std::vector<std::size_t>> FitScales(const std::vector<Series>& se
   std::vector<const Series*> all;
   for (const Series& one : series) {
     if (absl::Status status = CheckSeries(one, validation_fraction, spec); !status.ok()) return status;
-    splits.push_back(one.size() - ValidationRows(one.size(), validation_fraction, spec));
+    splits.push_back(TrainingRows(one.size(), validation_fraction, spec.horizon));
     all.push_back(&one);
   }
   if (const std::size_t longest = *std::ranges::max_element(splits);
@@ -240,7 +239,7 @@ absl::StatusOr<std::vector<std::size_t>> FitScales(const std::vector<Series>& se
   for (std::size_t f = 0; f < spec.features.size(); ++f) {
     if (!FitFeature(all, splits, f, spec.features[f]) && f == spec.target) {
       bool any = false;
-      for (std::size_t s = 0; s < all.size(); ++s) any |= HasValues(*all[s], splits[s], f);
+      for (std::size_t s = 0; s < all.size(); ++s) any |= HasValues(*all[s], f, 0, splits[s]);
       return absl::InvalidArgumentError(
           absl::StrCat("feature '", spec.features[f].name, any ? "' never varies" : "' has no values",
                        " in the training readings of the ", series.size(), " streams",

@@ -7,16 +7,17 @@
 namespace tidegate {
 namespace {
 
-// Of one target; replaces its outputs [Q] by the gradient.
-double OneGradient(const Loss& loss, float target, float scale, float* output) {
+// Of one target, its errors times `weight`; replaces its outputs [Q] by the gradient.
+double OneGradient(const Loss& loss, float target, float weight, float scale, float* output) {
+  scale *= weight;
   if (loss.kind == LossKind::kPinball) {
     const double sum = Pinball(target, loss.quantiles, output);
     for (std::size_t q = 0; q < loss.quantiles.size(); ++q) {
       output[q] = scale * (target >= output[q] ? -loss.quantiles[q] : 1 - loss.quantiles[q]);
     }
-    return sum;
+    return weight * sum;
   }
-  const float error = *output - target;
+  const float error = weight * (*output - target);
   const float sign = error < 0 ? -1.0f : 1.0f;
   switch (loss.kind) {
     case LossKind::kPinball:
@@ -60,7 +61,7 @@ double LossGradient(const Loss& loss, const Matrix& targets, float scale, Matrix
       if (std::isnan(target)) {
         std::fill_n(output, levels, 0.0f);
       } else {
-        sum += weight * OneGradient(loss, target, scale * weight, output);
+        sum += OneGradient(loss, target, weight, scale, output);
       }
     }
   }

@@ -21,7 +21,7 @@ inline constexpr LossKind kLossKinds[] = {LossKind::kPinball, LossKind::kMae, Lo
 struct Loss {
   LossKind kind = LossKind::kPinball;
   std::span<const float> quantiles = {};  // [Q]
-  std::span<const float> weights = {};    // [horizon] of the steps; empty: all 1
+  std::span<const float> weights = {};    // [horizon] what errors of each step are multiplied with; empty: 1
 };
 
 // The loss, summed over all targets and quantiles. targets [R, horizon], NaN: left out. outputs [R,

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "engine/model/model.h"
+#include "engine/stream/calibration.h"
 #include "engine/stream/calibration_table.h"
 #include "engine/stream/even_quantiles.h"
 #include "engine/stream/residual_table.h"
@@ -20,7 +21,7 @@ namespace {
 class Ratios {
  public:
   explicit Ratios(const ModelSpec& spec)
-      : steps_(spec.ScoredSteps()), rows_(steps_.size() * (spec.quantiles.size() - 1)) {}
+      : spec_(spec), steps_(spec.ScoredSteps()), rows_(steps_.size() * (spec.quantiles.size() - 1)) {}
 
   // step: from 1. target, forecast [Q] and half, the target's resolution / 2, in one unit.
   void Add(std::size_t step, float target, std::span<const float> forecast, float half) {
@@ -38,18 +39,34 @@ class Ratios {
     }
   }
 
-  // Empty if some row has nothing.
+  // Forecasts h steps ahead share readings with those of h origins around them, so that too few of them tell
+  // nothing of a distribution: of such a step it is the one that a table without ratios goes by.
   std::vector<float> Rows() const {
     std::vector<float> all;
-    for (const std::vector<float>& row : rows_) {
-      if (row.empty()) return {};
-      const std::vector<float> quantiles = EvenQuantiles(row, CalibrationTable::kLevels);
+    const std::size_t levels = spec_.quantiles.size();
+    for (std::size_t r = 0; r < rows_.size(); ++r) {
+      const std::size_t side = r % (levels - 1), q = side + (side < levels / 2 ? 0 : 1);
+      const bool enough = rows_[r].size() >= kIndependent * steps_[r / (levels - 1)] + kLeastRatios;
+      const std::vector<float> quantiles =
+          enough ? EvenQuantiles(rows_[r], CalibrationTable::kLevels) : Usual(InnerShare(spec_, q));
       all.insert(all.end(), quantiles.begin(), quantiles.end());
     }
     return all;
   }
 
  private:
+  static constexpr std::size_t kIndependent = 2, kLeastRatios = 20;  // so many, and of each step ahead
+
+  static std::vector<float> Usual(float inner_share) {
+    std::vector<float> ratios(CalibrationTable::kLevels);
+    for (std::size_t i = 0; i < ratios.size(); ++i) {
+      const float position = static_cast<float>(i) / static_cast<float>(ratios.size() - 1);
+      ratios[i] = CalibrationTable().Ratio(0, position, inner_share);
+    }
+    return ratios;
+  }
+
+  const ModelSpec& spec_;
   std::vector<std::size_t> steps_;
   std::vector<std::vector<float>> rows_;
 };
@@ -175,14 +192,16 @@ Validator::Report Validator::Score(const Tensors& weights, const LinearPath* lin
         if (std::isnan(target)) continue;
         const std::span<const float> forecast(outputs.row(r) + k * spec_.quantiles.size(),
                                               spec_.quantiles.size());
-        const float unit =
-            spec_.step_deviation[k] * data_[chunk.origins[r].series].scale[chunk.origins[r].row];
+        const float scale = data_[chunk.origins[r].series].scale[chunk.origins[r].row];
+        const float unit = spec_.step_deviation[k] * scale;
         ratios.Add(k + 1, target, forecast, half / unit);
         const float residual = unit * std::abs(target - forecast[forecast.size() / 2]);
-        if (k == 0) report.residuals.push_back(residual);
+        if (k == 0) report.residuals.push_back(residual / scale);
         score.mae += residual;
         score.persistence_mae += unit * std::abs(target);
-        score.pinball += unit * Pinball(target, spec_.quantiles, forecast.data());
+        const double pinball = Pinball(target, spec_.quantiles, forecast.data());
+        score.pinball += unit * pinball;
+        report.scaled_pinball += spec_.step_deviation[k] * pinball;
         score.coverage += target >= forecast.front() - half / unit && target <= forecast.back() + half / unit;
         scored = true;
         ++count;
@@ -194,6 +213,7 @@ Validator::Report Validator::Score(const Tensors& weights, const LinearPath* lin
   score.mae /= n;
   score.persistence_mae /= n;
   score.pinball /= n * static_cast<double>(spec_.quantiles.size());
+  report.scaled_pinball /= n * static_cast<double>(spec_.quantiles.size());
   score.coverage /= n;
   report.ratios = ratios.Rows();
   return report;

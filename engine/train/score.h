@@ -32,7 +32,9 @@ class Validator {
 
   struct Report {
     ValidationScore score;
-    std::vector<float> residuals;  // |target - median forecast one step before|, unit of the target
+    double scaled_pinball =
+        0;  // as score.pinball, in the scale that each forecast is made in, see OutputScale
+    std::vector<float> residuals;  // |target - median forecast one step before|, in the same
     std::vector<float> ratios;     // [K*(Q-1), CalibrationTable::kLevels]; empty with one level
   };
   // linear: null for a network alone.

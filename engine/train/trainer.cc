@@ -221,6 +221,15 @@ std::size_t ValidationSteps(const ModelSpec& spec, const TrainOptions& options, 
   return std::max<std::size_t>(1, kRows / rows) * every;
 }
 
+// That make errors, in deviations of each step, errors in deviations of the target.
+std::vector<float> EvenWeights(const ModelSpec& spec) {
+  const Feature& target = spec.features[spec.target];
+  const float deviation = spec.per_stream ? target.difference_deviation : target.deviation;
+  std::vector<float> weights;
+  for (const float step : spec.step_deviation) weights.push_back(step / deviation);
+  return weights;
+}
+
 Tensors TensorsOf(const ModelSpec& spec, Tensors tensors, Validator::Report report, Tensor golden) {
   const ResidualTable table = ResidualTable::From(std::move(report.residuals));
   tensors["residuals.quantiles"] = {{table.quantiles().size()},
@@ -297,7 +306,7 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;  // with cycle and linear path
 
   std::vector<float> step_weights;
-  if (options.even_steps) step_weights = spec.step_deviation;
+  if (options.even_steps) step_weights = EvenWeights(spec);
   const Loss loss = {.kind = options.loss, .quantiles = spec.quantiles, .weights = step_weights};
   // States forget: of a chain twice a training sequence is as good as all its past.
   Validator validator(spec, data, ValidationSteps(spec, options, data.size()), 2 * options.sequence_length,
@@ -313,6 +322,7 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   if (linear != nullptr) mixing = validator.FitMixing(weights, *linear, preparation->choice.trust());
   Validator::Report report = validator.Score(weights, linear, mixing);
   spec.validation = report.score;
+  trained.validation_loss = spec.per_stream ? report.scaled_pinball : report.score.pinball;
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
 
   if (options.refit && !stopped) {

@@ -60,7 +60,7 @@ absl::StatusOr<Trained> TrainFor(double seconds, const std::vector<Series>& seri
   if (ended) return absl::CancelledError("stopped within the training");
   if (!model.ok()) return model.status();
   trained.model = *std::move(model);
-  trained.loss = trained.model.spec.validation.pinball;
+  trained.loss = trained.model.validation_loss;
   const std::size_t before = resume == nullptr ? 0 : resume->learner.updates;
   trained.update_seconds =
       absl::ToDoubleSeconds(learning) /

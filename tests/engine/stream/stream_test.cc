@@ -125,6 +125,32 @@ TEST_F(StreamTest, TheScoreComparesWithTheForecastMadeOneStepBefore) {
   EXPECT_NEAR(header_.anomaly_score, model_->residuals().Score(0.4f), 1e-5);
 }
 
+// Of a model with a scale for each stream, a sensor in another unit is as unusual.
+TEST(AnomalyTest, DoesNotDependOnTheUnitOfAStreamWithItsOwnScale) {
+  ModelSpec spec = TinySpec();
+  spec.per_stream = true;
+  const auto model = TinyModel(spec);
+  const auto scores = [&](float unit) {
+    StreamHeader header;
+    std::vector<float> floats(StreamFloats(*model)), inputs(spec.inputs()), forecast(spec.outputs());
+    Model::Workspace workspace;
+    const StreamRef stream(*model, header, floats);
+    StartStream(*model, stream);
+    std::vector<float> all;
+    for (int t = 0; t < 40; ++t) {
+      const float phase = 0.7f * static_cast<float>(t);
+      const float values[] = {unit * std::sin(phase), unit * std::cos(phase)};
+      Prepare(*model, stream, t * kSecond, values, inputs);
+      float* const state = floats.data();
+      model->Step(inputs, std::span(&state, 1), forecast, workspace);
+      Finish(*model, stream, t * kSecond, forecast);
+      if (t > 3) all.push_back(header.anomaly_score);
+    }
+    return all;
+  };
+  EXPECT_THAT(scores(1000), testing::Pointwise(testing::FloatNear(1e-3f), scores(1)));
+}
+
 TEST_F(StreamTest, ValuesOfAnySizeLeaveTheStateFinite) {
   const float huge = std::numeric_limits<float>::max();
   std::int64_t t = 0;

@@ -72,6 +72,18 @@ TEST_P(PointLossTest, GradientAgreesWithDifferencesAndStepsAreWeighted) {
   }
 }
 
+// A step's weight is a unit: the loss is that of errors which are so many times as large.
+TEST_P(PointLossTest, WeightsMultiplyErrors) {
+  const std::vector<float> median = {0.5f}, weights = {0.25f, 3};
+  Matrix targets(1, 2), outputs(1, 2), no_target(1, 2), errors(1, 2);
+  targets.values = {0.3f, -2};
+  outputs.values = {1.9f, -1.5f};
+  errors.values = {0.25f * (1.9f - 0.3f), 3 * (-1.5f + 2)};
+  const double weighted =
+      LossGradient({.kind = GetParam(), .quantiles = median, .weights = weights}, targets, 1, outputs);
+  EXPECT_NEAR(weighted, LossGradient({.kind = GetParam(), .quantiles = median}, no_target, 1, errors), 1e-6);
+}
+
 INSTANTIATE_TEST_SUITE_P(Kinds, PointLossTest, testing::ValuesIn(kLossKinds),
                          [](const auto& kind) { return std::string(LossName(kind.param)); });
 

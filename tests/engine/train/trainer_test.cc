@@ -155,6 +155,24 @@ TEST(TrainedModelTest, CarriesSpecResidualsAndGoldenPair) {
   EXPECT_EQ(ForecastAfter(**model, values.values), trained->tensors.at("golden.forecast").values);
 }
 
+// The validation part has one forecast of the last step and some of the first: nothing to calibrate the last
+// by.
+TEST(TrainedModelTest, AStepWithHardlyAnyForecastsIsAsWideAsTheNetworkSays) {
+  TrainOptions options = Options();
+  options.epochs = 1;
+  options.horizon = 40;
+  options.validation_fraction = 0.01;
+  const auto trained = Train({Sine("a", 700, 1)}, options, nullptr);
+  ASSERT_TRUE(trained.ok()) << trained.status();
+  const CalibrationTable table(trained->tensors.at("calibration.ratios").values);
+  const std::size_t last_low = 2, last_high = 3;  // of rows: two levels of the first step, two of the last
+  EXPECT_NE(table.Ratio(0, 0.9f, 0.9f), 1);
+  for (const std::size_t row : {last_low, last_high}) {
+    EXPECT_NEAR(table.Ratio(row, 0.9f, 0.9f), 1, 1e-5);
+    EXPECT_LT(table.Ratio(row, 0.3f, 0.9f), 0);  // the other side of the median
+  }
+}
+
 TEST(TrainedModelTest, ReplaysItsGoldenPairWhenReadFromDisk) {
   TrainOptions options = Options();
   options.epochs = 2;
