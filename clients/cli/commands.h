@@ -19,6 +19,7 @@ void AddPushCommand(CLI::App& app, Run& run);
 void AddLoadCommand(CLI::App& app, Run& run);
 void AddInspectCommand(CLI::App& app, Run& run);
 void AddModelsCommand(CLI::App& app, Run& run);
+void AddStreamsCommand(CLI::App& app, Run& run);
 void AddRecommendCommand(CLI::App& app, Run& run);
 void AddReplayCommand(CLI::App& app, Run& run);
 void AddBackupCommand(CLI::App& app, Run& run);

@@ -192,7 +192,9 @@ void AddCompareCommand(CLI::App& app, Run& run) {
   compare->add_option("--report", command->report, "File for a page with pictures (HTML, nothing outside it)")
       ->check(WritableFile());
   compare->add_option("--json", command->json, "File for the table, as JSON")->check(WritableFile());
-  compare->footer("Ends with 0; with 130 if Ctrl-C stopped it; with 2 if the flags are wrong; else with 1.");
+  compare->footer(
+      "Ends with 0; with 130 if Ctrl-C stopped it; with 2 for a flag that is unknown or of the wrong form; "
+      "else with 1.");
   compare->callback([&run, command] { run = [command] { return RunCompare(*command); }; });
 }
 

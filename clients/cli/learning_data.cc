@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <iostream>
+#include <span>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -13,12 +14,14 @@
 #include "clients/cli/commands.h"
 #include "clients/cli/grid.h"
 #include "clients/cli/table.h"
+#include "engine/train/dataset.h"
 #include "engine/tune/data_profile.h"
 
 namespace tidegate {
 namespace {
 
-constexpr std::size_t kWarmUpRows = 1'024;  // before the test part; states forget
+constexpr std::size_t kRowsBefore =
+    100'000;  // the test part: what states warm up on, and baselines learn from
 
 Series Rows(const Series& series, std::size_t begin, std::size_t end, std::int64_t interval_ns) {
   Series part;
@@ -31,6 +34,33 @@ Series Rows(const Series& series, std::size_t begin, std::size_t end, std::int64
   part.scored.assign(series.scored.begin() + at(begin), series.scored.begin() + at(end));
   part.time_ns.assign(series.time_ns.begin() + at(begin), series.time_ns.begin() + at(end));
   return part;
+}
+
+// Cuts the pieces of one stream, in their order in time, at the first of its last `test` rows. shortest: rows
+// that a piece must have to be learnt from. Returns how many are neither learnt nor tested.
+std::size_t CutStream(std::span<const Series> pieces, std::size_t test, std::size_t shortest,
+                      LearningData& data) {
+  const TrainOptions& options = data.options;
+  std::size_t rows = 0, left_out = 0;
+  for (const Series& piece : pieces) rows += piece.size();
+  const std::size_t boundary = rows - test;
+  std::size_t before = 0;  // rows of the pieces so far
+  for (const Series& piece : pieces) {
+    const std::size_t n = piece.size();
+    const std::size_t split = std::min(n, boundary - std::min(before, boundary));
+    before += n;
+    const std::size_t trained = TrainingRows(split, options.validation_fraction, options.horizon);
+    const bool learnt = split >= shortest && HasValues(piece, options.target, options.warm_up + 1, trained);
+    if (learnt) data.learn.push_back(Rows(piece, 0, split, options.interval_ns));
+    const bool tested = n >= std::max<std::size_t>(split, 1) + options.horizon;
+    if (tested) {
+      const std::size_t begin = split > kRowsBefore ? split - kRowsBefore : 0;
+      data.test.push_back(Rows(piece, begin, n, options.interval_ns));
+      data.from.push_back(split - begin);
+    }
+    left_out += learnt || tested ? 0 : 1;
+  }
+  return left_out;
 }
 
 }  // namespace
@@ -70,40 +100,41 @@ absl::StatusOr<LearningData> ReadLearningData(const LearningFlags& flags) {
                    absl::StrFormat("%.0f %%", 100 * (1 - flags.test)), " of ", Grouped(data.readings),
                    " readings of ", data.streams, data.streams == 1 ? " stream" : " streams");
   const Grid grid = ToGrid(*readings, 0, options.bridge_limit);
-  // Each part must be long enough to train, to validate and to be tested by itself.
-  const std::size_t shortest = 5 * (options.warm_up + options.horizon + 1);
-  std::size_t dropped = 0;
-  for (const Series& series : grid.series) {
-    if (series.size() < shortest) {
-      ++dropped;
-      continue;
-    }
-    const auto split =
-        static_cast<std::size_t>(std::llround(static_cast<double>(series.size()) * (1 - flags.test)));
-    const std::size_t begin = split > kWarmUpRows ? split - kWarmUpRows : 0;
-    data.learn.push_back(Rows(series, 0, split, options.interval_ns));
-    data.test.push_back(Rows(series, begin, series.size(), options.interval_ns));
-    data.from.push_back(split - begin);
+  const std::size_t shortest = 4 * (options.warm_up + options.horizon + 1);  // to train and to validate
+  std::size_t left_out = 0;
+  for (std::size_t begin = 0, end; begin < grid.series.size(); begin = end) {
+    std::size_t rows = 0;
+    for (end = begin; end < grid.series.size() && grid.series[end].stream == grid.series[begin].stream; ++end)
+      rows += grid.series[end].size();
+    const auto test = static_cast<std::size_t>(std::llround(static_cast<double>(rows) * flags.test));
+    left_out += CutStream(std::span(grid.series).subspan(begin, end - begin), test, shortest, data);
   }
   if (data.learn.empty()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(flags.file, ": before the test part no stream has ", shortest,
+                     " readings without a longer gap, which forecasts of ", options.horizon,
+                     " steps take to be learnt; give more readings or a shorter --horizon"));
+  }
+  if (data.test.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(
-        flags.file, ": no stream has ", shortest, " readings without a longer gap, which forecasts of ",
-        options.horizon, " steps take to be learnt and tested; give more readings or a shorter --horizon"));
+        flags.file, ": the test part of no stream has the ", options.horizon,
+        " readings that a forecast takes; give more readings, a larger --test or a shorter --horizon"));
   }
   std::cout << "Read " << Grouped(data.readings) << " readings of " << data.streams
             << (data.streams == 1 ? " stream" : " streams") << " from " << flags.file << ": "
             << absl::StrJoin(options.features, ", ") << "; forecast: " << options.features[options.target]
             << ", " << options.horizon << " steps of "
             << absl::FormatDuration(absl::Nanoseconds(options.interval_ns)) << ".\n";
+  // A cycle is of one scale.
   if (const auto profile = ProfileOf(data.learn, options.interval_ns, options.target, options.horizon);
-      profile.ok() && profile->season > 0) {
+      !options.per_stream && profile.ok() && profile->season > 0) {
     options.cycle = profile->season;
     std::cout << absl::StrFormat("Season: %d readings, %.0f %% of the variance around the trend.\n",
                                  profile->season, 100 * profile->season_share);
   }
-  if (dropped > 0) {
-    std::cout << dropped << " pieces between gaps are shorter than " << shortest
-              << " readings and left out.\n";
+  if (left_out > 0) {
+    std::cout << left_out
+              << " pieces between gaps have too few readings to be learnt or tested, and are left out.\n";
   }
   return data;
 }

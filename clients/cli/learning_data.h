@@ -31,7 +31,7 @@ struct LearningData {
   // What is forecast from what; the rest as in LearningFlags. cycle: that of the readings, if there is one.
   TrainOptions options = {};
   std::vector<Series> learn = {};      // without the test part; of its last share models are chosen
-  std::vector<Series> test = {};       // the test part of each, with some readings before it to warm up on
+  std::vector<Series> test = {};       // the test part, with readings before it where there is no gap
   std::vector<std::size_t> from = {};  // its first row in each of `test`
   std::size_t readings = 0, streams = 0;
 };

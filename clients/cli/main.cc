@@ -27,6 +27,7 @@ int Main(int argc, char** argv) {
   tidegate::AddLoadCommand(app, run);
   tidegate::AddInspectCommand(app, run);
   tidegate::AddModelsCommand(app, run);
+  tidegate::AddStreamsCommand(app, run);
   tidegate::AddRecommendCommand(app, run);
   tidegate::AddReplayCommand(app, run);
   tidegate::AddBackupCommand(app, run);

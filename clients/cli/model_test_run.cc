@@ -24,13 +24,13 @@ DieboldMariano CompareModels(const Backtest& one, const Backtest& other, std::si
   };
   std::map<std::int64_t, Sum> sums;
   for (std::size_t i = 0; i < std::min(one.origin_losses.size(), other.origin_losses.size()); ++i) {
-    Sum& sum = sums[one.origin_losses[i].time_ns];
+    Sum& sum = sums[one.origin_losses[i].tick];
     sum.difference += one.origin_losses[i].mae - other.origin_losses[i].mae;
     ++sum.streams;
   }
   std::vector<double> differences;
   differences.reserve(sums.size());
-  for (const auto& [time, sum] : sums)
+  for (const auto& [tick, sum] : sums)
     differences.push_back(sum.difference / static_cast<double>(sum.streams));
   return CompareLosses(differences, horizon);
 }

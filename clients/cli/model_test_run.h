@@ -16,7 +16,7 @@ absl::StatusOr<Backtest> TestModel(const TrainedModel& model, const LearningData
                                    std::size_t window = 0, bool baselines = false);
 
 // Whether one model's errors differ from another's, on the same origins: the mean over the streams at each
-// time.
+// tick.
 DieboldMariano CompareModels(const Backtest& one, const Backtest& other, std::size_t horizon);
 
 }  // namespace tidegate

@@ -64,7 +64,7 @@ void AddStep(Table& table, const std::string& name, const Step& step, const Push
   const double persistence = Mean(step.persistence_error, step);
   table.Add({name, Grouped(step.forecasts), absl::StrFormat("%.4g", mae),
              absl::StrFormat("%.4g", persistence), PersistenceWins(step) ? "last value" : "model",
-             absl::StrFormat("%+.1f %%", 100 * (mae / persistence - 1)),
+             persistence > 0 ? absl::StrFormat("%+.1f %%", 100 * (mae / persistence - 1)) : "-",
              absl::StrFormat("%.1f %%", 100 * Mean(step.inside, step)),
              Value(Mean(step.width, step), summary)});
 }
@@ -107,10 +107,14 @@ void PrintSteps(const PushSummary& summary, std::ostream& out) {
                "in " + Level(summary) + " interval", "mean width"},
               1);
   const std::size_t horizon = summary.steps.size();
+  const auto add = [&](std::size_t h) {  // a feed may be shorter than the horizon
+    const Step& step = summary.steps[h - 1];
+    if (step.forecasts > 0) AddStep(table, absl::StrCat(h), step, summary);
+  };
   for (const std::size_t h : {1, 2, 3, 6, 12, 18, 24, 48, 96, 192, 336, 720}) {
-    if (h < horizon) AddStep(table, absl::StrCat(h), summary.steps[h - 1], summary);
+    if (h < horizon) add(h);
   }
-  AddStep(table, absl::StrCat(horizon), summary.steps.back(), summary);
+  add(horizon);
   AddStep(table, "all", summary.total, summary);
   table.Print(out);
   PrintLost(summary, out);

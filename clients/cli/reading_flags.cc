@@ -34,7 +34,8 @@ void AddReadingFlags(CLI::App& command, ReadingOptions& options) {
       .add_option(
           "--time-unit", options.time_unit,
           "What numbers in the time column count since 1970: s, ms, us or ns\n(default: told by their size)")
-      ->transform(CLI::CheckedTransformer(TimeUnitsByFlag()));
+      ->transform(CLI::CheckedTransformer(TimeUnitsByFlag()))
+      ->excludes("--interval");
   command.add_flag(
       "--strict", options.strict,
       "Refuse a file whose times do not rise within each stream, in place of sorting the readings and\n"

@@ -159,6 +159,10 @@ class Collector {
     if (options_.interval > absl::ZeroDuration())
       return ParseRowNumber(cell, absl::ToInt64Nanoseconds(options_.interval));
     const bool number = cell.find_first_not_of("0123456789.") == absl::string_view::npos;
+    if (!number && options_.time_unit) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("'", cell, "' is not a number, and --time-unit says what numbers count"));
+    }
     if (!numbers_) {
       numbers_ = number;
       unit_ = options_.time_unit.value_or(GuessTimeUnit(cell));

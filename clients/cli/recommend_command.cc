@@ -72,7 +72,7 @@ void AddRecommendCommand(CLI::App& app, Run& run) {
   recommend->option_defaults()->group("What is asked of the model");
   recommend->add_option("--horizon", command->horizon, "Steps of a forecast")
       ->capture_default_str()
-      ->check(CLI::Range(1, 4096));
+      ->check(CLI::Range(std::size_t{1}, kMostSteps));
   AddDurationFlag(*recommend, "--latency-budget", budget.latency,
                   "From a reading to its forecast within the server, on one core like this one; 0: any");
   recommend

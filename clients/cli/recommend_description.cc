@@ -11,6 +11,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "clients/cli/recommend_run.h"
+#include "engine/model/spec.h"
 
 namespace tidegate {
 namespace {
@@ -42,12 +43,12 @@ constexpr std::size_t kMany = 1'000'000'000;
 constexpr std::array<Key, 9> kKeys = {{
     {"interval", true, "a duration like 10s or 250ms", Interval},
     {"memory", true, "readings that a forecast profits from, 1 to 4096",
-     Count<&DataProfile::memory_probe, 1, 4096>},
+     Count<&DataProfile::memory_probe, 1, kMostSteps>},
     {"readings", true, "how many there are of each stream, 1 to 1000000000",
      Count<&DataProfile::readings, 1, kMany>},
     {"streams", false, "their number, 1 to 1000000000", Count<&DataProfile::streams, 1, kMany>},
     {"features", false, "values of a reading, 1 to 1024", Count<&DataProfile::features, 1, 1024>},
-    {"season", false, "readings of it, 0 (none) to 65536", Count<&DataProfile::season, 0, 65536>},
+    {"season", false, "readings of it, 0 (none) to 65536", Count<&DataProfile::season, 0, kMostCycle>},
     {"missing", false, "a share from 0 to 1", Share<&DataProfile::missing>},
     {"local", false, "the share that the shape of the last readings explains, 0 to 1",
      Share<&DataProfile::local_pattern>},

@@ -23,6 +23,7 @@
 #include "clients/cli/train_flags.h"
 #include "clients/cli/train_progress.h"
 #include "clients/cli/train_record.h"
+#include "engine/train/dataset.h"
 #include "engine/train/trainer.h"
 
 namespace tidegate {
@@ -63,12 +64,17 @@ std::vector<Series> Prepare(const TrainCommand& command, const Readings& reading
   const std::size_t shortest = 2 * (command.options.warm_up + command.options.horizon + 1);
   std::size_t dropped = 0;
   if (grid.breaks > 0) {
-    dropped = std::erase_if(grid.series, [&](const Series& series) { return series.size() < shortest; });
+    const TrainOptions& options = command.options;
+    dropped = std::erase_if(grid.series, [&](const Series& series) {
+      const std::size_t split = TrainingRows(series.size(), options.validation_fraction, options.horizon);
+      return series.size() < shortest || !HasValues(series, readings.target, options.warm_up + 1, split);
+    });
   }
   if (grid.missing + grid.breaks + grid.crowded > 0) {
     std::cout << "Time grid: " << Grouped(grid.missing) << " missing readings, " << Grouped(grid.breaks)
-              << " longer gaps (" << dropped << " pieces under " << shortest << " readings left out), "
-              << Grouped(grid.crowded) << " readings left out as they follow within half an interval.\n";
+              << " longer gaps (" << dropped << " pieces of under " << shortest
+              << " readings, or with none to learn from, left out), " << Grouped(grid.crowded)
+              << " readings left out as they follow within half an interval.\n";
   }
   std::size_t masked = 0;
   for (const Series& series : grid.series)
@@ -340,7 +346,8 @@ void AddTrainCommand(CLI::App& app, Run& run) {
                   "Errors of all steps count alike, in deviations of the target");
   train->add_option("--amplitudes", options.amplitudes,
                     "a: training sequences of one column are multiplied by e^-a to e^a at random");
-  train->add_option("--validation", options.validation_fraction, "Share of each stream's readings, its last");
+  train->add_option("--validation", options.validation_fraction,
+                    "Share of each stream's readings, its last; of each piece's between longer gaps");
   train->add_option("--patience", options.patience,
                     "Epochs without a better validation loss before it stops");
   train->add_option("--sequence", options.sequence_length, "Readings of a training sequence");
@@ -377,7 +384,13 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->footer(
       "Ends with 0; with 130 if Ctrl-C stopped it and the best epoch so far is written (before the first "
       "epoch:\n"
-      "nothing); with 2 if the flags are wrong; else with 1.");
+      "nothing); with 2 for a flag that is unknown or of the wrong form; else with 1.");
+  const auto needs = [train](const char* flag, const char* needed) {
+    train->get_option(flag)->needs(train->get_option(needed));
+  };
+  needs("--label-margin", "--label-column");
+  for (const char* flag : {"--conv-kernel", "--conv-stride", "--conv-dilation"})
+    needs(flag, "--conv-filters");
   train->fallthrough();  // to --config
   train->callback([&run, command] { run = [command] { return RunTrain(*command); }; });
 }

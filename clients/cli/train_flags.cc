@@ -80,6 +80,11 @@ absl::Status CheckFlags(const TrainCommand& command) {
     return absl::InvalidArgumentError(
         "--target with --each-column: every column is forecast; choose them with --values");
   }
+  if ((command.segment > 0 || command.each_column) && command.inputs != "difference") {
+    return absl::InvalidArgumentError(
+        absl::StrCat("--inputs ", command.inputs,
+                     " with --segment or --each-column: these see values less the last of their segment"));
+  }
   if (command.dropout > 0 && command.segment == 0 && !command.each_column && command.layers == 1 &&
       command.filters == 0) {
     return absl::InvalidArgumentError(

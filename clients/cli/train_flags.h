@@ -11,8 +11,6 @@
 
 namespace tidegate {
 
-inline constexpr std::size_t kMostSteps = 4096, kMostCycle = 65'536;  // as in ModelSpec
-
 // What the flags of `tidegate train` say.
 struct TrainCommand {
   std::string file;

@@ -227,8 +227,8 @@ void AddTuneCommand(CLI::App& app, Run& run) {
   tune->add_flag("--resume", command->resume,
                  "Go on with the search that was stopped in DIR/NAME, with the same readings and flags");
   tune->footer(
-      "Ends with 0; with 130 if Ctrl-C stopped it and the best so far is written; with 2 if the flags are "
-      "wrong; else with 1.");
+      "Ends with 0; with 130 if Ctrl-C stopped it and the best so far is written; with 2 for a flag that "
+      "is unknown or of the wrong form; else with 1.");
   tune->callback([&run, command] { run = [command] { return RunTune(*command); }; });
 }
 

@@ -55,9 +55,11 @@ void PrintTune(const TuneReport& report, std::ostream& out) {
   }
   table.Print(out);
   const TuneReport::Finalist& winner = report.finalists.front();
-  out << absl::StrFormat(
-      "\nOf the last value the test MAE is %.4f, of a linear autoregression %.4f (deviations).\nModel: %s\n",
-      winner.errors(Forecaster::kLastValue).mae, winner.errors(Forecaster::kLinear).mae, report.winner);
+  out << absl::StrFormat("\nOf the last value the test MAE is %.4f",
+                         winner.errors(Forecaster::kLastValue).mae);
+  if (winner.errors(Forecaster::kLinear).targets > 0)
+    out << absl::StrFormat(", of a linear autoregression %.4f", winner.errors(Forecaster::kLinear).mae);
+  out << " (deviations).\nModel: " << report.winner << '\n';
 }
 
 std::string TuneJson(const TuneReport& report) {

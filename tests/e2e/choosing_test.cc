@@ -98,7 +98,7 @@ TEST_F(ChoosingTest, WhatCannotBeSearchedIsSaid) {
   EXPECT_THAT(result.err, HasSubstr("no candidate could be trained within the budgets"));
   result = RunTidegate({"tune", file_, "--budget", "2s", "--horizon", "500"});
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_THAT(result.err, HasSubstr("no stream has 2745 readings without a longer gap"));
+  EXPECT_THAT(result.err, HasSubstr("before the test part no stream has 2196 readings without a longer gap"));
   result = RunTidegate(Tune({"--resume", "--name", "other"}));
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_THAT(result.err, HasSubstr("there is no search to go on with"));

@@ -103,6 +103,11 @@ TEST_F(TrainingTest, FlagsThatWouldDoNothingOrTooMuchAreRefused) {
   EXPECT_THAT(error({"--cycle", "1000000000000"}), HasSubstr("1 to 65536"));
   EXPECT_THAT(error({"--cycle", "5000"}), HasSubstr("--cycle 5000: no stream has two of it to learn from"));
   EXPECT_THAT(error({"--segment", "1000000000000"}), HasSubstr("4096"));
+  EXPECT_THAT(error({"--segment", "4", "--inputs", "both"}),
+              HasSubstr("values less the last of their segment"));
+  EXPECT_THAT(error({"--conv-kernel", "3"}), HasSubstr("--conv-kernel requires --conv-filters"));
+  EXPECT_THAT(error({"--label-margin", "3"}), HasSubstr("--label-margin requires --label-column"));
+  EXPECT_THAT(error({"--interval", "5s", "--time-unit", "ms"}), HasSubstr("--interval excludes --time-unit"));
   EXPECT_THAT(RunTidegate(Arguments("readings.csv", {}, "1")).err, HasSubstr("--output"));
 }
 

@@ -164,6 +164,8 @@ TEST_F(ReadingsTest, TimesAreToldApartAndSaid) {
   ReadingOptions options;
   options.time_unit = TimeUnit::kMilliseconds;
   EXPECT_EQ(Read("time,v\n15,1\n31,2\n47,3\n", options)->interval_ns, 16'000'000);
+  EXPECT_THAT(Error("time,v\n2024-05-31,1\n", options),
+              HasSubstr("'2024-05-31' is not a number, and --time-unit says what numbers count"));
   EXPECT_THAT(Error("time,v\n1717156800,1\n1717156860000,2\n"),
               HasSubstr(":3: column 'time': '1717156860000' is outside"));
   EXPECT_EQ(Read("time,v\n2024-05-31,1\n2024-06-01 00:00,2\n")->times, "RFC 3339");
