@@ -60,7 +60,8 @@ void RaiseFileLimit() {
 
 // Whether the server takes a connection and all of its threads run.
 bool Serves(RpcServer& server) {
-  return AcceptsConnections(server.address(), absl::Seconds(2)) && server.Answers(absl::Seconds(10));
+  return AcceptsConnections(server.address(), absl::Seconds(2)).value_or(true) &&
+         server.Answers(absl::Seconds(10));
 }
 
 // Ends the process, so that what started it starts it anew.

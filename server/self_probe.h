@@ -3,6 +3,7 @@
 #include <condition_variable>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -10,10 +11,12 @@
 
 namespace tidegate {
 
-// Whether a gRPC server accepts connections at `address` (HOST:PORT): opens one, sends the start of HTTP/2
-// and waits for the server's settings, at most `timeout`. That the kernel takes the connection is not enough.
-// Safe from any thread.
-bool AcceptsConnections(const std::string& address, absl::Duration timeout);
+// Whether a gRPC server of this machine accepts connections at `address` (HOST:PORT; of all addresses those
+// of the loopback): opens one, sends the start of HTTP/2 and waits for an answer, or the end that a server
+// with TLS makes of it, at most `timeout`. That the kernel takes the connection is not enough. Nothing: this
+// cannot tell, as the host's name is not known now or the machine does not have the address now. Safe from
+// any thread.
+std::optional<bool> AcceptsConnections(const std::string& address, absl::Duration timeout);
 
 // Notices that this process no longer serves although it lives: gRPC 1.51 listens no more once a connection
 // has come while no file descriptor was free (grpc/grpc issues 16058, 20418, 31080), a thread may hang, and

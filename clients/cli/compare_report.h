@@ -21,7 +21,7 @@ struct CompareReport {
   static constexpr double kSignificant = 0.05;  // p below which a difference counts
 
   struct Score {
-    double validation_loss = 0;  // pinball, unit of the target, as TuneReport::Point's
+    double validation_loss = 0;  // as TuneReport::Point's
     Backtest test = {};
     double against_gru = 0;  // relative difference of the mean absolute error
     double p = 1;            // of it by chance: Diebold & Mariano, for all families at once by Holm

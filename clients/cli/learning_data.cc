@@ -23,6 +23,8 @@ namespace {
 constexpr std::size_t kRowsBefore =
     100'000;  // the test part: what states warm up on, and baselines learn from
 
+}  // namespace
+
 Series Rows(const Series& series, std::size_t begin, std::size_t end, std::int64_t interval_ns) {
   Series part;
   part.stream = series.stream;
@@ -35,6 +37,8 @@ Series Rows(const Series& series, std::size_t begin, std::size_t end, std::int64
   part.time_ns.assign(series.time_ns.begin() + at(begin), series.time_ns.begin() + at(end));
   return part;
 }
+
+namespace {
 
 // Cuts the pieces of one stream, in their order in time, at the first of its last `test` rows. shortest: rows
 // that a piece must have to be learnt from. Returns how many are neither learnt nor tested.
@@ -50,7 +54,8 @@ std::size_t CutStream(std::span<const Series> pieces, std::size_t test, std::siz
     const std::size_t split = std::min(n, boundary - std::min(before, boundary));
     before += n;
     const std::size_t trained = TrainingRows(split, options.validation_fraction, options.horizon);
-    const bool learnt = split >= shortest && HasValues(piece, options.target, options.warm_up + 1, trained);
+    const bool learnt =
+        split >= shortest && CanLearn(piece, options.target, options.warm_up, trained, options.horizon);
     if (learnt) data.learn.push_back(Rows(piece, 0, split, options.interval_ns));
     const bool tested = n >= std::max<std::size_t>(split, 1) + options.horizon;
     if (tested) {

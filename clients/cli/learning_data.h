@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,6 +26,9 @@ struct LearningFlags {
 };
 
 void AddLearningFlags(CLI::App& command, LearningFlags& flags);
+
+// Rows [begin, end) of a series.
+Series Rows(const Series& series, std::size_t begin, std::size_t end, std::int64_t interval_ns);
 
 // The readings of a file in two parts, on the time grid.
 struct LearningData {

@@ -8,13 +8,28 @@
 
 namespace tidegate {
 
+namespace {
+
+constexpr std::size_t kWarmUpRows = 1'024;  // before the test part, at least a window; states forget
+
+}  // namespace
+
 absl::StatusOr<Backtest> TestModel(const TrainedModel& trained, const LearningData& data, std::size_t window,
                                    bool baselines) {
   ModelSpec spec = trained.spec;
   if (window > 0) spec.window = window;
   const auto model = Model::Create(std::move(spec), trained.tensors);
   if (!model.ok()) return model.status();
-  return RunBacktest(**model, data.test, {.from = data.from, .baselines = baselines, .origin_losses = true});
+  if (baselines)
+    return RunBacktest(**model, data.test, {.from = data.from, .baselines = true, .origin_losses = true});
+  std::vector<Series> test;
+  std::vector<std::size_t> from;
+  for (std::size_t s = 0; s < data.test.size(); ++s) {
+    const std::size_t begin = data.from[s] - std::min(data.from[s], kWarmUpRows);
+    test.push_back(Rows(data.test[s], begin, data.test[s].size(), data.options.interval_ns));
+    from.push_back(data.from[s] - begin);
+  }
+  return RunBacktest(**model, test, {.from = from, .baselines = false, .origin_losses = true});
 }
 
 DieboldMariano CompareModels(const Backtest& one, const Backtest& other, std::size_t horizon) {

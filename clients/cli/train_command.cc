@@ -67,7 +67,8 @@ std::vector<Series> Prepare(const TrainCommand& command, const Readings& reading
     const TrainOptions& options = command.options;
     dropped = std::erase_if(grid.series, [&](const Series& series) {
       const std::size_t split = TrainingRows(series.size(), options.validation_fraction, options.horizon);
-      return series.size() < shortest || !HasValues(series, readings.target, options.warm_up + 1, split);
+      return series.size() < shortest ||
+             !CanLearn(series, readings.target, options.warm_up, split, options.horizon);
     });
   }
   if (grid.missing + grid.breaks + grid.crowded > 0) {

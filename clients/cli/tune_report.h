@@ -19,7 +19,7 @@ struct TuneReport {
     Candidate candidate = {};
     std::string origin = {};
     std::size_t rungs = 0;
-    double loss = 0;  // validation: pinball, unit of the target
+    double loss = 0;  // TrainedModel::validation_loss
     double step_seconds = 0;
     std::size_t parameters = 0;
   };

@@ -9,7 +9,7 @@ namespace tidegate {
 // targets that have it, and NaN if none has.
 struct Errors {
   std::size_t targets = 0;
-  double mse = 0, mae = 0;  // of the point forecast, in deviations of the training readings
+  double mse = 0, mae = 0;  // of the point forecast, in deviations (Target::deviation)
   double smape = 0;         // 200 |error| / (|target| + |forecast|), percent (as M4: Makridakis et al. 2020)
   std::size_t mase_targets = 0;  // of streams that varied before the test part
   double mase = 0;  // absolute error by the mean absolute error of "as a season ago" on the rows before it

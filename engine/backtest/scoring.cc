@@ -44,8 +44,10 @@ std::vector<TestStream> TestStreams(const std::vector<Series>& series, const Mod
     streams.back().series.push_back(&one);
     streams.back().targets.push_back(TargetOf(one, spec, options.from.empty() ? 0 : options.from[s]));
   }
-  for (TestStream& stream : streams)
+  for (TestStream& stream : streams) {
+    if (spec.per_stream) SetOwnDeviation(stream.targets);
     stream.seasonal.emplace(stream.targets, options.season, horizon, spec.quantiles);
+  }
   return streams;
 }
 

@@ -16,7 +16,8 @@ class ResidualTable {
 
   ResidualTable() = default;  // knows no residuals: every score is NaN
 
-  // From |target - median forecast made one step before|, any order, in the target's unit. Ignores NaN.
+  // From |target - median forecast made one step before|, any order, in the target's unit divided by
+  // OutputScale. Ignores NaN.
   static ResidualTable From(std::vector<float> absolute_residuals);
 
   // From what is stored in a model: [kLevels] rising quantiles at the levels 0, 0.01, ... 1, and their count.

@@ -87,8 +87,9 @@ float ScoreAnomaly(const Model& model, StreamRef stream, float target) {
   const std::size_t levels = model.spec().quantiles.size();
   // The ring of step 1 has one row. Residuals count in the scale that their forecast was made in, so that a
   // channel, or a stream with moments of its own, is not measured by the range of others.
-  const float scale =
-      OutputScale(model.spec(), stream.kept + layout.last_values, stream.kept + layout.moments);
+  const float* const moments = stream.kept + layout.moments;
+  if (model.spec().per_stream && moments[4 * model.spec().target] < 2) return kNaN;  // it has no scale yet
+  const float scale = OutputScale(model.spec(), stream.kept + layout.last_values, moments);
   const float residual = std::abs(target - stream.rings[levels / 2]) / scale;
   if (!std::isfinite(residual) || model.residuals().quantiles().empty()) return kNaN;
   float& size = stream.kept[layout.residual_size];

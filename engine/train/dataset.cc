@@ -78,6 +78,14 @@ float ResolutionOf(const std::vector<const Series*>& series, const std::vector<s
   return least;
 }
 
+// Whether any scored row before the split has a value of feature f.
+bool HasValue(const Series& series, std::size_t split, std::size_t f) {
+  for (std::size_t t = 0; t < split; ++t) {
+    if (series.scored[t] && !std::isnan(series.values[t * series.features + f])) return true;
+  }
+  return false;
+}
+
 // Scales of feature f from the scored rows before each split. False: its value never varies.
 bool FitFeature(const std::vector<const Series*>& series, const std::vector<std::size_t>& splits,
                 std::size_t f, Feature& feature) {
@@ -213,9 +221,17 @@ std::size_t TrainingRows(std::size_t n, double validation_fraction, std::size_t 
   return n - std::min(n, std::max(horizon + 1, share));
 }
 
-bool HasValues(const Series& series, std::size_t feature, std::size_t begin, std::size_t end) {
-  for (std::size_t t = begin; t < end; ++t) {
-    if (series.scored[t] && !std::isnan(series.values[t * series.features + feature])) return true;
+bool CanLearn(const Series& series, std::size_t target, std::size_t warm_up, std::size_t end,
+              std::size_t horizon) {
+  bool known = false, any = false;
+  std::size_t origin = 0;  // the last one
+  for (std::size_t t = 0; t < end; ++t) {
+    const bool value = !std::isnan(series.values[t * series.features + target]);
+    if (any && value && series.scored[t] && t - origin <= horizon) return true;
+    known |= value;
+    if (t < warm_up || !known || !series.scored[t]) continue;
+    any = true;
+    origin = t;
   }
   return false;
 }
@@ -239,7 +255,7 @@ absl::StatusOr<std::vector<std::size_t>> FitScales(const std::vector<Series>& se
   for (std::size_t f = 0; f < spec.features.size(); ++f) {
     if (!FitFeature(all, splits, f, spec.features[f]) && f == spec.target) {
       bool any = false;
-      for (std::size_t s = 0; s < all.size(); ++s) any |= HasValues(*all[s], f, 0, splits[s]);
+      for (std::size_t s = 0; s < all.size(); ++s) any |= HasValue(*all[s], splits[s], f);
       return absl::InvalidArgumentError(
           absl::StrCat("feature '", spec.features[f].name, any ? "' never varies" : "' has no values",
                        " in the training readings of the ", series.size(), " streams",

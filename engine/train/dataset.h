@@ -32,8 +32,10 @@ struct PreparedSeries {
 // Rows of a series of n that are trained on; the others validate, enough for one whole forecast at least.
 std::size_t TrainingRows(std::size_t n, double validation_fraction, std::size_t horizon);
 
-// Whether rows [begin, end) have a scored value of the feature.
-bool HasValues(const Series& series, std::size_t feature, std::size_t begin, std::size_t end);
+// Whether a forecast that is made in rows [warm_up, end) can be learnt from: the target is known there, and
+// has a scored value at most `horizon` rows on.
+bool CanLearn(const Series& series, std::size_t target, std::size_t warm_up, std::size_t end,
+              std::size_t horizon);
 
 // Checks `series` and takes the scales of the features and the channels from their training rows; requires a
 // spec that passes CheckSpec with any scales. Returns each one's split.

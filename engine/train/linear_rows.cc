@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdint>
 
 #include "engine/tensor/gemm.h"
 #include "engine/train/row_block.h"
@@ -36,14 +35,6 @@ std::vector<float> Bridged(const PreparedSeries& series, std::size_t begin, std:
     last = t;
   }
   return levels;
-}
-
-// Where in the i-th stride its origin lies: places that follow each other by the golden section, so that any
-// few strides have origins of all phases of a season, which always the same place, or every other, would not.
-std::size_t PlaceIn(std::size_t stride, std::size_t i) {
-  constexpr std::uint32_t kGoldenSection = 2'654'435'769;  // of 2^32
-  const auto place = static_cast<std::uint32_t>(i) * kGoldenSection;
-  return static_cast<std::size_t>((static_cast<std::uint64_t>(place) * stride) >> 32);
 }
 
 }  // namespace
@@ -101,14 +92,11 @@ void LinearRows::ForEach(std::size_t block, const std::vector<std::size_t>& step
     const RowBlock part{.number = block, .of = blocks_, .context = context_};
     const std::size_t end_of_block = part.End(begin_[s], n);
     const std::size_t end = end_of_block > horizon_ ? end_of_block - horizon_ : 0;
-    const std::size_t begin = part.Begin(begin_[s], n);
-    const std::size_t origins = end > begin ? (end - begin + stride_ - 1) / stride_ : 0;
-    for (std::size_t first = 0; first < origins; first += kRowsTogether) {
-      const std::size_t count = std::min(kRowsTogether, origins - first);
+    for (std::size_t t = part.Begin(begin_[s], n); t < end;) {
+      const std::size_t count = std::min(kRowsTogether, (end - t + stride_ - 1) / stride_);
       x.Resize(count, context_);
       y.Resize(count, steps.size());
-      for (std::size_t r = 0; r < count; ++r) {
-        const std::size_t t = std::min(begin + (first + r) * stride_ + PlaceIn(stride_, first + r), end - 1);
+      for (std::size_t r = 0; r < count; ++r, t += stride_) {
         FillContext(series, t, target_, context_, x.row(r));
         x.row(r)[context_ - 1] = 1;
         for (std::size_t i = 0; i < steps.size(); ++i) {

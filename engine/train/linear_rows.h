@@ -22,8 +22,7 @@ class LinearRows {
     kAll,             // the validation rows too
     kBlocks,  // all rows in a few blocks, to choose by: one season's validation rows favour what suits them
   };
-  // data: with level inputs; must outlive it. most: at most so many origins of all series, evenly spread
-  // over rows and over the phases of any season.
+  // data: with level inputs; must outlive it. most: at most so many origins of all series, evenly spread.
   // per_channel: rows are told apart by their channel.
   LinearRows(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context,
              std::size_t most, Part part, bool per_channel);

@@ -243,8 +243,7 @@ void AddStoreMetrics(std::vector<MetricFamily>& families, const StoreMetrics& st
   families.push_back(Single(metric::kJournalGroups, static_cast<double>(store.journal_groups.value())));
   add(metric::kCommitDuration, store.commit_seconds);
   add(metric::kCheckpointDuration, store.checkpoint_seconds);
-  families.push_back(
-      Single(metric::kCheckpointAge, 1e-3 * static_cast<double>(store.checkpoint_age.value())));
+  families.push_back(Single(metric::kCheckpointAge, store.CheckpointAge()));
   families.push_back(Single(metric::kReplayLeft, static_cast<double>(store.replay_left.value())));
 }
 

@@ -1,5 +1,8 @@
 #pragma once
 
+#include <chrono>
+#include <cstdint>
+
 #include "server/metrics/instruments.h"
 
 namespace tidegate {
@@ -11,8 +14,22 @@ struct StoreMetrics {
   Counter journal_groups;        //
   Histogram commit_seconds;      // of each commit of the journal, its sync included
   Histogram checkpoint_seconds;  // from its beginning until the journal is shorter
-  Gauge checkpoint_age;          // milliseconds since the last one began
+  Gauge checkpoint_begun;        // milliseconds of the steady clock when the last one began; 0: none
   Gauge replay_left;             // bytes of the journal, while streams are brought back
+
+  void CheckpointBegins(std::chrono::steady_clock::time_point now) {
+    checkpoint_begun.Set(Milliseconds(now));
+  }
+  double CheckpointAge() const {  // seconds, now
+    const std::int64_t begun = checkpoint_begun.value();
+    return begun == 0 ? 0
+                      : 1e-3 * static_cast<double>(Milliseconds(std::chrono::steady_clock::now()) - begun);
+  }
+
+ private:
+  static std::int64_t Milliseconds(std::chrono::steady_clock::time_point time) {
+    return std::chrono::duration_cast<std::chrono::milliseconds>(time.time_since_epoch()).count();
+  }
 };
 
 }  // namespace tidegate

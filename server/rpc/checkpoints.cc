@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "absl/time/clock.h"
 #include "server/shard/shard_journal.h"
 #include "spdlog/spdlog.h"
 
@@ -14,7 +13,8 @@ constexpr std::uint32_t kShortSlice = 64;                  // where the loop als
 constexpr std::size_t kBatchBytes = std::size_t{8} << 20;  // written together
 // What the busiest shard has worked since the last checkpoint; a replay takes less.
 constexpr double kMostReplaySeconds = 15;
-constexpr absl::Duration kLook = absl::Milliseconds(200);
+constexpr std::chrono::milliseconds kLook{200};
+constexpr std::chrono::seconds kLong{60};  // that a checkpoint takes is worth a line
 
 }  // namespace
 
@@ -27,14 +27,17 @@ Checkpoints::~Checkpoints() { Stop(); }
 void Checkpoints::Start() {
   busy_before_ = BusySeconds();
   thread_ = std::thread([this] { Run(); });
+  disk_ = std::thread([this] { WatchDisk(); });
 }
 
 void Checkpoints::Stop() {
   if (!thread_.joinable()) return;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  changed_.notify_all();
+  disk_.join();
   thread_.join();
 }
 
@@ -52,24 +55,35 @@ void Checkpoints::OnLoop(std::size_t index, const std::function<void(ServingLoop
 void Checkpoints::Run() {
   // At once after a crash: else a server that dies again before its first checkpoint replays more each time.
   const bool replayed = store_.opening().journal_end > store_.opening().checkpoint;
-  absl::Time begun = replayed ? absl::Now() - interval_ : absl::Now();
-  while (true) {
-    {
-      absl::MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), kLook)) return;
-    }
-    LookAtDisk();
-    metrics_.store().checkpoint_age.Set(absl::ToInt64Milliseconds(absl::Now() - begun));
+  Clock::time_point begun = Clock::now();
+  metrics_.store().CheckpointBegins(begun);
+  if (replayed) begun -= absl::ToChronoNanoseconds(interval_);
+  while (Wait()) {
     if (!IsDue(begun)) continue;
-    begun = absl::Now();
+    begun = Clock::now();
+    metrics_.store().CheckpointBegins(begun);
     if (auto s = Make(); !s.ok()) return failed_(s);
-    metrics_.store().checkpoint_seconds.Observe(absl::ToDoubleSeconds(absl::Now() - begun));
-    spdlog::debug("checkpoint in {}", absl::FormatDuration(absl::Now() - begun));
+    const std::chrono::duration<double> took = Clock::now() - begun;
+    metrics_.store().checkpoint_seconds.Observe(took.count());
+    if (took >= kLong) {
+      spdlog::warn("a checkpoint took {:.0f} s: the disk is slow for the states that change", took.count());
+    } else {
+      spdlog::debug("checkpoint in {:.3f} s", took.count());
+    }
   }
 }
 
-bool Checkpoints::IsDue(absl::Time begun) {
-  if (absl::Now() - begun >= interval_) return true;
+bool Checkpoints::Wait() {
+  std::unique_lock lock(mutex_);
+  return !changed_.wait_for(lock, kLook, [this] { return stopping_; });
+}
+
+void Checkpoints::WatchDisk() {
+  while (Wait()) LookAtDisk();
+}
+
+bool Checkpoints::IsDue(Clock::time_point begun) {
+  if (Clock::now() - begun >= absl::ToChronoNanoseconds(interval_)) return true;
   return BusySeconds() - busy_before_ >= kMostReplaySeconds;
 }
 
@@ -80,7 +94,7 @@ double Checkpoints::BusySeconds() {
 }
 
 void Checkpoints::LookAtDisk() {
-  const bool low = store_.SpaceIsLow(absl::Now());
+  const bool low = store_.SpaceIsLow();
   if (std::exchange(space_is_low_, low) == low) return;
   if (low) {
     spdlog::error("the disk of the store has less free space than is kept in reserve: readings are refused");

@@ -1,12 +1,13 @@
 #pragma once
 
+#include <chrono>
+#include <condition_variable>
 #include <cstddef>
 #include <functional>
+#include <mutex>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/metrics/metrics.h"
 #include "server/rpc/serving_loop.h"
@@ -16,7 +17,8 @@ namespace tidegate {
 
 // Puts the streams that have changed into the store now and then, so that the journal stays short, and looks
 // after the disk's free space. A thread of its own asks the loops for a few streams at a time, between their
-// batches, and writes them; nothing pauses.
+// batches, and writes them; nothing pauses. Another one looks at the disk, also while that goes on. Both go
+// by a clock that is never set back.
 class Checkpoints {
  public:
   // All must outlive it. Every loop's shard writes to a journal of `store`. interval: between two
@@ -37,8 +39,12 @@ class Checkpoints {
  private:
   // Calls `work` with loop `index` where its shard may be used, and waits for it.
   void OnLoop(std::size_t index, const std::function<void(ServingLoop&)>& work);
+  using Clock = std::chrono::steady_clock;
+  // False: it is to stop.
+  bool Wait();
   void Run();
-  bool IsDue(absl::Time begun);
+  void WatchDisk();
+  bool IsDue(Clock::time_point begun);
   void LookAtDisk();
   absl::Status Make();
   absl::Status PutStreams(std::size_t loop);
@@ -53,9 +59,10 @@ class Checkpoints {
   double busy_before_ = 0;  // at the last checkpoint
   bool space_is_low_ = false;
   bool loops_ended_ = false;
-  absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::thread thread_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool stopping_ = false;  // guarded by mutex_
+  std::thread thread_, disk_;
 };
 
 }  // namespace tidegate

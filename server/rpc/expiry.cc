@@ -1,6 +1,7 @@
 #include "server/rpc/expiry.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,9 +30,10 @@ void Expiry::Start() {
 void Expiry::Stop() {
   if (!thread_.joinable()) return;
   {
-    const absl::MutexLock lock(&mutex_);
+    const std::lock_guard lock(mutex_);
     stopping_ = true;
   }
+  changed_.notify_one();
   thread_.join();
 }
 
@@ -39,8 +41,8 @@ void Expiry::Run() {
   const absl::Duration interval = std::clamp(after_ / 4, absl::Seconds(1), absl::Hours(1));
   while (true) {
     {
-      absl::MutexLock lock(&mutex_);
-      if (mutex_.AwaitWithTimeout(absl::Condition(&stopping_), interval)) return;
+      std::unique_lock lock(mutex_);
+      if (changed_.wait_for(lock, absl::ToChronoNanoseconds(interval), [this] { return stopping_; })) return;
     }
     if (const std::size_t ended = Sweep(absl::Now()); ended > 0) {
       spdlog::info("{} streams without a reading for {} were forgotten", ended, absl::FormatDuration(after_));

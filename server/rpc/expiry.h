@@ -1,12 +1,12 @@
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <thread>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/container/flat_hash_set.h"
-#include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "server/rpc/serving_loop.h"
 #include "server/rpc/stream_keeper.h"
@@ -38,8 +38,9 @@ class Expiry {
   StreamKeeper* const keeper_;
   const absl::Duration after_;
   absl::flat_hash_set<std::size_t> seen_;  // by the sweep before, in the store: hashes of id and reading
-  absl::Mutex mutex_;
-  bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
+  std::mutex mutex_;
+  std::condition_variable changed_;  // waits by a clock that is never set back
+  bool stopping_ = false;            // guarded by mutex_
   std::thread thread_;
 };
 

@@ -79,7 +79,15 @@ absl::Status ModelAdmin::Load(const std::string& name, std::uint64_t version) {
   if (!read.ok()) return Unusable(read.status());
   if (const auto served = repository_.Find(name); served.ok()) {
     const ServedModel& there = repository_.models()[*served];
-    if (there.version == read->version) return absl::OkStatus();
+    const bool same = there.model->spec().weights_sha256 == read->model->spec().weights_sha256;
+    if (there.version == read->version && same) return absl::OkStatus();
+    if (there.version == read->version) {
+      return Refusal(
+          Fault::kModelServed, "version",
+          absl::StrCat(read->version, " of model '", name,
+                       "' is served with other weights than its folder has now: give the new ones a version "
+                       "of their own"));
+    }
     return Refusal(
         Fault::kModelServed, "version",
         absl::StrCat(read->version, "; version ", there.version, " of model '", name,

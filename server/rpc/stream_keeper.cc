@@ -50,7 +50,7 @@ absl::Status StreamKeeper::Recover(const Repository& repository, const std::atom
   if (auto s = CheckModels(repository); !s.ok()) return s;
   if (auto s = OpenJournals(repository); !s.ok()) return s;
   if (options_.memory_limit > 0) {
-    if (auto s = LeaveCold(); !s.ok()) return s;
+    if (auto s = LeaveCold(stop); !s.ok()) return s;
   }
   if (auto s = RunAll(stop); !s.ok()) return s;
   if (auto s = CheckLeftOut(); !s.ok()) return s;
@@ -86,10 +86,13 @@ absl::Status StreamKeeper::CheckModels(const Repository& repository) {
   for (const ServedModel& model : repository.models()) served.push_back(Stored(model));
   for (const ModelComparison& stored : CompareModels(store_.models(), served)) {
     models_.resize(std::max<std::size_t>(models_.size(), stored.stored.number + 1), Recovery::kNoModel);
-    if (!stored.message.empty()) spdlog::warn("store: {}", stored.message);
-    if (stored.match == ModelMatch::kOtherBuild && replays && !options_.accept_other_build) {
-      return absl::FailedPreconditionError(absl::StrCat(
-          stored.message, "; --accept-other-kernels has the server go on with what these make of it"));
+    // Kernels of before matter only where the journal has readings that they stepped.
+    const bool other_build = stored.match == ModelMatch::kOtherBuild;
+    if (!stored.message.empty() && (!other_build || replays)) spdlog::warn("store: {}", stored.message);
+    if (other_build && !options_.accept_other_build) {
+      other_builds_.resize(stored.stored.number + 1);
+      other_builds_[stored.stored.number] = absl::StrCat(
+          stored.message, "; --accept-other-kernels has the server go on with what these make of it");
     }
     if (stored.match != ModelMatch::kSame && stored.match != ModelMatch::kOtherBuild) continue;
     const auto same = std::ranges::find_if(served, [&](const StoredModel& model) {
@@ -116,6 +119,7 @@ absl::Status StreamKeeper::RunAll(const std::atomic<bool>& stop) {
     }
     shard.CountIn(*counts_.back());
     recoveries_.push_back(std::make_unique<Recovery>(shard, *journals_[i], models_, i, shards));
+    recoveries_.back()->RefuseReadings(other_builds_);
     for (const auto& [id, position] : others_) recoveries_.back()->LeaveOut(id, position);
     threads.emplace_back([&, i] {
       ends[i] = recoveries_[i]->Run(stop);
@@ -175,7 +179,7 @@ absl::Status StreamKeeper::OpenJournals(const Repository& repository) {
 }
 
 // Streams stay in the store until they are asked for.
-absl::Status StreamKeeper::LeaveCold() {
+absl::Status StreamKeeper::LeaveCold(const std::atomic<bool>& stop) {
   // Those of other models are looked for now; there are rarely any such models.
   if (std::ranges::count(models_, Recovery::kNoModel) > 0) {
     absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
@@ -190,8 +194,9 @@ absl::Status StreamKeeper::LeaveCold() {
   std::size_t cold = 0;
   if (const auto& states = store_.opening().states) {
     cold = served(*states);
-  } else {  // after a crash: from all of them
-    const auto counted = CountStates();
+  } else {
+    spdlog::info("counting the streams on disk, as the last end was none in order");
+    const auto counted = CountStates(stop);
     if (!counted.ok()) return counted.status();
     cold = served(*counted);
   }
@@ -206,11 +211,11 @@ absl::Status StreamKeeper::LeaveCold() {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::size_t> StreamKeeper::CountStates() {
+absl::StatusOr<std::size_t> StreamKeeper::CountStates(const std::atomic<bool>& stop) {
   std::size_t states = 0;
   absl::Status read = store_.ForEachState([&](absl::string_view, const StoredState& state) {
     states += state.deleted ? 0 : 1;
-    return absl::OkStatus();
+    return stop ? absl::CancelledError("stopped while it counted the streams on disk") : absl::OkStatus();
   });
   if (!read.ok()) return read;
   return states;

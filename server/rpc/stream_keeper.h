@@ -68,11 +68,12 @@ class StreamKeeper {
   absl::Status RunAll(const std::atomic<bool>& stop);
   absl::Status CheckLeftOut();
   absl::Status OpenJournals(const Repository& repository);
-  absl::Status LeaveCold();
-  absl::StatusOr<std::size_t> CountStates();
+  absl::Status LeaveCold(const std::atomic<bool>& stop);
+  absl::StatusOr<std::size_t> CountStates(const std::atomic<bool>& stop);
 
   Store& store_;
   const Options options_;
+  std::vector<std::string> other_builds_;  // by number in the store's table: see Recovery::RefuseReadings
   ServingGroup& group_;
   Metrics& metrics_;
   std::vector<std::uint32_t> models_;  // see Recovery

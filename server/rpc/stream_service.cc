@@ -5,7 +5,6 @@
 #include <cstring>
 #include <iterator>
 #include <limits>
-#include <memory>
 #include <vector>
 
 #include "absl/strings/escaping.h"
@@ -186,40 +185,25 @@ absl::Status StreamService::ListStreams(const v1::ListStreamsRequest& request,
   }
   const std::size_t page = request.page_size() == 0 ? kUsualPage : request.page_size();
   std::size_t scanned = 0;
-  std::vector<StreamKey> listed;
   if (begin->cold && shard_.cold() == nullptr) return BadToken(request.page_token());
   if (begin->cold) return ListCold(request, begin->id, page, response);
   for (; next.model < end; ++next.model, next.slot = 0) {
     for (; next.slot < shard_.table().slots(next.model); ++next.slot, ++scanned) {
-      if (listed.size() == page || scanned == kMostScanned) {
+      if (static_cast<std::size_t>(response.stream_size()) == page || scanned == kMostScanned) {
         response.set_next_page_token(Token(index_, next));
-        return ListHot(listed, response);
+        return absl::OkStatus();
       }
+      // Those that came back from the disk are named with those that are there: between two pages streams
+      // come and go, and none is to be left out.
       const absl::string_view id = shard_.table().id(next);
-      if (!id.empty() && absl::StartsWith(id, request.prefix())) listed.push_back(next);
+      if (!id.empty() && absl::StartsWith(id, request.prefix()) && !shard_.table().returned(next))
+        Describe(next, *response.add_stream());
     }
   }
   if (shard_.cold() != nullptr) {
     response.set_next_page_token(ColdToken(index_, request.prefix()));
   } else if (index_ + 1 < shards_) {
     response.set_next_page_token(Token(index_ + 1, {}));
-  }
-  return ListHot(listed, response);
-}
-
-// With --memory-limit those that the store has come with its page: between two pages streams move from memory
-// to the disk and back, and none of them is to be left out.
-absl::Status StreamService::ListHot(std::span<const StreamKey> listed, v1::ListStreamsResponse& response) {
-  const auto stored = std::make_unique<bool[]>(listed.size());
-  if (shard_.cold() != nullptr) {
-    std::vector<absl::string_view> ids;
-    for (const StreamKey key : listed) ids.push_back(shard_.table().id(key));
-    std::vector<StoredState> states(ids.size());
-    absl::Status read = shard_.journal()->store().ReadStates(ids, {stored.get(), ids.size()}, states);
-    if (!read.ok()) return read;
-  }
-  for (std::size_t i = 0; i < listed.size(); ++i) {
-    if (!stored[i]) Describe(listed[i], *response.add_stream());
   }
   return absl::OkStatus();
 }
@@ -238,7 +222,8 @@ absl::Status StreamService::ListCold(const v1::ListStreamsRequest& request, cons
         }
         if (ShardOf(id, shards_) != index_) return absl::OkStatus();
         const auto hot = shard_.table().Find(id);
-        if (!hot && (state.deleted || shard_.journal()->IsDeleted(id))) return absl::OkStatus();
+        if (hot ? !shard_.table().returned(*hot) : state.deleted || shard_.journal()->IsDeleted(id))
+          return absl::OkStatus();
         const auto model = hot ? hot->model : shard_.journal()->ModelOf(state.model);
         if (!model) return absl::OkStatus();
         const std::string& name = repository_.models()[*model].name;

@@ -54,8 +54,6 @@ class StreamService {
   void Describe(StreamKey key, v1::StreamInfo& info) const;
   void Describe(absl::string_view id, const std::string& model, const StreamHeader& header,
                 v1::StreamInfo& info) const;
-  // Describes these, of the streams in memory.
-  absl::Status ListHot(std::span<const StreamKey> listed, v1::ListStreamsResponse& response);
   // Streams of this shard that the store has, by id from `from` on.
   absl::Status ListCold(const v1::ListStreamsRequest& request, const std::string& from, std::size_t page,
                         v1::ListStreamsResponse& response);

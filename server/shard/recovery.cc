@@ -150,6 +150,8 @@ absl::Status Recovery::ApplyReading(const JournalReading& reading, std::uint64_t
     key = *begun;
   }
   if (reached(*key) >= position) return absl::OkStatus();
+  if (reading.model < refused_.size() && !refused_[reading.model].empty())
+    return absl::FailedPreconditionError(refused_[reading.model]);
   if (key->model != model || reading.values.size() != shard_.model(*key).spec().features.size())
     return Damaged(reading.stream,
                    absl::StrCat("journal group ", position, " has a reading of another model"));

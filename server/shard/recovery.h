@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -37,6 +38,7 @@ class Recovery {
   ~Recovery();
 
   // DataLoss: a state that is not one of its model, or a reading that is not taken as it was when it came.
+  // FailedPrecondition: a reading is refused.
   // ResourceExhausted: more streams than there may be. Cancelled: `stop` was set.
   absl::Status Run(const std::atomic<bool>& stop);
 
@@ -47,6 +49,9 @@ class Recovery {
   // Before Run, if the shard keeps streams within some memory: the store has a state of a stream whose model
   // is not served.
   void LeaveOut(absl::string_view id, std::uint64_t position);
+  // Before Run. refused: by number in the store's table why readings of this model may not be stepped again;
+  // empty: they may.
+  void RefuseReadings(std::vector<std::string> refused) { refused_ = std::move(refused); }
   // After Run: the streams of models that are not served and up to which position there is something of them.
   const absl::flat_hash_map<std::string, std::uint64_t>& left_out() const { return left_out_; }
 
@@ -75,6 +80,7 @@ class Recovery {
   Store& store_;
   const std::vector<std::uint32_t> models_;
   const std::size_t index_, shards_;
+  std::vector<std::string> refused_;
   std::vector<std::unique_ptr<ReplayedReadings>> waiting_;  // by model
   std::vector<std::vector<std::uint64_t>> reached_;         // by model and slot
   absl::flat_hash_map<std::string, std::uint64_t> left_out_;

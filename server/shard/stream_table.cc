@@ -22,7 +22,11 @@ std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t
   return Place(id, model);
 }
 
-StreamKey StreamTable::Return(absl::string_view id, std::uint32_t model) { return Place(id, model); }
+StreamKey StreamTable::Return(absl::string_view id, std::uint32_t model) {
+  const StreamKey key = Place(id, model);
+  returned(key) = true;
+  return key;
+}
 
 StreamKey StreamTable::Place(absl::string_view id, std::uint32_t model) {
   PerModel& owner = models_[model];
@@ -32,6 +36,7 @@ StreamKey StreamTable::Place(absl::string_view id, std::uint32_t model) {
     owner.free.pop_back();
     key.generation = record(key).generation;
     changed(key) = used(key) = taken(key) = true;
+    returned(key) = false;
   } else {
     if (key.slot % kBlockStreams == 0)
       owner.blocks.push_back(MakeLargeMemory(kBlockStreams * owner.row_bytes));

@@ -104,6 +104,10 @@ class StreamTable {
   // Whether the stream was used since this was last set to false.
   bool& used(StreamKey key) { return record(key).used; }
 
+  // Whether it is in memory because it came back: the store has a state of it.
+  bool& returned(StreamKey key) { return record(key).returned; }
+  bool returned(StreamKey key) const { return record(key).returned; }
+
   // Whether it took a reading since this was last set to false; a stream that is new in memory counts as if.
   bool& taken(StreamKey key) { return record(key).taken; }
 
@@ -157,6 +161,7 @@ class StreamTable {
     bool changed = true;
     bool used = true;
     bool taken = true;
+    bool returned = false;
   };
   struct PerModel {
     std::size_t stream_floats = 0;

@@ -44,9 +44,25 @@ absl::Status CopySegments(const StoreOptions& options, const StoreFiles& to, std
   return absl::OkStatus();
 }
 
+// The journal is copied, and may be all that there ever was: a backup is not to fill the disk that the server
+// writes to.
+absl::Status CheckRoom(const StoreOptions& options, const StoreFiles& to) {
+  const StoreFiles from(options);
+  const auto segments = ListSegments(*from.system, from.database);
+  if (!segments.ok()) return segments.status();
+  std::uint64_t bytes = 0, free_bytes = 0;
+  for (const Segment& segment : *segments) bytes += segment.bytes;
+  if (!from.system->GetFreeSpace(to.folder, {}, &free_bytes, nullptr).ok()) return absl::OkStatus();
+  if (free_bytes >= bytes + options.reserve_bytes) return absl::OkStatus();
+  return absl::ResourceExhaustedError(
+      absl::StrCat("the disk of ", to.folder, " has ", free_bytes, " bytes left; the backup copies ", bytes,
+                   " of the journal, and ", options.reserve_bytes, " are kept in reserve: make room"));
+}
+
 absl::Status Write(const Database& database, const StoreOptions& options, Journal& journal,
                    const StoreFiles& files) {
   if (absl::Status s = PrepareFolder(files); !s.ok()) return s;
+  if (absl::Status s = CheckRoom(options, files); !s.ok()) return s;
   rocksdb::Checkpoint* raw = nullptr;
   rocksdb::Status made = rocksdb::Checkpoint::Create(database.db.get(), &raw);
   const std::unique_ptr<rocksdb::Checkpoint> checkpoint(raw);

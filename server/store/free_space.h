@@ -5,7 +5,6 @@
 #include <memory>
 #include <string>
 
-#include "absl/time/time.h"
 #include "rocksdb/file_system.h"
 
 namespace tidegate {
@@ -18,7 +17,7 @@ class FreeSpace {
 
   // Less than the reserve is free to this user. Asks at most once a second; a disk that does not say is not
   // low.
-  bool IsLow(absl::Time now);
+  bool IsLow();
 
  private:
   const std::shared_ptr<rocksdb::FileSystem> files_;

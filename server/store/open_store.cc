@@ -163,6 +163,21 @@ absl::StatusOr<std::unique_ptr<FolderLock>> FolderLock::Take(std::shared_ptr<roc
 
 FolderLock::~FolderLock() { files_->UnlockFile(lock_, {}, nullptr).PermitUncheckedError(); }
 
+namespace {
+
+// RocksDB aborts where it cannot write what it opens with.
+absl::Status CheckRoom(const StoreFiles& files) {
+  constexpr std::uint64_t kLeastBytes = std::uint64_t{16} << 20;
+  std::uint64_t free_bytes = 0;
+  if (!files.system->GetFreeSpace(files.folder, {}, &free_bytes, nullptr).ok() || free_bytes >= kLeastBytes)
+    return absl::OkStatus();
+  return absl::ResourceExhaustedError(absl::StrCat("the disk of ", files.folder, " has ", free_bytes,
+                                                   " bytes left, a start takes ", kLeastBytes,
+                                                   ": make room, old backups and kept journals first"));
+}
+
+}  // namespace
+
 absl::StatusOr<OpenedStore> OpenStore(const StoreOptions& options, const StoreFiles& files,
                                       const std::string& boot_id,
                                       const std::shared_ptr<rocksdb::EventListener>& listener) {
@@ -171,6 +186,7 @@ absl::StatusOr<OpenedStore> OpenStore(const StoreOptions& options, const StoreFi
   auto lock = FolderLock::Take(files.system, files.folder);
   if (!lock.ok()) return lock.status();
   store.lock = *std::move(lock);
+  if (absl::Status s = CheckRoom(files); !s.ok()) return s;
   if (!Exists(files, files.database)) {
     if (absl::Status s = CreateStore(options, files, boot_id); !s.ok()) return s;
     store.created = true;

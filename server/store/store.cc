@@ -202,7 +202,7 @@ absl::Status Store::Replay(std::uint64_t position,
   return ReadJournal(parts_->files, position, opening_.journal_end, each);
 }
 
-bool Store::SpaceIsLow(absl::Time now) { return parts_->space->IsLow(now); }
+bool Store::SpaceIsLow() { return parts_->space->IsLow(); }
 
 StoreCounts Store::counts() const {
   StoreCounts counts;

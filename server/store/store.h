@@ -136,7 +136,7 @@ class Store {
 
   // ---- Operation
   // Whether less than the reserve is free; asks the file system at most once a second.
-  bool SpaceIsLow(absl::Time now);
+  bool SpaceIsLow();
   StoreCounts counts() const;
   // A copy of the store as of now, which can be opened like one; made while it is used. `folder` must not
   // exist.

@@ -101,8 +101,13 @@ StoreReport Describe(const OpenedStore& store, const StoreFiles& files) {
   report.checkpoint = store.meta.checkpoint;
   report.journal_end = store.journal_end;
   report.replay_bytes = store.journal_end > store.meta.checkpoint ? store.journal.bytes : 0;
-  store.database->db->GetIntProperty(store.database->state(), rocksdb::DB::Properties::kEstimateNumKeys,
-                                     &report.states);
+  if (report.clean && store.meta.states) {
+    report.states = *store.meta.states;
+  } else {  // with those that were overwritten and not yet merged
+    rocksdb::TablePropertiesCollection tables;
+    store.database->db->GetPropertiesOfAllTables(store.database->state(), &tables).PermitUncheckedError();
+    for (const auto& [name, table] : tables) report.states += table->num_entries;
+  }
   report.disk_bytes = DiskBytes(files);
   return report;
 }

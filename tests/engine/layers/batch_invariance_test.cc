@@ -21,14 +21,16 @@ namespace {
 constexpr std::size_t kInputs = 3;
 constexpr std::size_t kWindow = 3;  // readings of a bidirectional layer's window
 #if defined(TIDEGATE_SLOW)
-constexpr std::size_t kStreams = 193, kStride = 61;  // sanitizers and emulators are slow: some of the sizes
+constexpr std::size_t kStreams = 193, kEach = 32,
+                      kStride = 61;  // sanitizers and emulators are slow: some of the sizes
 #else
-constexpr std::size_t kStreams = 1024, kStride = 1;
+constexpr std::size_t kStreams = 1024, kEach = 256,
+                      kStride = 7;  // beyond, blocks are whole ones and the same rests
 #endif
 
 std::vector<std::size_t> Sizes() {
   std::vector<std::size_t> sizes;
-  for (std::size_t size = 1; size <= kStreams; size += size < 32 ? 1 : kStride) sizes.push_back(size);
+  for (std::size_t size = 1; size <= kStreams; size += size < kEach ? 1 : kStride) sizes.push_back(size);
   sizes.push_back(kStreams);
   return sizes;
 }

@@ -22,7 +22,7 @@ constexpr bool kSlow = true;  // sanitizers and emulators are
 constexpr bool kSlow = false;
 #endif
 constexpr Sizes kLargest = {.inputs = 17, .units = kSlow ? 65 : 257, .batch = kSlow ? 65 : 513, .steps = 5};
-constexpr unsigned kShapes = kSlow ? 3 : 8;  // of each kind
+constexpr unsigned kShapes = kSlow ? 3 : 6;  // of each kind
 constexpr std::size_t kDifferences = kSlow ? 10 : 50;
 constexpr Sizes kLargestGradient = {.inputs = 17, .units = 33, .batch = 5, .steps = 7};
 

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <map>
 #include <random>
 #include <vector>
 
@@ -63,20 +62,6 @@ double Counted(const Rows& rows, double variance, const std::vector<double>& sta
   for (std::size_t i = 0; i < kContext; ++i)
     sum += 0.5 * 0.3 * dearness[i] * (map[i] - start[i]) * (map[i] - start[i]);
   return sum;
-}
-
-// A day of 24: with every twelfth row only two hours of it would be seen.
-TEST(LinearRowsTest, OriginsThatAreSomeOfManyHaveAllPhasesOfASeason) {
-  const ModelSpec spec = Spec(1);
-  const std::vector<PreparedSeries> data = {
-      Levels([](std::size_t t) { return static_cast<double>(t % 24) * static_cast<double>(t % 24); }, spec)};
-  const LinearRows rows(data, spec, kContext, /*most=*/272, LinearRows::Part::kAll, false);
-  std::map<double, int> seen;  // by the move to the next row, which tells the hour
-  const Rows all = AllRows(rows);
-  EXPECT_LE(all.y.size(), 272u);
-  for (const double move : all.y) ++seen[move];
-  ASSERT_EQ(seen.size(), 24u);
-  for (const auto& [move, times] : seen) EXPECT_GE(times, 5) << move;
 }
 
 TEST(LinearRobustTest, MapsMakeLeastWhatErrorsCountAs) {

@@ -281,6 +281,16 @@ TEST_P(KeptStreamsTest, EveryStreamCountsAfterAnyRestart) {
   EXPECT_EQ(Listed().size(), 1000u);
 }
 
+// A folder that another machine's kernels once served, and left in order.
+TEST_P(KeptStreamsTest, KernelsOfBeforeDoNotMatterWhereTheJournalHasNothingOfThem) {
+  const ServedModel& tiny = repository_.models()[*repository_.Find("tiny")];
+  ASSERT_TRUE(store_->AddModel("tiny", tiny.version, tiny.model->spec().weights_sha256, "of before").ok());
+  Pushed(Readings({"a"}, 1));
+  Restart(/*orderly=*/false);
+  Recover();
+  EXPECT_EQ(Pushed(Readings({"a"}, 2)).steps(0), 2u);
+}
+
 TEST_P(KeptStreamsTest, ListsLeaveOutNoneThatComesBackMeanwhile) {
   const std::vector<std::string> ids = Ids(100);
   Pushed(Readings(ids, 1));

@@ -302,9 +302,9 @@ TEST_P(StoreTest, ABackupIsAStoreOfItsOwn) {
 TEST_P(StoreTest, SaysWhenSpaceIsLow) {
   StoreOptions options = Options();
   options.reserve_bytes = 0;
-  EXPECT_FALSE(Open(options)->SpaceIsLow(absl::UnixEpoch()));
+  EXPECT_FALSE(Open(options)->SpaceIsLow());
   options.reserve_bytes = std::uint64_t{1} << 62;
-  EXPECT_TRUE(Open(options)->SpaceIsLow(absl::UnixEpoch()));
+  EXPECT_TRUE(Open(options)->SpaceIsLow());
 }
 
 TEST_P(StoreTest, CountsAndTellsOfCommits) {
