@@ -116,6 +116,14 @@ TEST_F(ModelAdminTest, WhatCannotBeLoadedChangesNothing) {
   EXPECT_THAT(Names(), ElementsAre("other", "tiny"));
 }
 
+TEST_F(ModelAdminTest, OtherWeightsUnderAServedVersionAreNotTakenForIt) {
+  EXPECT_TRUE(Load("tiny", 1).ok()) << "it is served";
+  Write("tiny", 1, 7);
+  const grpc::Status refused = Load("tiny", 1);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_THAT(refused.error_message(), HasSubstr("with other weights than its folder has now"));
+}
+
 TEST_F(ModelAdminTest, TheDefaultModelIsWhatRequestsWithoutANameMean) {
   ASSERT_TRUE(SetDefault("other").ok());
   ASSERT_TRUE(PushTo("", {"a"}, 1).ok());
