@@ -103,7 +103,7 @@ class StreamsClient {
 
   absl::Status DeleteAll(v1::ListStreamsRequest wanted) {
     std::size_t deleted = 0;
-    const absl::Status status = ForEach(std::move(wanted), [&](const v1::StreamInfo& stream) {
+    absl::Status status = ForEach(std::move(wanted), [&](const v1::StreamInfo& stream) {
       absl::Status gone = Delete(stream.stream_id());
       if (absl::IsNotFound(gone)) return absl::OkStatus();  // somebody else was faster
       deleted += gone.ok() ? 1 : 0;

@@ -273,8 +273,8 @@ TEST_P(KeptStreamsTest, EveryStreamCountsAfterAnyRestart) {
     Restart(orderly);
     Recover();
   }
-  std::vector<std::string> more;
-  for (int i = 0; i < 970; ++i) more.push_back("more:" + std::to_string(i));
+  std::vector<std::string> more = Ids(970);
+  for (std::string& id : more) id += " more";
   v1::PushResponse response;
   ASSERT_TRUE(Push(Readings(more, 1), response).ok());
   EXPECT_EQ(std::ranges::count(response.outcome(), static_cast<int>(v1::OUTCOME_OVERLOADED)), 20);
