@@ -20,8 +20,7 @@
 namespace tidegate {
 namespace {
 
-constexpr std::size_t kRowsBefore =
-    100'000;  // the test part: what states warm up on, and baselines learn from
+constexpr std::size_t kRowsBefore = 100'000;  // at most, before the test part: baselines learn from them
 
 }  // namespace
 

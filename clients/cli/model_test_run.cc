@@ -7,10 +7,9 @@
 #include "engine/model/model.h"
 
 namespace tidegate {
-
 namespace {
 
-constexpr std::size_t kWarmUpRows = 1'024;  // before the test part, at least a window; states forget
+constexpr std::size_t kWarmUpRows = 1'024;  // before the test part, more than any window; states forget
 
 }  // namespace
 

@@ -9,9 +9,8 @@
 #include "absl/time/time.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/connection.h"
-#include "clients/cli/server_error.h"
+#include "clients/cli/forecaster_client.h"
 #include "clients/cli/table.h"
-#include "tidegate/v1/forecaster.grpc.pb.h"
 
 namespace tidegate {
 namespace {
@@ -25,20 +24,9 @@ struct ModelsCommand {
 };
 
 // The models of a server, over one connection.
-class ModelsClient {
+class ModelsClient : ForecasterClient {
  public:
-  ModelsClient(const Connection& connection, const ConnectionOptions& options)
-      : connection_(connection),
-        server_(options.server),
-        stub_(v1::Forecaster::NewStub(connection.channel())) {}
-
-  // Calls a method of the server.
-  template <typename Method, typename Request, typename Response>
-  absl::Status Call(Method method, const Request& request, Response& response) {
-    grpc::ClientContext context;
-    connection_.Authorize(context);
-    return FromServer((*stub_.*method)(&context, request, &response), server_);
-  }
+  using ForecasterClient::ForecasterClient;
 
   absl::Status Load(const std::string& wanted) {
     const std::pair<std::string, std::string> parts = absl::StrSplit(wanted, absl::MaxSplits(':', 1));
@@ -93,11 +81,6 @@ class ModelsClient {
     table.Print(std::cout);
     return absl::OkStatus();
   }
-
- private:
-  const Connection& connection_;
-  const std::string server_;
-  std::unique_ptr<v1::Forecaster::Stub> stub_;
 };
 
 absl::Status RunModels(const ModelsCommand& command) {

@@ -36,7 +36,7 @@ std::string Value(double value, const PushSummary& summary) {
 
 std::string TimeText(std::int64_t timestamp_ns, const PushSummary& summary) {
   if (summary.row_numbers) return absl::StrCat(timestamp_ns / summary.interval_ns);
-  return absl::FormatTime("%Y-%m-%d %H:%M:%E*S", absl::FromUnixNanos(timestamp_ns), absl::UTCTimeZone());
+  return UtcTime(timestamp_ns);
 }
 
 std::string Interval(const PushSummary::Row& row, const PushSummary& summary) {

@@ -7,12 +7,10 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
-#include "absl/time/time.h"
 #include "clients/cli/commands.h"
 #include "clients/cli/connection.h"
-#include "clients/cli/server_error.h"
+#include "clients/cli/forecaster_client.h"
 #include "clients/cli/table.h"
-#include "tidegate/v1/forecaster.grpc.pb.h"
 
 namespace tidegate {
 namespace {
@@ -39,18 +37,10 @@ std::string QualityText(std::uint32_t quality) {
   return bits.empty() ? "good" : absl::StrJoin(bits, ", ");
 }
 
-std::string TimeText(std::int64_t timestamp_ns) {
-  if (timestamp_ns < 0) return "-";
-  return absl::FormatTime("%Y-%m-%d %H:%M:%E*S", absl::FromUnixNanos(timestamp_ns), absl::UTCTimeZone());
-}
-
 // The streams of a server, over one connection.
-class StreamsClient {
+class StreamsClient : ForecasterClient {
  public:
-  StreamsClient(const Connection& connection, const ConnectionOptions& options)
-      : connection_(connection),
-        server_(options.server),
-        stub_(v1::Forecaster::NewStub(connection.channel())) {}
+  using ForecasterClient::ForecasterClient;
 
   absl::Status Describe(const std::string& id) {
     v1::GetStreamRequest request;
@@ -114,13 +104,6 @@ class StreamsClient {
   }
 
  private:
-  template <typename Method, typename Request, typename Response>
-  absl::Status Call(Method method, const Request& request, Response& response) {
-    grpc::ClientContext context;
-    connection_.Authorize(context);
-    return FromServer((*stub_.*method)(&context, request, &response), server_);
-  }
-
   // Calls `each` with the streams, page by page, until it returns an error.
   template <typename Each>
   absl::Status ForEach(v1::ListStreamsRequest request, const Each& each) {
@@ -139,16 +122,13 @@ class StreamsClient {
   static void PrintStreams(const std::vector<v1::StreamInfo>& streams) {
     Table table({"stream", "model", "last reading (UTC)", "quality", "steps", "number", "anomaly score"}, 4);
     for (const v1::StreamInfo& stream : streams) {
-      table.Add({stream.stream_id(), stream.model(), TimeText(stream.timestamp()),
-                 QualityText(stream.quality()), Grouped(stream.steps()), Grouped(stream.sequence()),
+      table.Add({stream.stream_id(), stream.model(),
+                 stream.timestamp() < 0 ? "-" : UtcTime(stream.timestamp()), QualityText(stream.quality()),
+                 Grouped(stream.steps()), Grouped(stream.sequence()),
                  absl::StrFormat("%.2f", stream.anomaly_score())});
     }
     table.Print(std::cout);
   }
-
-  const Connection& connection_;
-  const std::string server_;
-  std::unique_ptr<v1::Forecaster::Stub> stub_;
 };
 
 absl::Status RunStreams(const StreamsCommand& command) {

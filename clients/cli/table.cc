@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/time/time.h"
 
 namespace tidegate {
 
@@ -43,6 +44,10 @@ std::string Seconds(double seconds) {
   if (seconds < 1e-3) return absl::StrFormat("%.0f us", seconds * 1e6);
   if (seconds < 1) return absl::StrFormat("%.2f ms", seconds * 1e3);
   return absl::StrFormat("%.1f s", seconds);
+}
+
+std::string UtcTime(std::int64_t timestamp_ns) {
+  return absl::FormatTime("%Y-%m-%d %H:%M:%E*S", absl::FromUnixNanos(timestamp_ns), absl::UTCTimeZone());
 }
 
 }  // namespace tidegate

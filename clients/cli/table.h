@@ -24,6 +24,9 @@ class Table {
 // 12345678 -> "12,345,678".
 std::string Grouped(std::uint64_t number);
 
+// Nanoseconds since 1970 -> "2026-11-29 03:04:05.25", in UTC.
+std::string UtcTime(std::int64_t timestamp_ns);
+
 // Seconds in the unit that suits: "85 us", "1.25 ms", "3.4 s".
 std::string Seconds(double seconds);
 

@@ -32,10 +32,10 @@ class Validator {
 
   struct Report {
     ValidationScore score;
-    double scaled_pinball =
-        0;  // as score.pinball, in the scale that each forecast is made in, see OutputScale
-    std::vector<float> residuals;  // |target - median forecast one step before|, in the same
-    std::vector<float> ratios;     // [K*(Q-1), CalibrationTable::kLevels]; empty with one level
+    // As score.pinball, and |target - median forecast one step before|, both divided by OutputScale.
+    double scaled_pinball = 0;
+    std::vector<float> residuals;
+    std::vector<float> ratios;  // [K*(Q-1), CalibrationTable::kLevels]; empty with one level
   };
   // linear: null for a network alone.
   Report Score(const Tensors& weights, const LinearPath* linear, std::span<const float> mixing);

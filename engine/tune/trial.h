@@ -20,8 +20,8 @@ TrainOptions TrialOptions(const TrainOptions& base, const Candidate& candidate);
 struct Trained {
   TrainedModel model;     // the best epoch's
   Checkpoint checkpoint;  // to go on from
-  double loss =
-      0;  // its validation_loss: what all candidates can be compared by, whatever they take out first
+  // Its validation_loss: what all candidates can be compared by, whatever they take out of the values first.
+  double loss = 0;
   std::size_t epochs = 0;
   double update_seconds = 0;  // of one update (forward, backward, step of Adam), validation left out
 };

@@ -255,7 +255,7 @@ void ServingLoop::SetTicks() {
 
 void ServingLoop::Tick() {
   const std::vector<Call*> open(calls_.begin(), calls_.end());  // a copy: what follows may close calls
-  // By a clock that is never set back or forward.
+  // By a clock that nobody sets.
   const absl::Time now = absl::UnixEpoch() + absl::FromChrono(Work::Clock::now().time_since_epoch());
   for (Call* call : open) call->Tick(now);
   if (!calls_.empty()) SetTicks();

@@ -90,7 +90,7 @@ absl::Status StreamKeeper::CheckModels(const Repository& repository) {
     const bool other_build = stored.match == ModelMatch::kOtherBuild;
     if (!stored.message.empty() && (!other_build || replays)) spdlog::warn("store: {}", stored.message);
     if (other_build && !options_.accept_other_build) {
-      other_builds_.resize(stored.stored.number + 1);
+      other_builds_.resize(models_.size());
       other_builds_[stored.stored.number] = absl::StrCat(
           stored.message, "; --accept-other-kernels has the server go on with what these make of it");
     }

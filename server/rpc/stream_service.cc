@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <iterator>
 #include <limits>
 #include <vector>
 
@@ -140,12 +139,15 @@ absl::Status StreamService::GetCursor(const v1::GetCursorRequest& request, v1::G
   response.mutable_timestamp()->Resize(request.stream_id_size(), kNoTimestamp);
   response.mutable_steps()->Resize(request.stream_id_size(), 0);
   response.mutable_sequence()->Resize(request.stream_id_size(), 0);
-  const auto here = [&](const std::string& id) { return ShardOf(id, shards_) == index_; };
+  std::vector<int> here;
   std::vector<absl::string_view> ids;
-  std::ranges::copy_if(request.stream_id(), std::back_inserter(ids), here);
-  shard_.Bring(ids);
   for (int i = 0; i < request.stream_id_size(); ++i) {
-    if (!here(request.stream_id(i))) continue;
+    if (ShardOf(request.stream_id(i), shards_) != index_) continue;
+    here.push_back(i);
+    ids.push_back(request.stream_id(i));
+  }
+  shard_.Bring(ids);
+  for (const int i : here) {
     const auto key = shard_.Find(request.stream_id(i));
     if (!key) continue;
     const StreamHeader& header = shard_.header(*key);
