@@ -6,6 +6,7 @@
 
 #include "absl/time/time.h"
 #include "clients/cli/backtest_run.h"
+#include "engine/model/json.h"
 
 namespace tidegate {
 namespace {
@@ -80,7 +81,7 @@ std::string BacktestJson(const BacktestRun& run) {
                                           {"targets", block.targets},
                                           {"coverage", block.coverage}});
   }
-  return json.dump(2) + "\n";
+  return JsonText(json, 2) + "\n";
 }
 
 }  // namespace tidegate

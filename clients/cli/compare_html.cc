@@ -33,19 +33,28 @@ std::string TableOf(const CompareReport& report) {
     for (const auto& score : row.scores) {
       if (!score) {
         absl::StrAppend(&html, "</td><td>–</td><td>");
-      } else if (is_gru) {
-        absl::StrAppend(&html, "</td><td>", Number(score->errors().mae), "</td><td>");
+      } else if (is_gru || !score->against_gru) {
+        absl::StrAppend(&html, "</td><td>", Number(score->errors().mae), is_gru ? "</td><td>" : "</td><td>–");
       } else {
-        const std::string difference = absl::StrFormat("%+.1f %%", 100 * score->against_gru);
-        absl::StrAppend(
-            &html, "</td><td>", Number(score->errors().mae), "</td><td>",
-            score->p < CompareReport::kSignificant ? absl::StrCat("<b>", difference, "</b>") : difference,
-            absl::StrFormat(" (%.2g)", score->p));
+        const std::string difference = absl::StrFormat("%+.1f %%", 100 * *score->against_gru);
+        absl::StrAppend(&html, "</td><td>", Number(score->errors().mae), "</td><td>",
+                        score->significant() ? absl::StrCat("<b>", difference, "</b>") : difference,
+                        absl::StrFormat(" (%.2g)", *score->p));
       }
     }
     absl::StrAppend(&html, "</td></tr>\n");
   }
   return html + "</table></div>\n";
+}
+
+std::string Baselines(const CompareReport& report) {
+  const CompareReport::Score* const score = BaselinesOf(report);
+  if (score == nullptr) return "";
+  std::string text =
+      absl::StrCat("<p>The last value errs by ", Number(score->errors(Forecaster::kLastValue).mae));
+  if (score->errors(Forecaster::kLinear).targets > 0)
+    absl::StrAppend(&text, ", a linear autoregression by ", Number(score->errors(Forecaster::kLinear).mae));
+  return text + ".</p>\n";
 }
 
 // The GRU, the LSTM and the best, each step ahead alone.
@@ -113,7 +122,8 @@ std::string CompareHtml(const CompareReport& report) {
                    "the GRU in bold is not chance (p under 0.05 by the test of Diebold and Mariano, with "
                    "Holm's correction "
                    "for all families at once).</p>\n",
-                   TableOf(report), "<div class='two'>\n", ErrorByStep(report), Cost(report), "</div>\n"));
+                   TableOf(report), Baselines(report), "<div class='two'>\n", ErrorByStep(report),
+                   Cost(report), "</div>\n"));
 }
 
 }  // namespace tidegate

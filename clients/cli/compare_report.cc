@@ -7,6 +7,7 @@
 #include "absl/strings/str_format.h"
 #include "clients/cli/model_test_run.h"
 #include "clients/cli/table.h"
+#include "engine/model/json.h"
 #include "engine/tune/holm.h"
 
 namespace tidegate {
@@ -22,9 +23,11 @@ std::string Cell(const std::optional<CompareReport::Score>& score, bool is_gru) 
   if (!score) return "-";
   const std::string mae = absl::StrFormat("%.4f", score->errors().mae);
   if (is_gru) return mae + "          ";
-  return absl::StrFormat("%s %+6.1f %% %s", mae, 100 * score->against_gru,
-                         score->p < CompareReport::kSignificant ? "*" : " ");
+  if (!score->against_gru) return mae + "        -  ";
+  return absl::StrFormat("%s %+6.1f %% %s", mae, 100 * *score->against_gru, score->significant() ? "*" : " ");
 }
+
+Json OrNull(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
 }  // namespace
 
@@ -32,6 +35,8 @@ void CompareWithGru(CompareReport& report) {
   const auto gru = std::ranges::find(report.rows, Family::kGru, &CompareReport::Row::family);
   for (std::size_t c = 0; c < CompareReport::kContexts; ++c) {
     if (gru == report.rows.end() || !gru->scores[c]) continue;
+    gru->scores[c]->against_gru = 0;
+    gru->scores[c]->p = 1;
     std::vector<CompareReport::Score*> others;
     std::vector<double> p;
     for (CompareReport::Row& row : report.rows) {
@@ -44,6 +49,17 @@ void CompareWithGru(CompareReport& report) {
     const std::vector<double> adjusted = HolmAdjusted(p);
     for (std::size_t i = 0; i < others.size(); ++i) others[i]->p = adjusted[i];
   }
+}
+
+const CompareReport::Score* BaselinesOf(const CompareReport& report) {
+  const CompareReport::Score* best = nullptr;
+  for (const CompareReport::Row& row : report.rows) {
+    const auto& score = row.scores[CompareReport::kCarried];
+    if (!score) continue;
+    if (score->errors(Forecaster::kLinear).targets > 0) return &*score;
+    if (best == nullptr && score->errors(Forecaster::kLastValue).targets > 0) best = &*score;
+  }
+  return best;
 }
 
 void PrintCompare(const CompareReport& report, std::ostream& out) {
@@ -66,15 +82,12 @@ void PrintCompare(const CompareReport& report, std::ostream& out) {
                Cell(row.scores[1], is_gru), Cell(row.scores[2], is_gru)});
   }
   table.Print(out);
-  for (const CompareReport::Row& row : report.rows) {
-    const auto& score = row.scores[CompareReport::kCarried];
-    if (!score || score->errors(Forecaster::kLastValue).targets == 0) continue;
-    out << absl::StrFormat("\nThe last value errs by %.4f", score->errors(Forecaster::kLastValue).mae);
-    if (score->errors(Forecaster::kLinear).targets > 0)
-      out << absl::StrFormat(", a linear autoregression by %.4f", score->errors(Forecaster::kLinear).mae);
-    out << ".\n";
-    break;
-  }
+  const CompareReport::Score* const score = BaselinesOf(report);
+  if (score == nullptr) return;
+  out << absl::StrFormat("\nThe last value errs by %.4f", score->errors(Forecaster::kLastValue).mae);
+  if (score->errors(Forecaster::kLinear).targets > 0)
+    out << absl::StrFormat(", a linear autoregression by %.4f", score->errors(Forecaster::kLinear).mae);
+  out << ".\n";
 }
 
 std::string CompareJson(const CompareReport& report) {
@@ -93,11 +106,16 @@ std::string CompareJson(const CompareReport& report) {
       one[kContextNames[c]] = {
           {"validation_loss", score.validation_loss}, {"mae", score.errors().mae},
           {"pinball", score.errors().pinball},        {"coverage", score.errors().coverage},
-          {"against_gru", score.against_gru},         {"p", score.p}};
+          {"against_gru", OrNull(score.against_gru)}, {"p", OrNull(score.p)}};
     }
     json["families"].push_back(std::move(one));
   }
-  return json.dump(2) + "\n";
+  if (const CompareReport::Score* const score = BaselinesOf(report); score != nullptr) {
+    json["last_value_mae"] = score->errors(Forecaster::kLastValue).mae;
+    if (score->errors(Forecaster::kLinear).targets > 0)
+      json["linear_mae"] = score->errors(Forecaster::kLinear).mae;
+  }
+  return JsonText(json, 2) + "\n";
 }
 
 }  // namespace tidegate

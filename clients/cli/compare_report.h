@@ -23,8 +23,10 @@ struct CompareReport {
   struct Score {
     double validation_loss = 0;  // as TuneReport::Point's
     Backtest test = {};
-    double against_gru = 0;  // relative difference of the mean absolute error
-    double p = 1;            // of it by chance: Diebold & Mariano, for all families at once by Holm
+    // Relative difference of the mean absolute error; none: the GRU was not trained.
+    std::optional<double> against_gru = {};
+    std::optional<double> p = {};  // of it by chance: Diebold & Mariano, for all families at once by Holm
+    bool significant() const { return p && *p < kSignificant; }
 
     const Errors& errors(Forecaster who = Forecaster::kModel) const {  // over the whole horizon
       return test.horizons.back().errors[static_cast<std::size_t>(who)];
@@ -33,7 +35,8 @@ struct CompareReport {
   struct Row {
     Family family = Family::kGru;
     std::size_t parameters = 0, stream_bytes = 0;
-    double update_seconds = 0;  // of a training step: 16 sequences of 64 readings, one thread
+    // Of a training step: 16 sequences of 64 readings (of 256 if only that was trained), one thread.
+    double update_seconds = 0;
     double step_seconds = 0, step_seconds_together = 0;  // of a reading alone, of one among 64, as served
     std::array<std::optional<Score>, kContexts> scores = {};  // none: not trained, or no such forecast
   };
@@ -43,8 +46,11 @@ struct CompareReport {
   std::vector<Row> rows = {};   // in the order of kFamilies, those that were trained
 };
 
-// Fills against_gru and p; the GRU must be among the rows.
+// Fills against_gru and p where the GRU has a score, too.
 void CompareWithGru(CompareReport& report);
+
+// A score that tells the baselines' errors, of the one that learns (kLinear) if any does; null: none does.
+const CompareReport::Score* BaselinesOf(const CompareReport& report);
 
 void PrintCompare(const CompareReport& report, std::ostream& out);
 std::string CompareJson(const CompareReport& report);

@@ -12,6 +12,7 @@
 #include "clients/cli/commands.h"
 #include "clients/cli/table.h"
 #include "engine/model/convert.h"
+#include "engine/model/json.h"
 #include "engine/model/model_file.h"
 #include "engine/stream/stream.h"
 
@@ -24,7 +25,7 @@ void PrintJson(const Model& model) {
   json["stream_bytes"] = StreamBytes(model);
   json["checksum"] = "verified";
   json["golden_pair"] = "verified";
-  std::cout << json.dump(2) << '\n';
+  std::cout << JsonText(json, 2) << '\n';
 }
 
 std::string LayersText(const ModelSpec& spec) {

@@ -23,9 +23,9 @@ absl::StatusOr<std::shared_ptr<const Model>> JournalReplay::ModelOf(std::uint32_
   const std::string folder = absl::StrCat(folder_, "/", stored.name, "/", stored.version);
   auto model = ReadModel(folder);
   if (!model.ok()) return model.status();
-  if ((*model)->spec().weights_sha256 != stored.checksum) {
+  if (StateChecksum(**model) != stored.checksum) {
     return absl::FailedPreconditionError(
-        absl::StrCat(folder, ": its weights are ", (*model)->spec().weights_sha256,
+        absl::StrCat(folder, ": its weights and numbers of a state are ", StateChecksum(**model),
                      ", and the journal was made with ", stored.checksum, ": name the folder with those"));
   }
   const std::string build = StepBuild();

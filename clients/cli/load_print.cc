@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "clients/cli/table.h"
+#include "engine/model/json.h"
 
 namespace tidegate {
 namespace {
@@ -100,7 +101,7 @@ std::string LoadJson(const LoadOptions& options, const LoadResult& result) {
       {"answer_bytes", result.answer_bytes},
       {"cpu_seconds", result.cpu_seconds},
   };
-  return json.dump(2) + "\n";
+  return JsonText(json, 2) + "\n";
 }
 
 std::string LoadCsv(const LoadOptions& options, const LoadResult& result) {

@@ -86,6 +86,15 @@ float PushCollector::Target(const FeedReading& reading) const {
   return readings_.streams[reading.stream].values[reading.row * readings_.features.size() + readings_.target];
 }
 
+std::int64_t PushCollector::Advance(std::size_t stream, std::int64_t time_ns) {
+  const auto [place, first] = places_.try_emplace(stream, Place{.time_ns = time_ns});
+  Place& last = place->second;
+  if (first) return last.tick;
+  last.tick += (time_ns - last.time_ns + summary_.model_interval_ns / 2) / summary_.model_interval_ns;
+  last.time_ns = time_ns;
+  return last.tick;
+}
+
 void PushCollector::AddReading(const FeedReading& reading, const v1::PushResponse& response, int i,
                                bool sample) {
   const StreamReadings& stream = readings_.streams[reading.stream];
@@ -100,8 +109,7 @@ void PushCollector::AddReading(const FeedReading& reading, const v1::PushRespons
     }
     return;
   }
-  const std::int64_t elapsed = stream.timestamp_ns[reading.row] - stream.timestamp_ns.front();
-  const std::int64_t tick = (elapsed + summary_.model_interval_ns / 2) / summary_.model_interval_ns;
+  const std::int64_t tick = Advance(reading.stream, stream.timestamp_ns[reading.row]);
   const float actual = Target(reading);
   const float anomaly_score = response.anomaly_score(i);
   accuracy_->Observe(reading.stream, tick, actual, static_cast<float>(summary_.resolution / 2));

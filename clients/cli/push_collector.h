@@ -4,6 +4,7 @@
 #include <optional>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "clients/cli/accuracy.h"
 #include "clients/cli/feed.h"
@@ -34,7 +35,15 @@ class PushCollector {
     bool labelled;
   };
 
+  // The last reading that was applied, of a stream.
+  struct Place {
+    std::int64_t time_ns = 0;
+    std::int64_t tick = 0;
+  };
+
   absl::Status Begin(const v1::PushResponse& response);
+  // The tick of a stream's next reading: counted from the one before, as the server does, not from the first.
+  std::int64_t Advance(std::size_t stream, std::int64_t time_ns);
   void AddReading(const FeedReading& reading, const v1::PushResponse& response, int i, bool sample);
   PushSummary::Row Row(const FeedReading& reading, std::size_t step, const Accuracy::Quantiles& forecast,
                        float anomaly_score) const;
@@ -45,8 +54,9 @@ class PushCollector {
   const Readings& readings_;
   std::string prefix_;
   PushSummary summary_;
-  std::optional<Accuracy> accuracy_;  // from the first answer on, which tells the horizon
-  std::vector<float> last_;           // per stream: last known target, NaN: none
+  std::optional<Accuracy> accuracy_;                // from the first answer on, which tells the horizon
+  std::vector<float> last_;                         // per stream: last known target, NaN: none
+  absl::flat_hash_map<std::size_t, Place> places_;  // by stream
   std::vector<Score> scores_;
   std::size_t pairs_ = 0;      // neighbouring readings of a stream with a target each
   std::size_t unchanged_ = 0;  // of them with the same target

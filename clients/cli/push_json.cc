@@ -2,6 +2,7 @@
 #include <string>
 
 #include "clients/cli/push_summary.h"
+#include "engine/model/json.h"
 
 namespace tidegate {
 namespace {
@@ -73,8 +74,8 @@ std::string SummaryJson(const PushSummary& summary) {
         {"p99", summary.Latency(0.99)},
         {"max", summary.Latency(1)}}},
       {"seconds", summary.seconds},
-      {"readings_per_second", static_cast<double>(summary.readings) / summary.seconds}};
-  return json.dump(2) + "\n";
+      {"readings_per_second", static_cast<double>(summary.readings - summary.not_sent) / summary.seconds}};
+  return JsonText(json, 2) + "\n";
 }
 
 }  // namespace tidegate

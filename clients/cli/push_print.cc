@@ -171,7 +171,7 @@ void PrintSummary(const PushSummary& summary, std::ostream& out) {
       << ", p95 " << Seconds(summary.Latency(0.95)) << ", p99 " << Seconds(summary.Latency(0.99)) << ", max "
       << Seconds(summary.Latency(1)) << " over " << Grouped(summary.messages)
       << " messages, one after the other; "
-      << Grouped(static_cast<std::uint64_t>(static_cast<double>(summary.readings) /
+      << Grouped(static_cast<std::uint64_t>(static_cast<double>(summary.readings - summary.not_sent) /
                                             std::max(1e-9, summary.seconds)))
       << " readings/s.\n";
 }

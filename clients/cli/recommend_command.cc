@@ -21,8 +21,6 @@ struct RecommendCommand {
   std::string json;
 };
 
-double MeasureStep(const ModelSpec& spec) { return StepSeconds(**UntrainedModel(spec), kStepsTogether); }
-
 absl::StatusOr<DataProfile> Measure(const RecommendCommand& command) {
   const auto readings = ReadReadings(command.run.file, command.run.readings);
   if (!readings.ok()) return readings.status();
@@ -49,7 +47,13 @@ absl::Status RunRecommend(RecommendCommand command) {
   run.profile_seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   run.profile = *profile;
   run.profile.horizon = command.horizon;
-  run.recommendation = Recommend(run.profile, run.budget, MeasureStep);
+  absl::Status failed;  // the first model that cannot be made, as of too many features
+  run.recommendation = Recommend(run.profile, run.budget, [&failed](const ModelSpec& spec) {
+    const auto model = UntrainedModel(spec);
+    failed.Update(model.status());
+    return model.ok() ? StepSeconds(**model, kStepsTogether) : 0;
+  });
+  if (!failed.ok()) return failed;
   PrintRecommendation(run, std::cout);
   if (command.json.empty()) return absl::OkStatus();
   return WriteText(command.json, RecommendJson(run));

@@ -11,6 +11,7 @@
 #include "absl/time/time.h"
 #include "clients/cli/recommend_run.h"
 #include "clients/cli/table.h"
+#include "engine/model/json.h"
 #include "engine/model/model.h"
 #include "engine/train/trainer.h"
 
@@ -187,7 +188,7 @@ std::string RecommendJson(const RecommendRun& run) {
                                                  {"rule", reason.rule}});
   }
   json["train_command"] = TrainCommandOf(run);
-  return json.dump(2) + "\n";
+  return JsonText(json, 2) + "\n";
 }
 
 }  // namespace tidegate

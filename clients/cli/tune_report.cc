@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "clients/cli/table.h"
+#include "engine/model/json.h"
 
 namespace tidegate {
 namespace {
@@ -90,7 +91,7 @@ std::string TuneJson(const TuneReport& report) {
   for (const TuneReport::Point& point : report.points) json["candidates"].push_back(JsonOf(point));
   for (const auto& [seconds, loss] : report.history)
     json["history"].push_back({{"seconds", seconds}, {"lowest_loss", loss}});
-  return json.dump(2) + "\n";
+  return JsonText(json, 2) + "\n";
 }
 
 }  // namespace tidegate

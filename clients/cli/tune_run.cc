@@ -3,6 +3,8 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <cmath>
+#include <exception>
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -13,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "clients/cli/model_folder.h"
+#include "engine/model/json.h"
 #include "engine/model/model_file.h"
 #include "engine/model/read_file.h"
 #include "engine/tune/step_time.h"
@@ -23,6 +26,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr char kTrials[] = "trials.jsonl";
+constexpr double kNever = std::numeric_limits<double>::infinity();  // the loss of what failed
 
 absl::Status CannotWrite(const std::filesystem::path& file) {
   return absl::UnavailableError(absl::StrCat(file.string(), ": cannot be written"));
@@ -93,6 +97,8 @@ absl::Status TuneRun::Resume() {
       json.at("step_seconds").get_to(costs_[result.trial].step_seconds);
       json.at("parameters").get_to(costs_[result.trial].parameters);
       before_ = result.elapsed;
+      if (result.rung == 0)  // it was refused, and trained by a run with another budget
+        std::erase_if(results_, [&](const Result& old) { return old.trial == result.trial; });
       results_.push_back(result);
     } catch (const nlohmann::json::exception& error) {
       return absl::InvalidArgumentError(absl::StrCat(file.string(), ": ", error.what()));
@@ -103,8 +109,32 @@ absl::Status TuneRun::Resume() {
   std::error_code error;
   if (std::filesystem::file_size(file, error) > whole) std::filesystem::resize_file(file, whole, error);
   if (error) return CannotWrite(file);
+  JudgeLatency(trials);
   for (Search::Trial& trial : trials) search_.Restore(std::move(trial));
   return absl::OkStatus();
+}
+
+// Refuses what an earlier run trained and the latency budget of this one does not allow, and lets what it
+// refused begin anew if it fits now.
+void TuneRun::JudgeLatency(std::vector<Search::Trial>& trials) {
+  for (std::size_t t = 0; t < trials.size(); ++t) {
+    const auto of_trial = [t](const Result& result) { return result.trial == t; };
+    const auto first = std::ranges::find_if(results_, of_trial);
+    if (first == results_.end() || first->refused == IsTooSlow(costs_[t])) continue;
+    if (!first->refused && !std::isfinite(trials[t].losses.back())) continue;  // it could not be trained
+    const Result refused = {.trial = t, .loss = kNever, .elapsed = first->elapsed, .refused = true};
+    const bool fits = first->refused;
+    std::erase_if(results_, of_trial);
+    trials[t].losses.clear();
+    if (fits) continue;
+    trials[t].losses = {kNever};
+    results_.push_back(refused);
+  }
+}
+
+bool TuneRun::IsTooSlow(const Cost& cost) const {
+  return options_.latency_budget > absl::ZeroDuration() &&
+         cost.step_seconds > absl::ToDoubleSeconds(options_.latency_budget);
 }
 
 absl::Status TuneRun::Run(const volatile std::sig_atomic_t& stop) {
@@ -141,7 +171,7 @@ void TuneRun::Work(const volatile std::sig_atomic_t& stop) {
       candidate = search_.trials()[task->trial].candidate;
       if (costs_.size() <= task->trial) costs_.resize(task->trial + 1);
     }
-    if (absl::Status status = Do(*task, candidate, stop); !status.ok()) {
+    if (absl::Status status = DoOrCatch(*task, candidate, stop); !status.ok()) {
       const absl::MutexLock lock(&mutex_);
       failed_.Update(status);
       return;
@@ -157,17 +187,23 @@ absl::StatusOr<TuneRun::Cost> TuneRun::CostOf(std::size_t trial, const Candidate
   return costs_[trial] = cost;
 }
 
+// A thread that an exception leaves would end the process, and the best so far would not be written.
+absl::Status TuneRun::DoOrCatch(const Search::Task& task, const Candidate& candidate,
+                                const volatile std::sig_atomic_t& stop) {
+  try {
+    return Do(task, candidate, stop);
+  } catch (const std::exception& error) {
+    return absl::InternalError(absl::StrCat("trial ", task.trial + 1, ": ", error.what()));
+  }
+}
+
 absl::Status TuneRun::Do(const Search::Task& task, const Candidate& candidate,
                          const volatile std::sig_atomic_t& stop) {
-  constexpr double kNever = std::numeric_limits<double>::infinity();
   Checkpoint checkpoint;
   if (task.rung == 0) {
     const auto cost = CostOf(task.trial, candidate);
     if (!cost.ok()) return cost.status();
-    if (options_.latency_budget > absl::ZeroDuration() &&
-        cost->step_seconds > absl::ToDoubleSeconds(options_.latency_budget)) {
-      return Note({.trial = task.trial, .loss = kNever, .refused = true}, candidate);
-    }
+    if (IsTooSlow(*cost)) return Note({.trial = task.trial, .loss = kNever, .refused = true}, candidate);
   } else {
     auto read = ReadKept(FileOf(task.trial, ".checkpoint"));
     if (!read.ok()) {
@@ -232,7 +268,7 @@ absl::Status TuneRun::Note(const Result& ended, const Candidate& candidate) {
                      {"origin", search_.trials()[result.trial].origin},
                      {"candidate", Json::parse(CandidateJson(candidate))}};
   std::ofstream out(options_.folder / kTrials, std::ios::app);
-  out << line.dump() << '\n';
+  out << JsonText(line) << '\n';
   if (!out.flush()) return CannotWrite(options_.folder / kTrials);
   told_(search_, result);
   return absl::OkStatus();

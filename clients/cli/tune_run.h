@@ -68,6 +68,10 @@ class TuneRun {
 
  private:
   void Work(const volatile std::sig_atomic_t& stop);
+  void JudgeLatency(std::vector<Search::Trial>& trials);
+  bool IsTooSlow(const Cost& cost) const;
+  absl::Status DoOrCatch(const Search::Task& task, const Candidate& candidate,
+                         const volatile std::sig_atomic_t& stop);
   // Trains one rung; where it ends the search the error is kept.
   absl::Status Do(const Search::Task& task, const Candidate& candidate,
                   const volatile std::sig_atomic_t& stop);

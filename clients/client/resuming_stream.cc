@@ -133,7 +133,8 @@ void ResumingStream::Enqueue(std::span<const Reading> readings) {
 absl::Status ResumingStream::Finish() {
   if (auto s = Proceed([this] { return waiting_.empty(); }); !s.ok()) return s;
   if (call_ == nullptr) return absl::OkStatus();
-  while (starting_) Complete(/*wait=*/true);
+  // The last answer may be here before the end of the write that it answers.
+  while (starting_ || writing_) Complete(/*wait=*/true);
   writing_ = true;
   call_->WritesDone(TagOf(Operation::kWrite));
   EndCall(/*cancel=*/false).IgnoreError();  // all is answered: how it ends does not matter

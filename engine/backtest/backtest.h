@@ -24,9 +24,11 @@ struct BacktestOptions {
   // First row of each series that is forecast; the rows before it warm the model up and are what the
   // baselines learn from. Empty: 0 for all.
   std::vector<std::size_t> from = {};
-  std::vector<std::size_t> horizons = {};   // steps, each at most the model's; empty: the model's
-  std::size_t season = 1;                   // readings, of SeasonalNaive and of MASE
-  bool baselines = true;                    // false: of persistence alone
+  std::vector<std::size_t> horizons = {};  // steps, each at most the model's; empty: the model's
+  std::size_t season = 1;                  // readings, of SeasonalNaive and of MASE
+  bool baselines = true;                   // false: of persistence alone
+  // Rows of each series just before its test part that a stream's own deviation is of; 0: all.
+  std::size_t deviation_rows = 0;
   std::size_t examples = 0;                 // forecasts to keep for pictures
   bool origin_losses = false;               // to keep, for tests of one model against another
   std::size_t blocks = 48;                  // parts of the time that coverage is told for
@@ -60,7 +62,8 @@ struct CoverageBlock {
 
 // The model's mean absolute error over the longest horizon of one forecast, in deviations.
 struct OriginLoss {
-  std::int64_t tick = 0;  // intervals since 1970, the nearest
+  std::size_t stream = 0;  // from 0, in the order of their series
+  std::int64_t tick = 0;   // intervals since 1970, the nearest
   double mae = 0;
 };
 
@@ -71,7 +74,7 @@ struct Backtest {
   std::vector<double> below;  // [Q] share of targets below each level, same origins; reach as in Errors
   std::vector<CoverageBlock> blocks;  // same origins; those without targets are left out
   std::vector<ForecastExample> examples;
-  std::vector<OriginLoss> origin_losses;  // row by row, that of one stream after the other
+  std::vector<OriginLoss> origin_losses;  // row by row, that of one stream after the other, while they last
   std::size_t linear_context = 0;         // 0: the rows before the test part were too few to fit it
   double linear_penalty = 0;
   std::size_t steps = 0;  // readings run through the model, all streams

@@ -45,7 +45,8 @@ std::vector<TestStream> TestStreams(const std::vector<Series>& series, const Mod
     streams.back().targets.push_back(TargetOf(one, spec, options.from.empty() ? 0 : options.from[s]));
   }
   for (TestStream& stream : streams) {
-    if (spec.per_stream) SetOwnDeviation(stream.targets);
+    stream.index = static_cast<std::size_t>(&stream - streams.data());
+    if (spec.per_stream) SetOwnDeviation(stream.targets, options.deviation_rows);
     stream.seasonal.emplace(stream.targets, options.season, horizon, spec.quantiles);
   }
   return streams;
@@ -159,7 +160,8 @@ void Scoring::ScoreOne(const Made& made, std::span<const float> linear) {
   const Errors& model = Of(sums, Forecaster::kModel);
   if (origin_losses_ && whole && model.targets > 0) {
     const std::int64_t tick = (made.time_ns + spec_.interval_ns / 2) / spec_.interval_ns;
-    result_.origin_losses.push_back({tick, model.mae / static_cast<double>(model.targets)});
+    result_.origin_losses.push_back(
+        {made.stream->index, tick, model.mae / static_cast<double>(model.targets)});
   }
   for (const Place& place : examples_) {
     if (place.stream == made.stream && place.piece == made.piece && place.row == made.row)

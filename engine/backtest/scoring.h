@@ -17,6 +17,7 @@ namespace tidegate {
 
 // One stream of a backtest: its pieces in order of time.
 struct TestStream {
+  std::size_t index = 0;  // from 0
   std::vector<const Series*> series;
   std::vector<Target> targets;  // of each
   std::optional<SeasonalNaive> seasonal;

@@ -6,10 +6,10 @@
 
 namespace tidegate {
 
-void SetOwnDeviation(std::span<Target> pieces) {
+void SetOwnDeviation(std::span<Target> pieces, std::size_t rows) {
   double count = 0, mean = 0, squares = 0;  // Welford's
   for (const Target& piece : pieces) {
-    for (std::size_t t = 0; t < piece.from; ++t) {
+    for (std::size_t t = rows == 0 ? 0 : piece.from - std::min(piece.from, rows); t < piece.from; ++t) {
       const double value = piece.values[t];
       if (std::isnan(value)) continue;
       const double over = value - mean;

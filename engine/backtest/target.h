@@ -23,9 +23,9 @@ struct Target {
   std::size_t size() const { return values.size(); }
 };
 
-// Sets the deviation of one stream's pieces to that of their rows before the test part; leaves it if these do
-// not vary.
-void SetOwnDeviation(std::span<Target> pieces);
+// Sets the deviation of one stream's pieces to that of their rows before the test part, of each piece the
+// last `rows` of them (0: all); leaves it if these do not vary.
+void SetOwnDeviation(std::span<Target> pieces, std::size_t rows = 0);
 
 // Of a series; `from` of more rows than there are is their number.
 Target TargetOf(const Series& series, const ModelSpec& spec, std::size_t from);

@@ -403,7 +403,7 @@ absl::Status CheckSpec(const ModelSpec& spec) {
                           "that may wait"));
 }
 
-std::string WriteSpec(const ModelSpec& spec) { return ToJson(spec).dump(2) + "\n"; }
+std::string WriteSpec(const ModelSpec& spec) { return JsonText(ToJson(spec), 2) + "\n"; }
 
 absl::StatusOr<ModelSpec> ParseSpec(absl::string_view text) {
   const auto parsed = ParseJson(text, 32);

@@ -6,6 +6,7 @@
 #include <cstring>
 #include <limits>
 
+#include "absl/strings/str_cat.h"
 #include "engine/stream/seasonal_bias.h"
 #include "engine/tensor/nan.h"
 
@@ -401,6 +402,10 @@ void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading,
       (header.steps < spec.warm_up ? quality::kCold : 0) | (decision.bridges > 0 ? quality::kBridged : 0) |
       (decision.restart && !decision.first ? quality::kRestarted : 0) | (imputed ? quality::kImputed : 0) |
       (decision.gap ? quality::kGap : 0));
+}
+
+std::string StateChecksum(const Model& model) {
+  return absl::StrCat(model.spec().weights_sha256, "/", StreamFloats(model));
 }
 
 bool IsStream(const Model& model, const StreamHeader& header, std::span<const float> floats) {

@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 
 #include "engine/model/model.h"
 #include "engine/stream/calibration.h"
@@ -178,6 +179,10 @@ void Finish(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std
 // held all but the number.
 void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading, const Decision& decision,
             bool imputed);
+
+// What a state goes on with: the weights that made it, by their checksum, and as many numbers, which the
+// model's file changes too (a reorder window).
+std::string StateChecksum(const Model& model);
 
 // Whether header and floats [StreamFloats] can be a stream that has taken a reading.
 bool IsStream(const Model& model, const StreamHeader& header, std::span<const float> floats);

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "engine/model/json.h"
 #include "engine/model/safetensors.h"
 #include "engine/train/trainer.h"
 
@@ -94,7 +95,7 @@ std::string TrainingIdentity(const std::vector<Series>& series, const TrainOptio
       {"weight decay", options.weight_decay},
       {"averaging", options.averaging},
       {"clip", options.clip}};
-  return json.dump();
+  return JsonText(json);
 }
 
 absl::Status CheckIdentity(const std::string& made_with, const std::string& now) {
@@ -126,7 +127,7 @@ std::string WriteCheckpoint(const Checkpoint& checkpoint) {
     const std::vector<float>& values = learner.*kFields[f];
     if (!values.empty()) tensors[absl::StrCat("learner.", kFloats[f])] = {{values.size()}, values};
   }
-  return absl::StrCat(json.dump(), "\n", WriteSafetensors(tensors));
+  return absl::StrCat(JsonText(json), "\n", WriteSafetensors(tensors));
 }
 
 absl::StatusOr<Checkpoint> ParseCheckpoint(absl::string_view bytes) {

@@ -109,7 +109,7 @@ void Search::Restore(Trial trial) {
   if (trial.losses.empty() && trials_.size() < std::size(kFamilies)) {
     trial.candidate = DefaultOf(kFamilies[trials_.size()]);
     trial.origin = "default";
-  } else if (trial.losses.empty()) {
+  } else if (trial.losses.empty() && trial.origin.empty()) {
     trial.losses = {std::numeric_limits<double>::infinity()};
     trial.asked = 1;
   }

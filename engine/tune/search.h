@@ -47,8 +47,8 @@ class Search {
   // The loss after a rung; infinite: the trial has failed and is not asked for again.
   void Report(std::size_t trial, std::size_t rung, double loss);
 
-  // A trial of an earlier run of the same search, in the order in which they began. Without losses it had not
-  // ended its first rung: a default begins anew, of others nothing is known.
+  // A trial of an earlier run of the same search, in the order in which they began. Without losses it begins
+  // anew if it has an origin or is a default; of others that had not ended their first rung nothing is known.
   void Restore(Trial trial);
 
   const std::vector<Trial>& trials() const { return trials_; }

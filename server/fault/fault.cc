@@ -23,6 +23,7 @@ constexpr std::array kDescriptions = {
     FaultDescription{absl::StatusCode::kFailedPrecondition, "WEIGHTS_DIFFER", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kResourceExhausted, "TOO_MANY_STREAM_IDS", absl::ZeroDuration()},
     FaultDescription{absl::StatusCode::kResourceExhausted, "STREAMS_FULL", absl::Minutes(1)},
+    FaultDescription{absl::StatusCode::kResourceExhausted, "DISK_FULL", absl::Minutes(1)},
     FaultDescription{absl::StatusCode::kResourceExhausted, "SUBSCRIPTIONS_FULL", absl::Minutes(1)},
     FaultDescription{absl::StatusCode::kFailedPrecondition, "MODEL_SERVED", absl::InfiniteDuration()},
     FaultDescription{absl::StatusCode::kFailedPrecondition, "MODEL_HAS_STREAMS", absl::InfiniteDuration()},

@@ -24,6 +24,7 @@ enum class Fault : std::uint8_t {
   kWeightsDiffer,       // a state made by other weights
   kTooManyStreamIds,    // named on one call
   kStreamsFull,         // no room for another stream
+  kDiskFull,            // to keep another stream
   kSubscriptionsFull,   // no room for another subscription
   kModelServed,         // another version of it is
   kModelHasStreams,     // and they are not to be deleted

@@ -32,8 +32,9 @@ struct NumberName {
 };
 
 // Only codes that the server itself answers with, and outcomes it gives.
-constexpr std::array<NumberName, 12> kCodeNames = {{{0, "OK"},
+constexpr std::array<NumberName, 14> kCodeNames = {{{0, "OK"},
                                                     {1, "CANCELLED"},
+                                                    {2, "UNKNOWN"},
                                                     {3, "INVALID_ARGUMENT"},
                                                     {4, "DEADLINE_EXCEEDED"},
                                                     {5, "NOT_FOUND"},
@@ -43,6 +44,7 @@ constexpr std::array<NumberName, 12> kCodeNames = {{{0, "OK"},
                                                     {9, "FAILED_PRECONDITION"},
                                                     {13, "INTERNAL"},
                                                     {14, "UNAVAILABLE"},
+                                                    {15, "DATA_LOSS"},
                                                     {16, "UNAUTHENTICATED"}}};
 constexpr std::array<NumberName, 8> kOutcomeNames = {{{1, "applied"},
                                                       {2, "duplicate"},

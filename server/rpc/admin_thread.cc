@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "server/rpc/status.h"
+
 namespace tidegate {
 
 AdminThread::AdminThread() : thread_([this] { Run(); }) {}
@@ -13,6 +15,11 @@ AdminThread::~AdminThread() {
   }
   asked_.notify_one();
   thread_.join();
+}
+
+void AdminThread::Drain() {
+  const std::lock_guard lock(mutex_);
+  draining_ = true;
 }
 
 void AdminThread::Ask(Work work, Done done) {
@@ -30,8 +37,9 @@ void AdminThread::Run() {
     if (jobs_.empty()) return;
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
+    const bool draining = draining_;
     lock.unlock();
-    job.done(job.work());
+    job.done(draining ? DrainingStatus() : job.work());
     lock.lock();
   }
 }

@@ -20,6 +20,10 @@ class AdminThread {
   AdminThread();
   ~AdminThread();  // waits for what has been asked for
 
+  // What has been asked for and not begun, and what is asked for from now on, is not done, but answered with
+  // DrainingStatus: it may take long. Safe from any thread.
+  void Drain();
+
   // Calls `work`, and then `done` with what it returned, both in the thread. Safe from any thread.
   void Ask(Work work, Done done);
 
@@ -33,6 +37,7 @@ class AdminThread {
   std::mutex mutex_;  // guards what follows
   std::condition_variable asked_;
   std::deque<Job> jobs_;
+  bool draining_ = false;
   bool ending_ = false;
   std::thread thread_;
 };

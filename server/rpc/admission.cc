@@ -11,6 +11,7 @@
 #include "server/fault/fault.h"
 #include "server/rpc/limits.h"
 #include "server/rpc/request_check.h"
+#include "server/rpc/unknown_fields.h"
 
 namespace tidegate {
 
@@ -62,6 +63,7 @@ absl::StatusOr<std::size_t> Admission::Parse(grpc::ByteBuffer& bytes, std::size_
             bytes.Length(),
             " bytes that are no tidegate.v1.PushRequest, or whose model or stream ids are not UTF-8"));
   }
+  if (auto s = CheckUnknownFields(OwnUnknownFields(exchange.request)); !s.ok()) return s;
   const auto model = repository_.Find(exchange.request.model());
   if (!model.ok()) return model.status();
   const absl::Status checked =

@@ -9,6 +9,7 @@
 #include "server/fault/fault.h"
 #include "server/models/repository.h"
 #include "server/rpc/admin_call.h"
+#include "server/rpc/status.h"
 #include "spdlog/spdlog.h"
 
 namespace tidegate {
@@ -58,12 +59,16 @@ absl::Status Backups::Make(const v1::BackupRequest& request, v1::BackupResponse&
                                 "'-', at most 64, the first a letter or a digit"));
   }
   std::error_code error;
-  std::filesystem::create_directories(folder_, error);  // if it fails, so does what follows
+  std::filesystem::create_directories(folder_, error);
+  if (error) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the folder for backups, ", folder_.string(), ", cannot be made: ", error.message()));
+  }
   const std::filesystem::path folder = folder_ / name;
   if (std::filesystem::exists(folder, error)) {
     return Refusal(Fault::kBackupExists, "name", absl::StrCat("there is a backup '", name, "' already"));
   }
-  if (auto s = store_.Backup(folder); !s.ok()) return s;
+  if (auto s = store_.Backup(folder, stop_); !s.ok()) return stop_ ? DrainingStatus() : s;
   response.set_name(name);
   response.set_folder(folder);
   response.set_bytes(BytesIn(folder));

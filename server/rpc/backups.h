@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <string>
 
@@ -20,9 +21,13 @@ class Backups {
   // A copy as of now. Errors: as forecaster.proto says of Backup.
   absl::Status Make(const v1::BackupRequest& request, v1::BackupResponse& response);
 
+  // The backup that is being made is given up. Safe from any thread.
+  void Stop() { stop_ = true; }
+
  private:
   Store& store_;
   const std::filesystem::path folder_;
+  std::atomic<bool> stop_{false};
 };
 
 // Waits for a client of Backup, which the group's Backups makes.

@@ -33,6 +33,7 @@ std::shared_ptr<Client> Clients::Find(const std::string& name) {
 OpenCall::~OpenCall() {
   if (client_ == nullptr) return;
   --client_->calls;
+  if (subscribed_) --client_->subscriptions;
   client_->handles -= handles_;
 }
 
@@ -45,6 +46,15 @@ absl::Status OpenCall::Open(std::shared_ptr<Client> client) {
   }
   client_ = std::move(client);
   return absl::OkStatus();
+}
+
+absl::Status OpenCall::Subscribe() {
+  subscribed_ = client_->subscriptions++ < limits::kClientSubscriptions;
+  if (subscribed_) return absl::OkStatus();
+  --client_->subscriptions;
+  return Refusal(Fault::kSubscriptionsFull, "",
+                 absl::StrCat("this client has ", limits::kClientSubscriptions,
+                              " subscriptions, the most it may have: end those that it does not need"));
 }
 
 bool OpenCall::full() const { return client_->readings >= limits::kClientReadings; }

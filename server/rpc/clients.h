@@ -23,10 +23,11 @@ struct Client {
   // It leaves so many answers untaken that there are to be no further ones.
   bool unsent_full() const { return unsent >= limits::kClientUnsentBytes; }
 
-  std::atomic<std::size_t> readings{0};  // taken in whose answer it does not have yet
-  std::atomic<std::size_t> unsent{0};    // bytes of forecasts in these answers
-  std::atomic<std::size_t> calls{0};     // open ones that last: Stream and Subscribe
-  std::atomic<std::size_t> handles{0};   // streams that open calls of Stream have named
+  std::atomic<std::size_t> readings{0};       // taken in whose answer it does not have yet
+  std::atomic<std::size_t> unsent{0};         // bytes of forecasts in these answers
+  std::atomic<std::size_t> calls{0};          // open ones that last: Stream and Subscribe
+  std::atomic<std::size_t> handles{0};        // streams that open calls of Stream have named
+  std::atomic<std::size_t> subscriptions{0};  // of `calls`
 };
 
 // The clients that have calls. Thread-safe.
@@ -52,6 +53,9 @@ class OpenCall {
   // ResourceExhausted: the client has too many already. Once.
   absl::Status Open(std::shared_ptr<Client> client);
 
+  // The same for a call of Subscribe, which is counted among these too. Once, after Open.
+  absl::Status Subscribe();
+
   // Readings of the call that are taken in, and whose answer is taken or dropped.
   void Add(std::size_t readings) { client_->readings += readings; }
   void Remove(std::size_t readings) { client_->readings -= readings; }
@@ -67,7 +71,8 @@ class OpenCall {
   absl::Status Name(std::size_t streams);
 
  private:
-  std::size_t handles_ = 0;         // of the call
+  std::size_t handles_ = 0;  // of the call
+  bool subscribed_ = false;
   std::shared_ptr<Client> client_;  // null: not opened
 };
 

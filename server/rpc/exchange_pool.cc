@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/rpc/limits.h"
+#include "server/rpc/unknown_fields.h"
 
 namespace tidegate {
 
@@ -20,7 +21,9 @@ std::unique_ptr<Exchange> ExchangePool::Take(std::size_t request_bytes) {
 }
 
 void ExchangePool::Return(std::unique_ptr<Exchange> exchange) {
-  if (static_cast<std::size_t>(exchange->request.stream_id_size()) > limits::kMessageIds) return;
+  const v1::PushRequest& request = exchange->request;
+  if (static_cast<std::size_t>(request.stream_id_size()) > limits::kMessageIds) return;
+  if (OwnUnknownFields(request) > 0) return;
   exchange->large |= exchange->forecast.size() > kSmallAnswer;
   auto& waiting = exchange->large ? large_ : small_;
   if (waiting.size() < (exchange->large ? kMaxLarge : kMaxSmall)) waiting.push_back(std::move(exchange));

@@ -18,8 +18,8 @@ class ExchangePool {
   // For a request of so many bytes.
   std::unique_ptr<Exchange> Take(std::size_t request_bytes);
 
-  // Of a request that has been answered, or refused. One that named more streams than a message may is not
-  // kept, as room for its ids would be.
+  // Of a request that has been answered, or refused. One that named more streams than a message may, or had
+  // fields that the server does not know, is not kept, as room for them would be.
   void Return(std::unique_ptr<Exchange> exchange);
 
  private:

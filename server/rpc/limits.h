@@ -12,6 +12,7 @@ inline constexpr std::size_t kAnswerBytes = 3 << 20;    // below the 4 MiB that 
 inline constexpr std::size_t kCallHandles = 1 << 20;    // stream ids named on one call
 inline constexpr std::size_t kMetadataBytes = 8 << 10;  // headers of a call
 inline constexpr int kConnectionCalls = 512;            // open at a time on one connection
+inline constexpr int kReflectionThreads = 8;            // an open call of reflection has one
 inline constexpr std::size_t kTransportBytes = 512 << 20;  // buffers of all connections, see kUnsentBytes
 
 // A call of Stream is read from only while it has less than this unanswered; the rest stays in its
@@ -27,9 +28,10 @@ inline constexpr std::size_t kCallAnswerBytes = 8 << 20;
 inline constexpr std::size_t kClientUnsentBytes = 64 << 20;
 inline constexpr std::size_t kUnsentBytes = 256 << 20;
 
-// Of calls of Subscribe. What waits for a subscriber that does not read is bounded by its bytes; the oldest
-// is dropped.
+// Of calls of Subscribe. What waits for a subscriber that does not read is bounded by its bytes, all of them
+// by a quarter of a container's memory; the oldest is dropped.
 inline constexpr std::size_t kSubscriptions = 256;
+inline constexpr std::size_t kClientSubscriptions = 64;  // of one client
 inline constexpr std::size_t kSubscriptionIds = 4096;
 inline constexpr std::size_t kSubscriptionBytes = 2 << 20;     // that wait
 inline constexpr std::size_t kEventsMessageBytes = 256 << 10;  // a message is full

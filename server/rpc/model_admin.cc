@@ -108,7 +108,10 @@ absl::Status ModelAdmin::Load(const std::string& name, std::uint64_t version) {
   });
   spdlog::info("model {} version {} loaded: {} parameters, {} bytes of state per stream", name, read->version,
                read->model->parameters(), StreamBytes(*read->model));
+  read->served = false;
   repository_.Add(*std::move(read));
+  Publish();  // every loop knows it before any loop takes readings of it, which may be of another's streams
+  repository_.SetServed(index, true);
   Publish();
   return absl::OkStatus();
 }

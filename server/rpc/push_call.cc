@@ -34,6 +34,7 @@ void PushCall::Complete(Operation operation, bool ok) {
 
 void PushCall::Start() {
   if (auto s = loop_.Authenticate(Method::kPush, context_); !s.ok()) return Refuse(s);
+  if (loop_.draining()) return Refuse(DrainingStatus());
   if (loop_.admission().full()) {
     loop_.CountLack(Lack::kWaitingReadings);
     return Refuse(
@@ -43,9 +44,7 @@ void PushCall::Start() {
   client_ = loop_.ClientOf(context_);
   if (loop_.unsent_full() || client_->unsent_full()) {
     loop_.CountLack(Lack::kUnsent);
-    return Refuse(Refusal(Fault::kOverloaded, "",
-                          "too many answers of this server have not been taken by its clients; push again "
-                          "later, and read what is answered"));
+    return Refuse(UntakenStatus());
   }
   if (client_->readings >= limits::kClientReadings) {
     loop_.CountLack(Lack::kClientLimit);

@@ -44,7 +44,10 @@ void SetLimits(grpc::ServerBuilder& builder) {
   // memory.
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_DEFLATE, false);
   builder.SetCompressionAlgorithmSupportStatus(GRPC_COMPRESS_GZIP, false);
-  builder.SetResourceQuota(grpc::ResourceQuota("tidegate").Resize(QuarterOfMemory(limits::kTransportBytes)));
+  grpc::ResourceQuota quota("tidegate");
+  quota.Resize(QuarterOfMemory(limits::kTransportBytes));
+  quota.SetMaxThreads(limits::kReflectionThreads);
+  builder.SetResourceQuota(quota);
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, limits::kConnectionCalls);
   builder.AddChannelArgument(GRPC_ARG_MAX_METADATA_SIZE, static_cast<int>(limits::kMetadataBytes));
   // A second server on the same port must fail to start instead of taking half of the connections.
@@ -106,6 +109,8 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
   ServingOptions serving = options.serving;
   serving.recovers = options.store != nullptr;
   serving.unsent_bytes = QuarterOfMemory(serving.unsent_bytes);
+  serving.subscription_bytes =
+      QuarterOfMemory(limits::kSubscriptions * limits::kSubscriptionBytes) / limits::kSubscriptions;
   for (std::size_t i = 0; i < metrics.shards(); ++i) {
     group.loops.push_back(
         std::make_unique<ServingLoop>(i, group, repository, serving, metrics.shard(i), builder));
@@ -160,6 +165,8 @@ absl::Status RpcServer::Shutdown(absl::Duration grace) {
 void RpcServer::EndCalls(absl::Duration grace) {
   if (server_ == nullptr) return;
   AnnounceShutdown();
+  admin_->Drain();
+  if (backups_ != nullptr) backups_->Stop();
   for (const auto& loop : group_.loops) loop->Drain();
   // gRPC waits not only for calls but for every connection, and a client that does nothing does not see that
   // it is to end.

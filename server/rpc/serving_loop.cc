@@ -24,6 +24,9 @@ namespace {
 // Completions handled before the network runs again, however many more there are.
 constexpr int kGatherLimit = 1024;
 
+// However much waits for the network, somebody may ask for something else.
+constexpr auto kMostUngathered = std::chrono::milliseconds(10);
+
 std::vector<std::shared_ptr<const Model>> Models(const Repository& repository) {
   std::vector<std::shared_ptr<const Model>> models;
   for (const ServedModel& served : repository.models()) models.push_back(served.model);
@@ -55,7 +58,8 @@ ServingLoop::ServingLoop(std::size_t index, ServingGroup& group, const Repositor
       admission_(repository_, peer_, metrics, options.max_future, options.waiting_readings),
       streams_(repository_, shard_, index, group.mailboxes.size()),
       models_(repository_, shard_),
-      subscriptions_(repository_, shard_, group.subscriptions, metrics.subscriptions),
+      subscriptions_(repository_, shard_, group.subscriptions, options.subscription_bytes,
+                     metrics.subscriptions),
       serving_(!options.recovers),
       ready_(!options.recovers) {}
 
@@ -222,7 +226,10 @@ ServingLoop::Gathered ServingLoop::Gather() {
   void* tag = nullptr;
   bool ok = false;
   const gpr_timespec past = gpr_inf_past(GPR_CLOCK_MONOTONIC);
-  for (int i = 0; i < kGatherLimit && (idle() || !admission_.busy()); ++i) {
+  const auto now = Work::Clock::now();
+  const bool overdue = now - gathered_ >= kMostUngathered;
+  if (overdue || idle() || !admission_.busy()) gathered_ = now;
+  for (int i = 0; i < kGatherLimit && (overdue || idle() || !admission_.busy()); ++i) {
     switch (queue_->AsyncNext(&tag, &ok, past)) {
       case grpc::CompletionQueue::GOT_EVENT:
         Handle(tag, ok);

@@ -67,6 +67,7 @@ struct ServingOptions {
   absl::Duration idle = absl::Minutes(10);
   absl::Duration tick = absl::Seconds(5);
   std::size_t unsent_bytes = limits::kUnsentBytes;
+  std::size_t subscription_bytes = limits::kSubscriptionBytes;
   std::size_t waiting_readings = limits::kWaitingReadings;
   bool recovers = false;  // the shard's streams are to be brought back first, see BeReady
 };
@@ -193,6 +194,7 @@ class ServingLoop {
   std::vector<Call*> answered_;
   std::vector<Call*> holding_, held_before_;  // in turn
   std::uint64_t sent_ = 0;                    // answers
+  Work::Clock::time_point gathered_;          // when the queue was last looked at
   std::atomic<bool> serving_;                 // for Health
   bool ready_;
   bool draining_ = false;

@@ -27,6 +27,12 @@ absl::Status DrainingStatus() {
   return Refusal(Fault::kDraining, "", "draining: this server is shutting down, call again");
 }
 
+absl::Status UntakenStatus() {
+  return Refusal(Fault::kOverloaded, "",
+                 "too many answers of this server have not been taken by its clients; call again later, and "
+                 "read what is answered");
+}
+
 grpc::Status ToGrpcStatus(const absl::Status& status) {
   if (status.ok()) return grpc::Status::OK;
   const std::string message = ToUtf8(status.message(), kMessageBytes);

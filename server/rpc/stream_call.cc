@@ -103,7 +103,10 @@ void StreamCall::TakeRequest() {
   answer_bytes_ += bytes;
   client_.Sending(bytes);
   loop_.Sending(bytes);
-  if (auto s = client_.Name(streams_.size() - named); !s.ok()) end_ = s;  // after the answers that are due
+  if (auto s = client_.Name(streams_.size() - named); !s.ok()) {
+    loop_.CountLack(Lack::kClientLimit);
+    end_ = s;  // after the answers that are due
+  }
 }
 
 // Does whatever may be done next. The only place where operations begin and where the call ends.

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/blocking_counter.h"
 #include "absl/time/clock.h"
+#include "engine/stream/stream.h"
 #include "spdlog/spdlog.h"
 
 namespace tidegate {
@@ -17,7 +18,7 @@ constexpr absl::Duration kProgress = absl::Seconds(2);  // between two lines abo
 StoredModel Stored(const ServedModel& served) {
   return {.name = served.name,
           .version = served.version,
-          .checksum = served.model->spec().weights_sha256,
+          .checksum = StateChecksum(*served.model),
           .build = StepBuild()};
 }
 
@@ -54,6 +55,11 @@ absl::Status StreamKeeper::Recover(const Repository& repository, const std::atom
   }
   if (auto s = RunAll(stop); !s.ok()) return s;
   if (auto s = CheckLeftOut(); !s.ok()) return s;
+  if (group_.streams.taken() > group_.streams.all()) {
+    return absl::ResourceExhaustedError(absl::StrCat("the store has ", group_.streams.taken(),
+                                                     " streams, more than --max-streams, which is ",
+                                                     group_.streams.all()));
+  }
   std::size_t streams = 0;
   std::uint64_t readings = 0;
   for (std::size_t i = 0; i < group_.loops.size(); ++i) {
@@ -154,7 +160,9 @@ absl::Status StreamKeeper::CheckLeftOut() {
   if (batch.empty()) return absl::OkStatus();
   if (!options_.drop_other_models) return OtherModels(batch.size());
   spdlog::warn("{} streams of models that are not served were forgotten", batch.size());
-  return store_.WriteStates(batch);
+  if (auto s = store_.WriteStates(batch); !s.ok()) return s;
+  // To disk, before anybody hears that a stream of such a name begins anew.
+  return store_.FinishCheckpoint(store_.opening().checkpoint);
 }
 
 absl::Status StreamKeeper::OpenJournals(const Repository& repository) {
@@ -200,10 +208,7 @@ absl::Status StreamKeeper::LeaveCold(const std::atomic<bool>& stop) {
     if (!counted.ok()) return counted.status();
     cold = served(*counted);
   }
-  if (!group_.streams.Take(cold)) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("the store has ", cold, " streams, more than --max-streams"));
-  }
+  group_.streams.TakeAnyway(cold);
   for (std::size_t i = 0; i < shards; ++i) {
     const std::size_t share = cold / shards + (i < cold % shards ? 1 : 0);  // that all have is what counts
     group_.loops[i]->shard().KeepWithin(options_.memory_limit / shards, share, *journals_[i]);

@@ -267,6 +267,9 @@ absl::Status StreamService::Create(absl::string_view field, const std::string& i
     return Refusal(Fault::kStreamExists, field,
                    absl::StrCat("there is a stream '", id, "' already: delete it first, or name another"));
   }
+  if (shard_.refuses()) {
+    return Refusal(Fault::kDiskFull, "", "the disk of this server has no room to keep a further stream");
+  }
   if (!shard_.Create(id, model, header, floats)) {
     return Refusal(Fault::kStreamsFull, "", "no room for a further stream on this server");
   }
@@ -342,8 +345,9 @@ absl::Status StreamService::ImportStream(const v1::ImportStreamRequest& request,
                                .refused = static_cast<tidegate::Outcome>(state.refused()),
                                .refused_reason = static_cast<tidegate::Reason>(state.refused_reason()),
                                .quality = static_cast<std::uint8_t>(state.quality())};
-  if (state.quality() > kMostQuality || !v1::Reason_IsValid(state.refused_reason()) ||
-      !IsStream(model, header, floats)) {
+  const bool kept = v1::Outcome_IsValid(state.refused()) && state.refused_reason() >= 0 &&
+                    state.refused_reason() <= v1::REASON_POISONED_STATE;  // others are of no stream
+  if (state.quality() > kMostQuality || !kept || !IsStream(model, header, floats)) {
     return Refusal(Fault::kInvalidField, "state",
                    absl::StrCat("not what ExportStream gives of a stream of model '", model.spec().name,
                                 "' (", StreamFloats(model), " floats of state): send it as it came"));

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "server/rpc/status.h"
+#include "server/rpc/unknown_fields.h"
 
 namespace tidegate {
 
@@ -24,6 +25,7 @@ void SubscribeCall::Complete(Operation operation, bool ok) {
       return Begin();
     case Operation::kWrite:
       writing_ = false;
+      stall_ = {};
       gone_ |= !ok;
       break;
     case Operation::kFinish:
@@ -43,7 +45,9 @@ void SubscribeCall::Begin() {
   received_ = Work::Clock::now();
   absl::Status status = loop_.Authenticate(Method::kSubscribe, context_);
   if (status.ok() && loop_.draining()) status = DrainingStatus();
+  if (status.ok()) status = CheckUnknownFields(CountUnknownFields(request_));
   if (status.ok()) status = client_.Open(loop_.ClientOf(context_));
+  if (status.ok()) status = client_.Subscribe();
   if (status.ok()) {
     auto opened = loop_.subscriptions().Open(request_, this, loop_.index());
     status = opened.status();
@@ -71,6 +75,13 @@ void SubscribeCall::BeginAt(std::size_t shard) {
     writer_.SendInitialMetadata(&write_);
   }
   Advance();
+}
+
+void SubscribeCall::Tick(absl::Time now) {
+  if (!writing_ || !stall_.Lasts(now, loop_.options().stalled)) return;
+  loop_.CountLack(Lack::kStalled);
+  stall_ = {};
+  context_.TryCancel();
 }
 
 void SubscribeCall::Drain() {

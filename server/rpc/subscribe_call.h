@@ -22,6 +22,7 @@ class SubscribeCall final : public Call {
 
   void Complete(Operation operation, bool ok) override;
   void Answer() override { Advance(); }
+  void Tick(absl::Time now) override;
   void Drain() override;  // what waits is still sent
 
  private:
@@ -46,6 +47,7 @@ class SubscribeCall final : public Call {
   std::optional<absl::Status> end_;             // no more events; what the call ends with
   bool gone_ = false;                           // the client has gone: what waits is dropped
   bool writing_ = false;                        // a write, or the initial metadata, is under way
+  Stall stall_;                                 // of it
   bool finishing_ = false;                      // Finish was called
   bool finished_ = false;                       // and has ended
   bool call_done_ = false;                      // gRPC is done with the call

@@ -24,8 +24,9 @@ constexpr std::size_t kLookBack = 8;
 
 }  // namespace
 
-Subscription::Subscription(const v1::SubscribeRequest& request, Call* call, std::size_t home)
-    : request_(request), call_(call), home_(home) {}
+Subscription::Subscription(const v1::SubscribeRequest& request, Call* call, std::size_t home,
+                           std::size_t most_bytes)
+    : request_(request), call_(call), home_(home), most_bytes_(most_bytes) {}
 
 bool Subscription::Add(const Model& model, std::span<const AppliedReading> readings,
                        SubscriptionMetrics& metrics) {
@@ -44,7 +45,7 @@ void Subscription::AddEvent(const Model& model, const AppliedReading& reading, S
   const std::size_t width = horizon_ * levels_.size();
   const std::size_t bytes = kEventOverhead + reading.id.size() + width * sizeof(float);
   if (open_ == nullptr || open_->bytes + bytes > limits::kEventsMessageBytes) BeginMessage(model);
-  while (bytes_ + bytes > limits::kSubscriptionBytes && waiting_.front().get() != open_) DropOldest(metrics);
+  while (bytes_ + bytes > most_bytes_ && waiting_.front().get() != open_) DropOldest(metrics);
 
   v1::Events& events = open_->events;
   events.add_stream_id(reading.id.data(), reading.id.size());
@@ -158,7 +159,7 @@ absl::StatusOr<std::shared_ptr<Subscription>> Subscriptions::Open(const v1::Subs
         absl::StrCat("this server has ", limits::kSubscriptions, " subscriptions, the most it may have"));
   }
   metrics_.open.Set(metrics_.open.value() + 1);
-  return std::make_shared<Subscription>(request, call, home);
+  return std::make_shared<Subscription>(request, call, home, bytes_);
 }
 
 void Subscriptions::Close() {

@@ -22,12 +22,12 @@
 namespace tidegate {
 
 // What one subscriber has asked for, and the events of it that wait to be sent, as messages that are ready.
-// They take no more than limits::kSubscriptionBytes; for what comes beyond that the oldest are dropped, and
+// They take no more than `most_bytes`; for what comes beyond that the oldest are dropped, and
 // counted in the message that follows them. Thread-safe but for what is said: shards add, its call takes.
 class Subscription {
  public:
   // call: whose Answer sends what waits, in the thread of loop `home`.
-  Subscription(const v1::SubscribeRequest& request, Call* call, std::size_t home);
+  Subscription(const v1::SubscribeRequest& request, Call* call, std::size_t home, std::size_t most_bytes);
 
   const v1::SubscribeRequest& request() const { return request_; }
   std::size_t home() const { return home_; }
@@ -66,6 +66,7 @@ class Subscription {
   const v1::SubscribeRequest request_;
   Call* call_;  // the home's thread's
   const std::size_t home_;
+  const std::size_t most_bytes_;
   std::unique_ptr<Waiting> taken_;  // the home's thread's
 
   absl::Mutex mutex_;
@@ -82,10 +83,11 @@ class Subscription {
 // nothing is done while there are none. Owned by the shard's thread; not thread-safe.
 class Subscriptions final : public AppliedObserver {
  public:
-  // open: how many there are on the whole server. All must outlive this.
-  Subscriptions(const Repository& repository, Shard& shard, std::atomic<std::size_t>& open,
+  // open: how many there are on the whole server; bytes: of one's events that wait, at most. All must outlive
+  // this.
+  Subscriptions(const Repository& repository, Shard& shard, std::atomic<std::size_t>& open, std::size_t bytes,
                 SubscriptionMetrics& metrics)
-      : repository_(repository), shard_(shard), open_(open), metrics_(metrics) {}
+      : repository_(repository), shard_(shard), open_(open), bytes_(bytes), metrics_(metrics) {}
 
   // A subscription, counted until Close; to be begun at every shard. Its home is this shard's loop, number
   // `home`. InvalidArgument: ids and a prefix, what no id is or begins with, too many ids, steps or levels
@@ -112,6 +114,7 @@ class Subscriptions final : public AppliedObserver {
   const Repository& repository_;
   Shard& shard_;
   std::atomic<std::size_t>& open_;
+  const std::size_t bytes_;
   SubscriptionMetrics& metrics_;
   std::vector<Shared> all_;
   std::vector<Shared> wide_;  // those that name no streams

@@ -4,12 +4,14 @@
 #include <grpcpp/support/async_unary_call.h>
 
 #include <chrono>
+#include <cstddef>
 
 #include "absl/status/status.h"
 #include "server/fault/fault.h"
 #include "server/rpc/call.h"
 #include "server/rpc/serving_loop.h"
 #include "server/rpc/status.h"
+#include "server/rpc/unknown_fields.h"
 
 namespace tidegate {
 
@@ -35,11 +37,13 @@ class UnaryCall : public Call {
       WaitForNext();
       loop_.Opened(this);
       received_ = Work::Clock::now();
-      absl::Status status = loop_.Authenticate(method_, context_);
-      if (status.ok()) status = CheckDeadline(context_);
+      const absl::Status status = Check();
       return status.ok() ? Serve() : Finish(status);
     }
-    if (operation == Operation::kFinish) loop_.Closed(this);
+    if (operation == Operation::kFinish) {
+      loop_.Closed(this);
+      loop_.Sent(unsent_);
+    }
     delete this;
   }
 
@@ -62,7 +66,10 @@ class UnaryCall : public Call {
   // Sends response_, or the error.
   void Finish(const absl::Status& status) {
     finishing_ = true;
+    request_ = Request();  // which may be large, and the client may be slow to take the answer
     if (status.ok()) {
+      unsent_ = response_.ByteSizeLong();
+      loop_.Sending(unsent_);
       loop_.CountAnswer(method_, received_);
       writer_.Finish(response_, grpc::Status::OK, &finish_);
     } else {
@@ -76,6 +83,16 @@ class UnaryCall : public Call {
   Response response_;
 
  private:
+  absl::Status Check() {
+    if (auto s = loop_.Authenticate(method_, context_); !s.ok()) return s;
+    if (loop_.draining()) return DrainingStatus();
+    if (auto s = CheckDeadline(context_); !s.ok()) return s;
+    if (auto s = CheckUnknownFields(CountUnknownFields(request_)); !s.ok()) return s;
+    if (!loop_.unsent_full()) return absl::OkStatus();
+    loop_.CountLack(Lack::kUnsent);
+    return UntakenStatus();
+  }
+
   const Method method_;
   Work::Clock::time_point received_;
   grpc::ServerContext context_;
@@ -83,6 +100,7 @@ class UnaryCall : public Call {
   Tag start_{this, Operation::kStart};
   Tag finish_{this, Operation::kFinish};
   bool finishing_ = false;  // the answer is on its way
+  std::size_t unsent_ = 0;  // its bytes
   Stall stall_;             // of it
 };
 

@@ -85,9 +85,7 @@ absl::Status Recovery::Load(absl::string_view id, const StoredState& state) {
   const bool fits = state.header.steps > 0 ? IsStream(made_by, state.header, state.floats)
                                            : state.floats.size() == StreamFloats(made_by);
   if (!fits) return Damaged(id, absl::StrCat("its state is not one of model '", made_by.spec().name, "'"));
-  const auto key = shard_.Restore(id, model, state.header, state.floats);
-  if (!key) return absl::ResourceExhaustedError("the store has more streams than --max-streams");
-  reached(*key) = state.position;
+  reached(shard_.Restore(id, model, state.header, state.floats)) = state.position;
   return absl::OkStatus();
 }
 
@@ -145,9 +143,7 @@ absl::Status Recovery::ApplyReading(const JournalReading& reading, std::uint64_t
   auto key = Find(reading.stream);
   if (!key) {
     if (IsPast(reading.stream, position)) return absl::OkStatus();
-    const auto begun = Begin(reading.stream, model);
-    if (!begun.ok()) return begun.status();
-    key = *begun;
+    key = Begin(reading.stream, model);
   }
   if (reached(*key) >= position) return absl::OkStatus();
   if (reading.model < refused_.size() && !refused_[reading.model].empty())
@@ -170,9 +166,7 @@ absl::Status Recovery::ApplyState(const JournalState& state, std::uint64_t posit
   if (key && reached(*key) >= position) return absl::OkStatus();
   if (!key) {
     if (IsPast(state.stream, position)) return absl::OkStatus();
-    const auto begun = Begin(state.stream, model);
-    if (!begun.ok()) return begun.status();
-    key = *begun;
+    key = Begin(state.stream, model);
   }
   if (key->model != model || state.floats.size() != StreamFloats(shard_.model(*key)))
     return Damaged(state.stream, absl::StrCat("journal group ", position, " has a state of another model"));
@@ -206,12 +200,12 @@ std::optional<StreamKey> Recovery::Find(absl::string_view id) {
   return key;
 }
 
-absl::StatusOr<StreamKey> Recovery::Begin(absl::string_view id, std::uint32_t model) {
+StreamKey Recovery::Begin(absl::string_view id, std::uint32_t model) {
   journal_.Begun(id);
-  const auto key = shard_.Restore(id, model, {}, {});
-  if (!key) return absl::ResourceExhaustedError("the store has more streams than --max-streams");
-  reached(*key) = 0;
-  return *key;
+  left_out_.erase(id);  // what a model that is not served left of it is this stream's to write over
+  const StreamKey key = shard_.Restore(id, model, {}, {});
+  reached(key) = 0;
+  return key;
 }
 
 bool Recovery::IsPast(absl::string_view id, std::uint64_t position) const {

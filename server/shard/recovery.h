@@ -68,7 +68,7 @@ class Recovery {
   absl::Status Flush();
   // The stream, if it is in memory or can be brought back there.
   std::optional<StreamKey> Find(absl::string_view id);
-  absl::StatusOr<StreamKey> Begin(absl::string_view id, std::uint32_t model);
+  StreamKey Begin(absl::string_view id, std::uint32_t model);
   // Whether what the journal says of a stream that is not there is part of a past that was deleted.
   bool IsPast(absl::string_view id, std::uint64_t position) const;
   bool Owns(absl::string_view id) const;

@@ -288,13 +288,12 @@ bool Shard::Create(absl::string_view id, std::uint32_t model, const StreamHeader
   return true;
 }
 
-std::optional<StreamKey> Shard::Restore(absl::string_view id, std::uint32_t model, const StreamHeader& header,
-                                        std::span<const float> floats) {
-  const auto key = table_.Create(id, model);
-  if (!key) return std::nullopt;
-  table_.header(*key) = header;
-  if (!floats.empty()) std::ranges::copy(floats, table_.floats(*key).begin());
-  table_.changed(*key) = floats.empty();
+StreamKey Shard::Restore(absl::string_view id, std::uint32_t model, const StreamHeader& header,
+                         std::span<const float> floats) {
+  const StreamKey key = table_.Restore(id, model);
+  table_.header(key) = header;
+  if (!floats.empty()) std::ranges::copy(floats, table_.floats(key).begin());
+  table_.changed(key) = floats.empty();
   return key;
 }
 

@@ -93,11 +93,12 @@ class Shard {
 
   // New streams are refused, and readings too, as there is no room on the disk to keep them.
   void RefuseReadings(bool refuse) { refuses_ = refuse; }
+  bool refuses() const { return refuses_; }
 
-  // A stream as the store has it, or, without floats, one before its first reading. Nothing: the table is
-  // full. Requires that there is no stream `id`.
-  std::optional<StreamKey> Restore(absl::string_view id, std::uint32_t model, const StreamHeader& header,
-                                   std::span<const float> floats);
+  // A stream as the store has it, or, without floats, one before its first reading; even if the budget is
+  // spent, as the journal may yet have that others were deleted. Requires that there is no stream `id`.
+  StreamKey Restore(absl::string_view id, std::uint32_t model, const StreamHeader& header,
+                    std::span<const float> floats);
   // Puts a stream's state in place of the one it has.
   void Replace(StreamKey key, const StreamHeader& header, std::span<const float> floats);
 

@@ -22,6 +22,11 @@ std::optional<StreamKey> StreamTable::Create(absl::string_view id, std::uint32_t
   return Place(id, model);
 }
 
+StreamKey StreamTable::Restore(absl::string_view id, std::uint32_t model) {
+  budget_.TakeAnyway();
+  return Place(id, model);
+}
+
 StreamKey StreamTable::Return(absl::string_view id, std::uint32_t model) {
   const StreamKey key = Place(id, model);
   returned(key) = true;

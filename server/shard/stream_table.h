@@ -39,22 +39,29 @@ struct StreamQueue {
 // How many streams there may yet be, over all shards. Thread-safe.
 class StreamBudget {
  public:
-  explicit StreamBudget(std::size_t streams) : all_(streams), left_(streams) {}
+  explicit StreamBudget(std::size_t streams) : all_(streams), left_(Signed(streams)) {}
 
   // Takes so many; false: fewer are left.
   bool Take(std::size_t streams = 1) {
-    std::size_t left = left_.load(std::memory_order_relaxed);
-    while (left >= streams) {
-      if (left_.compare_exchange_weak(left, left - streams, std::memory_order_relaxed)) return true;
+    std::int64_t left = left_.load(std::memory_order_relaxed);
+    while (left >= Signed(streams)) {
+      if (left_.compare_exchange_weak(left, left - Signed(streams), std::memory_order_relaxed)) return true;
     }
     return false;
   }
+  // Takes them even if fewer are left: of what is brought back some may be deleted again.
+  void TakeAnyway(std::size_t streams = 1) { left_.fetch_sub(Signed(streams), std::memory_order_relaxed); }
   void GiveBack() { left_.fetch_add(1, std::memory_order_relaxed); }
-  std::size_t taken() const { return all_ - left_.load(std::memory_order_relaxed); }
+  std::size_t all() const { return all_; }
+  std::size_t taken() const {
+    return static_cast<std::size_t>(Signed(all_) - left_.load(std::memory_order_relaxed));
+  }
 
  private:
+  static std::int64_t Signed(std::size_t streams) { return static_cast<std::int64_t>(streams); }
+
   const std::size_t all_;
-  std::atomic<std::size_t> left_;
+  std::atomic<std::int64_t> left_;  // below 0: more were taken anyway
 };
 
 // The streams of one shard: their ids, and per model their headers, queues and floats (see StreamFloats) as
@@ -79,6 +86,9 @@ class StreamTable {
   // Makes room for stream `id`, its header all zero and its floats unspecified (Decide asks for StartStream).
   // Requires that it does not exist. Nothing: the budget is spent.
   std::optional<StreamKey> Create(absl::string_view id, std::uint32_t model);
+
+  // The same of a stream that is brought back after a start: whatever is left of the budget.
+  StreamKey Restore(absl::string_view id, std::uint32_t model);
 
   // Forgets the stream; its slot is for another one.
   void Remove(StreamKey key);

@@ -1,5 +1,6 @@
 #include "server/store/backup.h"
 
+#include <atomic>
 #include <limits>
 #include <memory>
 #include <vector>
@@ -32,12 +33,14 @@ absl::Status Publish(const StoreFiles& files) {
 }
 
 // The journal files up to group `last`; of the last one what there is of it.
-absl::Status CopySegments(const StoreOptions& options, const StoreFiles& to, std::uint64_t last) {
+absl::Status CopySegments(const StoreOptions& options, const StoreFiles& to, std::uint64_t last,
+                          const std::atomic<bool>& stop) {
   const StoreFiles from(options);
   const auto segments = ListSegments(*from.system, from.database);
   if (!segments.ok()) return segments.status();
   for (const Segment& segment : *segments) {
     if (segment.first > last) break;
+    if (stop) return absl::CancelledError("the backup was given up");
     const std::string copy = absl::StrCat(to.new_database, "/", SegmentName(segment.first));
     if (absl::Status s = CopyFile(*from.system, segment.path, copy); !s.ok()) return s;
   }
@@ -60,7 +63,7 @@ absl::Status CheckRoom(const StoreOptions& options, const StoreFiles& to) {
 }
 
 absl::Status Write(const Database& database, const StoreOptions& options, Journal& journal,
-                   const StoreFiles& files) {
+                   const StoreFiles& files, const std::atomic<bool>& stop) {
   if (absl::Status s = PrepareFolder(files); !s.ok()) return s;
   if (absl::Status s = CheckRoom(options, files); !s.ok()) return s;
   rocksdb::Checkpoint* raw = nullptr;
@@ -73,7 +76,7 @@ absl::Status Write(const Database& database, const StoreOptions& options, Journa
   // What the copied states are of is in the journal by now.
   const std::uint64_t last = journal.last();
   if (absl::Status s = journal.WaitFor(last); !s.ok()) return s;
-  if (absl::Status s = CopySegments(options, files, last); !s.ok()) return s;
+  if (absl::Status s = CopySegments(options, files, last, stop); !s.ok()) return s;
   const JournalEnd::Mark mark{.written = last, .synced = last, .boot_id = BootId(options)};
   if (absl::Status s = JournalEnd::Create(*files.system, files.new_database, mark); !s.ok()) return s;
   return Publish(files);
@@ -82,13 +85,13 @@ absl::Status Write(const Database& database, const StoreOptions& options, Journa
 }  // namespace
 
 absl::Status WriteBackup(const Database& database, const StoreOptions& options, Journal& journal,
-                         const std::string& folder) {
+                         const std::string& folder, const std::atomic<bool>& stop) {
   const StoreFiles files(In(options, folder));
   if (files.system->FileExists(folder, {}, nullptr).ok()) {
     return absl::AlreadyExistsError(
         absl::StrCat(folder, " is there already: name a new folder for the backup"));
   }
-  absl::Status written = Write(database, options, journal, files);
+  absl::Status written = Write(database, options, journal, files, stop);
   if (!written.ok()) {  // what there is of it would only take room
     for (const std::string& part : {files.new_database, files.database, folder}) {
       RemoveFolder(*files.system, part).IgnoreError();

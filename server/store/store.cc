@@ -214,10 +214,10 @@ StoreCounts Store::counts() const {
   return counts;
 }
 
-absl::Status Store::Backup(const std::string& folder) {
+absl::Status Store::Backup(const std::string& folder, const std::atomic<bool>& stop) {
   const std::lock_guard one(parts_->checkpoint_mutex);  // so that no journal file goes meanwhile
   if (absl::Status s = parts_->Fatal(parts_->states->Flush()); !s.ok()) return s;
-  return WriteBackup(*parts_->opened.database, parts_->options, *parts_->journal, folder);
+  return WriteBackup(*parts_->opened.database, parts_->options, *parts_->journal, folder, stop);
 }
 
 absl::Status Store::Close(std::uint64_t states) {

@@ -139,8 +139,8 @@ class Store {
   bool SpaceIsLow();
   StoreCounts counts() const;
   // A copy of the store as of now, which can be opened like one; made while it is used. `folder` must not
-  // exist.
-  absl::Status Backup(const std::string& folder);
+  // exist. Cancelled: `stop` has become true; nothing is left of it.
+  absl::Status Backup(const std::string& folder, const std::atomic<bool>& stop);
   // Syncs everything and marks a clean end. states: how many there are, those marked deleted left out; the
   // next opening tells. Submitters must be gone.
   absl::Status Close(std::uint64_t states);

@@ -40,8 +40,9 @@ std::string Message(const StoredModel& stored, const StoredModel& served, ModelM
       return absl::StrCat(model, "; version ", served.version, " is served: serve version ", stored.version,
                           " again, or delete its streams");
     case ModelMatch::kOtherChecksum:
-      return absl::StrCat(model, " with the weights ", stored.checksum, "; the weights served are ",
-                          served.checksum, ": give the new weights a version of their own");
+      return absl::StrCat(model, " with weights and numbers of a state ", stored.checksum,
+                          "; those served are ", served.checksum,
+                          ": give the model as it is now a version of its own");
     case ModelMatch::kOtherBuild:
       return absl::StrCat(model, ", stepped by '", stored.build, "'; this server steps by '", served.build,
                           "', so a replay may differ in the last bits");

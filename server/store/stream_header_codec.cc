@@ -26,8 +26,7 @@ bool GetStreamHeader(ByteReader& bytes, StreamHeader& header) {
   header.refused = bytes.Number<Outcome>();
   header.refused_reason = bytes.Number<Reason>();
   header.quality = bytes.Number<std::uint8_t>();
-  return bytes.ok() && header.refused <= Outcome::kOverloaded &&
-         header.refused_reason <= Reason::kPoisonedState;
+  return bytes.ok() && header.refused <= Outcome::kOverloaded && header.refused_reason <= Reason::kDiskFull;
 }
 
 }  // namespace tidegate

@@ -110,6 +110,7 @@ TEST_F(ChoosingTest, EveryFamilyIsComparedWithTheGru) {
                                               Path("compare.json"), "--report", Path("compare.html")});
   ASSERT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("18 of 18"));
+  EXPECT_THAT(result.out, HasSubstr(", a linear autoregression by "));
   const nlohmann::json families = Json("compare.json")["families"];
   ASSERT_EQ(families.size(), 9U);
   for (const nlohmann::json& family : families) {

@@ -74,6 +74,15 @@ TEST_F(LearningDataTest, PiecesWithoutATargetAreNotLearntFrom) {
   EXPECT_EQ(data->learn[0].size(), 400u);
 }
 
+// It goes into the model's JSON.
+TEST_F(LearningDataTest, AFileNameThatIsNotUtf8IsMadeSo) {
+  flags_.file = (std::filesystem::path(testing::TempDir()) / "caf\xe9.csv").string();
+  AddRows("a", 0, 500);
+  const auto data = Read();
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_THAT(data->options.trained_on, HasSubstr("caf\xef\xbf\xbd.csv, the first 80 %"));
+}
+
 TEST_F(LearningDataTest, SaysAtOnceWhatIsTooShort) {
   AddRows("a", 0, 500);
   flags_.options.horizon = 30;

@@ -105,6 +105,35 @@ TEST_F(PushCollectorTest, JsonTellsTheSame) {
   EXPECT_EQ(json["readings_per_second"], 20);
 }
 
+// Readings that are each 1.2 intervals apart are neighbours to a server, which counts from the one before.
+TEST_F(PushCollectorTest, TicksAreCountedFromTheReadingBefore) {
+  Readings readings = Rising();
+  for (int i = 0; i < kReadings; ++i) readings.streams[0].timestamp_ns[i] = i * readings.interval_ns * 6 / 5;
+  const PushSummary summary = Collect(readings);
+  EXPECT_EQ(summary.steps[0].forecasts, Collect(Rising()).steps[0].forecasts);
+  EXPECT_EQ(summary.steps[0].error, 0);
+}
+
+TEST_F(PushCollectorTest, TheRateIsOfReadingsThatWereSent) {
+  PushSummary summary = Collect(Rising());
+  summary.not_sent = 30;
+  std::ostringstream page;
+  PrintSummary(summary, page);
+  EXPECT_THAT(page.str(), HasSubstr("; 5 readings/s"));
+  EXPECT_EQ(nlohmann::json::parse(SummaryJson(summary))["readings_per_second"], 5);
+}
+
+TEST_F(PushCollectorTest, JsonTakesALabelThatIsNotUtf8) {
+  Readings readings = Rising();
+  readings.streams[0].label[30] =
+      "d\xe9"
+      "faut";
+  const auto json = nlohmann::json::parse(SummaryJson(Collect(readings)));
+  EXPECT_EQ(json["unusual"][0]["label"],
+            "d\xef\xbf\xbd"
+            "faut");
+}
+
 TEST_F(PushCollectorTest, AModelOfAnotherIntervalIsRefused) {
   const Readings readings = Rising();
   PushCollector collector(readings, {}, false);

@@ -73,6 +73,25 @@ TEST(BacktestTest, ScoresEveryOriginOfWhatAServerAnswers) {
   EXPECT_NEAR(errors[kLastValue].mae, naive / 78 / deviation, 1e-4);
 }
 
+// Without its first rows, which vary more, a stream has another deviation of its own.
+TEST(BacktestTest, DeviationRowsMakeTheUnitThatOfAShorterSeries) {
+  ModelSpec spec = TinySpec();
+  spec.per_stream = true;
+  const auto model = TinyModel(spec);
+  Series whole = Wave(40, 0), last = Wave(40, 0);
+  for (std::size_t t = 0; t < 15; ++t) whole.values[2 * t + spec.target] *= 10;
+  last.begin_ns = 15 * spec.interval_ns;
+  last.values.erase(last.values.begin(), last.values.begin() + 30);
+  last.scored.resize(25);
+  const auto of = [&](const Series& series, std::size_t from, std::size_t rows) {
+    const auto result = RunBacktest(*model, {series}, {.from = {from}, .deviation_rows = rows});
+    EXPECT_TRUE(result.ok()) << result.status();
+    return result.ok() ? result->horizons[0].errors[kLastValue].mae : 0;
+  };
+  EXPECT_DOUBLE_EQ(of(whole, 25, 10), of(last, 10, 0));
+  EXPECT_LT(of(whole, 25, 0), of(whole, 25, 10));
+}
+
 // A server meets missing ticks as bridged steps, and a gap that is too long by beginning anew.
 TEST(BacktestTest, MissingRowsAndGapsAreWhatTheyAreToAServer) {
   const auto model = TinyModel(TinySpec());

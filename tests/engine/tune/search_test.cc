@@ -125,6 +125,23 @@ TEST(SearchTest, GoesOnFromAnEarlierRun) {
   EXPECT_DOUBLE_EQ(seconds, run.seconds);
 }
 
+TEST(SearchTest, AKnownCandidateWithoutLossesBeginsAnew) {
+  Search search({.seconds = 600});
+  for (const Family family : kFamilies)
+    search.Restore({.candidate = DefaultOf(family), .origin = "default", .losses = {1.0}});
+  Candidate drawn = DefaultOf(Family::kGru);
+  drawn.context = 99;
+  search.Restore({.candidate = drawn, .origin = "random"});
+  bool again = false;
+  for (int i = 0; i < 20 && !again; ++i) {
+    const auto task = search.Next(10);
+    ASSERT_TRUE(task);
+    again = task->trial == std::size(kFamilies);
+  }
+  EXPECT_TRUE(again);
+  EXPECT_EQ(search.trials()[std::size(kFamilies)].candidate, drawn);
+}
+
 TEST(SearchTest, ADefaultThatHadNotEndedBeginsAnew) {
   Search search({.seconds = 600});
   search.Restore({.candidate = DefaultOf(Family::kLstm), .origin = "default", .losses = {1.0}});

@@ -38,6 +38,19 @@ TEST(ClientsTest, CallsBeyondTheLimitAreRefusedUntilOneEnds) {
   EXPECT_TRUE(again.Open(client).ok());
 }
 
+TEST(ClientsTest, SubscriptionsBeyondTheLimitAreRefusedUntilOneEnds) {
+  Clients clients;
+  const auto client = clients.Find("a");
+  client->subscriptions = limits::kClientSubscriptions - 1;
+  {
+    OpenCall last, further;
+    ASSERT_TRUE(last.Open(client).ok() && further.Open(client).ok());
+    EXPECT_TRUE(last.Subscribe().ok());
+    EXPECT_EQ(further.Subscribe().code(), absl::StatusCode::kResourceExhausted);
+  }
+  EXPECT_EQ(client->subscriptions, limits::kClientSubscriptions - 1);
+}
+
 TEST(ClientsTest, ReadingsCountOverAllCallsOfAClient) {
   Clients clients;
   OpenCall one, two;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "server/rpc/limits.h"
+#include "server/rpc/unknown_fields.h"
 
 namespace tidegate {
 namespace {
@@ -55,6 +56,14 @@ TEST(ExchangePoolTest, WhatNamedMoreStreamsThanAMessageMayIsNotKept) {
     exchange->request.add_stream_id("a stream whose id takes memory of its own");
   pool.Return(std::move(exchange));
   EXPECT_EQ(pool.Take(kLarge)->request.stream_id_size(), 0);
+}
+
+TEST(ExchangePoolTest, WhatHadUnknownFieldsIsNotKept) {
+  ExchangePool pool(1);
+  auto exchange = pool.Take(kLarge);
+  exchange->request.GetReflection()->MutableUnknownFields(&exchange->request)->AddVarint(60, 0);
+  pool.Return(std::move(exchange));
+  EXPECT_EQ(OwnUnknownFields(pool.Take(kLarge)->request), 0u);
 }
 
 }  // namespace

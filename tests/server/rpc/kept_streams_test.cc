@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "engine/stream/stream.h"
 #include "server/store/store.h"
 #include "server/store/store_tools.h"
 #include "tests/server/rpc/rpc_fixture.h"
@@ -284,11 +285,27 @@ TEST_P(KeptStreamsTest, EveryStreamCountsAfterAnyRestart) {
 // A folder that another machine's kernels once served, and left in order.
 TEST_P(KeptStreamsTest, KernelsOfBeforeDoNotMatterWhereTheJournalHasNothingOfThem) {
   const ServedModel& tiny = repository_.models()[*repository_.Find("tiny")];
-  ASSERT_TRUE(store_->AddModel("tiny", tiny.version, tiny.model->spec().weights_sha256, "of before").ok());
+  ASSERT_TRUE(store_->AddModel("tiny", tiny.version, StateChecksum(*tiny.model), "of before").ok());
   Pushed(Readings({"a"}, 1));
   Restart(/*orderly=*/false);
   Recover();
   EXPECT_EQ(Pushed(Readings({"a"}, 2)).steps(0), 2u);
+}
+
+TEST_P(KeptStreamsTest, AModelWhoseStatesHaveOtherNumbersIsAnother) {
+  Pushed(Readings({"a"}, 1));
+  End();
+  OpenStore();
+  std::filesystem::remove_all(folder_ / "tiny");
+  ModelSpec spec = Spec();
+  spec.name = "tiny";
+  spec.reorder_window = 2;
+  ASSERT_TRUE(WriteModel(folder_ / "tiny" / "1", spec, TinyTensors(spec)).ok());
+  auto repository = Repository::Load(folder_, "tiny");
+  ASSERT_TRUE(repository.ok()) << repository.status();
+  repository_ = *std::move(repository);
+  Start();
+  EXPECT_EQ(server_->Recover(stop_).code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST_P(KeptStreamsTest, ListsLeaveOutNoneThatComesBackMeanwhile) {

@@ -130,6 +130,24 @@ TEST_F(RpcServerTest, BytesThatAreNoRequestAreInvalidOnBothMethods) {
   }
 }
 
+TEST_F(RpcServerTest, FieldsThatTheServerDoesNotKnowAreLeftAsideIfTheyAreFew) {
+  const std::string field("\xe0\x03\x00", 3);  // number 60, the number 0
+  std::string few, many;
+  for (int i = 0; i < 64; ++i) few += field;
+  many = few + field;
+  for (const char* method : {"Push", "Stream", "GetStream"}) {
+    const std::string path = absl::StrCat("/tidegate.v1.Forecaster/", method);
+    const bool asks = std::string(method) == "GetStream";  // for a stream that there is not
+    EXPECT_EQ(SendBytes(NewChannel(), path, few).error_code(),
+              asks ? grpc::StatusCode::NOT_FOUND : grpc::StatusCode::OK);
+    EXPECT_EQ(SendBytes(NewChannel(), path, many).error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  }
+  // Within a message within.
+  const std::string state(absl::StrCat("\x12", std::string("\xc3\x01", 2)));  // field 2, 195 bytes
+  EXPECT_THAT(SendBytes(NewChannel(), "/tidegate.v1.Forecaster/ImportStream", state + many).error_message(),
+              HasSubstr("65 fields that this server does not know"));
+}
+
 TEST_F(RpcServerTest, CompressedRequestsAreRefused) {
   grpc::ChannelArguments arguments;
   arguments.SetCompressionAlgorithm(GRPC_COMPRESS_GZIP);

@@ -267,6 +267,11 @@ TEST_F(StreamServiceTest, AStateThatIsNoneIsRefused) {
             Code::INVALID_ARGUMENT);
   EXPECT_EQ(import([](v1::StreamState& s) { s.set_timestamp(-1); }), Code::INVALID_ARGUMENT);
   EXPECT_EQ(import([](v1::StreamState& s) { s.set_steps(0); }), Code::INVALID_ARGUMENT);
+  // What no stream has, a store would not read again.
+  EXPECT_EQ(import([](v1::StreamState& s) { s.set_refused_reason(v1::REASON_DISK_FULL); }),
+            Code::INVALID_ARGUMENT);
+  EXPECT_EQ(import([](v1::StreamState& s) { s.set_refused(static_cast<v1::Outcome>(256)); }),
+            Code::INVALID_ARGUMENT);
   EXPECT_EQ(import([](v1::StreamState& s) { s.set_weights_sha256("0"); }), Code::FAILED_PRECONDITION);
   EXPECT_EQ(import([](v1::StreamState& s) { s.set_model("unknown"); }), Code::NOT_FOUND);
   EXPECT_EQ(import([](v1::StreamState&) {}), Code::OK);

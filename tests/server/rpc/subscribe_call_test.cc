@@ -194,15 +194,15 @@ TEST_F(SubscribeCallTest, RefusesWhatContradictsItselfOrIsNotServed) {
 
 TEST_F(SubscribeCallTest, ThereIsRoomForSoManyAndRoomAgainWhenOneLeaves) {
   std::vector<std::unique_ptr<Subscriber>> open;
-  for (std::size_t i = 0; i < limits::kSubscriptions; ++i) open.push_back(Open({}));
+  for (std::size_t i = 0; i < limits::kClientSubscriptions; ++i) open.push_back(Open({}));
   EXPECT_EQ(Refused({}).error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
   Pushed(Readings({"a"}, 1));
   for (const auto& subscriber : open) EXPECT_THAT(NextIds(*subscriber, 1), ElementsAre("a"));
   open.back()->context.TryCancel();
   EXPECT_EQ(open.back()->reader->Finish().error_code(), grpc::StatusCode::CANCELLED);
   // The server hears of it a little later.
-  for (int t = 2; metrics_.subscriptions.open.value() == static_cast<std::int64_t>(limits::kSubscriptions);
-       ++t)
+  for (int t = 2;
+       metrics_.subscriptions.open.value() == static_cast<std::int64_t>(limits::kClientSubscriptions); ++t)
     Pushed(Readings({"b"}, t));
   const auto again = Open({});
   Pushed(Readings({"c"}, 1));

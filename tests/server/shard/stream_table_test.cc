@@ -48,6 +48,21 @@ TEST_F(StreamTableTest, StreamsStayInTheirPlacesAndKeepTheirFloats) {
   EXPECT_EQ(table.state_bytes(1), table.streams(1) * (sizeof(StreamHeader) + 4 * StreamFloats(*models_[1])));
 }
 
+// What a journal deletes may be on the disk still.
+TEST_F(StreamTableTest, StreamsThatAreBroughtBackMayBeMoreThanTheBudgetForAWhile) {
+  StreamBudget budget(2);
+  StreamTable table(budget);
+  for (const auto& model : models_) table.AddModel(*model);
+  std::vector<StreamKey> keys;
+  for (const char* id : {"a", "b", "c"}) keys.push_back(table.Restore(id, 0));
+  EXPECT_EQ(budget.taken(), 3u);
+  table.Remove(keys[0]);
+  EXPECT_FALSE(table.Create("d", 0));
+  table.Remove(keys[1]);
+  EXPECT_TRUE(table.Create("d", 0));
+  EXPECT_EQ(budget.taken(), 2u);
+}
+
 TEST_F(StreamTableTest, ASlotIsForAnotherStreamOnceItsOwnIsRemoved) {
   StreamBudget budget(2);
   StreamTable table(budget);

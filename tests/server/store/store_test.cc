@@ -289,14 +289,15 @@ TEST_P(StoreTest, ABackupIsAStoreOfItsOwn) {
   const auto store = Open(options);
   const std::uint64_t position = Push(*store, {"a"}, 1);
   PutState(*store, "a", position, 1.0f);
-  ASSERT_TRUE(store->Backup(backup).ok());
+  const std::atomic<bool> go_on = false;
+  ASSERT_TRUE(store->Backup(backup, go_on).ok());
   Push(*store, {"a"}, 2);
   options.folder = backup;
   const auto copy = Open(options);
   EXPECT_THAT(Replayed(*copy, 0), ElementsAre("a1"));
   EXPECT_THAT(States(*copy), ElementsAre(std::pair("a", 1.0f)));
   EXPECT_EQ(copy->opening().store_id, store->opening().store_id);
-  EXPECT_THAT(store->Backup(backup).message(), HasSubstr("is there already: name a new folder"));
+  EXPECT_THAT(store->Backup(backup, go_on).message(), HasSubstr("is there already: name a new folder"));
 }
 
 TEST_P(StoreTest, SaysWhenSpaceIsLow) {
