@@ -50,7 +50,7 @@ TEST(ModelTestRunTest, ErrorsAreComparedStreamByStreamWhateverTheirOrder) {
   Backtest one, other;
   for (std::int64_t tick = 0; tick < 500; ++tick) {
     for (std::size_t stream = 0; stream < 2; ++stream) {
-      const double loss = static_cast<double>((tick * 37 + 11 * static_cast<int>(stream)) % 101);
+      const double loss = static_cast<double>((tick * 37 + static_cast<std::int64_t>(stream) * 11) % 101);
       one.origin_losses.push_back({.stream = stream, .tick = tick, .mae = loss});
       other.origin_losses.push_back({.stream = stream, .tick = tick, .mae = loss + 0.5 + 0.1 * (tick % 3)});
     }
