@@ -47,16 +47,6 @@ std::string TableOf(const CompareReport& report) {
   return html + "</table></div>\n";
 }
 
-std::string Baselines(const CompareReport& report) {
-  const CompareReport::Score* const score = BaselinesOf(report);
-  if (score == nullptr) return "";
-  std::string text =
-      absl::StrCat("<p>The last value errs by ", Number(score->errors(Forecaster::kLastValue).mae));
-  if (score->errors(Forecaster::kLinear).targets > 0)
-    absl::StrAppend(&text, ", a linear autoregression by ", Number(score->errors(Forecaster::kLinear).mae));
-  return text + ".</p>\n";
-}
-
 // The GRU, the LSTM and the best, each step ahead alone.
 std::string ErrorByStep(const CompareReport& report) {
   Chart chart = {.title = "Mean absolute error, each step ahead alone, state carried on",
@@ -122,8 +112,8 @@ std::string CompareHtml(const CompareReport& report) {
                    "the GRU in bold is not chance (p under 0.05 by the test of Diebold and Mariano, with "
                    "Holm's correction "
                    "for all families at once).</p>\n",
-                   TableOf(report), Baselines(report), "<div class='two'>\n", ErrorByStep(report),
-                   Cost(report), "</div>\n"));
+                   TableOf(report), "<p>", BaselinesText(report), "</p>\n<div class='two'>\n",
+                   ErrorByStep(report), Cost(report), "</div>\n"));
 }
 
 }  // namespace tidegate

@@ -29,6 +29,18 @@ std::string Cell(const std::optional<CompareReport::Score>& score, bool is_gru) 
 
 Json OrNull(const std::optional<double>& value) { return value ? Json(*value) : Json(); }
 
+// A score that tells the baselines' errors, of the one that learns (kLinear) if any does; null: none does.
+const CompareReport::Score* BaselinesOf(const CompareReport& report) {
+  const CompareReport::Score* best = nullptr;
+  for (const CompareReport::Row& row : report.rows) {
+    const auto& score = row.scores[CompareReport::kCarried];
+    if (!score) continue;
+    if (score->errors(Forecaster::kLinear).targets > 0) return &*score;
+    if (best == nullptr && score->errors(Forecaster::kLastValue).targets > 0) best = &*score;
+  }
+  return best;
+}
+
 }  // namespace
 
 void CompareWithGru(CompareReport& report) {
@@ -51,15 +63,14 @@ void CompareWithGru(CompareReport& report) {
   }
 }
 
-const CompareReport::Score* BaselinesOf(const CompareReport& report) {
-  const CompareReport::Score* best = nullptr;
-  for (const CompareReport::Row& row : report.rows) {
-    const auto& score = row.scores[CompareReport::kCarried];
-    if (!score) continue;
-    if (score->errors(Forecaster::kLinear).targets > 0) return &*score;
-    if (best == nullptr && score->errors(Forecaster::kLastValue).targets > 0) best = &*score;
-  }
-  return best;
+std::string BaselinesText(const CompareReport& report) {
+  const CompareReport::Score* const score = BaselinesOf(report);
+  if (score == nullptr) return "";
+  std::string text =
+      absl::StrFormat("The last value errs by %.4f", score->errors(Forecaster::kLastValue).mae);
+  if (const Errors& linear = score->errors(Forecaster::kLinear); linear.targets > 0)
+    absl::StrAppendFormat(&text, ", a linear autoregression by %.4f", linear.mae);
+  return text + ".";
 }
 
 void PrintCompare(const CompareReport& report, std::ostream& out) {
@@ -82,12 +93,8 @@ void PrintCompare(const CompareReport& report, std::ostream& out) {
                Cell(row.scores[1], is_gru), Cell(row.scores[2], is_gru)});
   }
   table.Print(out);
-  const CompareReport::Score* const score = BaselinesOf(report);
-  if (score == nullptr) return;
-  out << absl::StrFormat("\nThe last value errs by %.4f", score->errors(Forecaster::kLastValue).mae);
-  if (score->errors(Forecaster::kLinear).targets > 0)
-    out << absl::StrFormat(", a linear autoregression by %.4f", score->errors(Forecaster::kLinear).mae);
-  out << ".\n";
+  if (const std::string baselines = BaselinesText(report); !baselines.empty())
+    out << '\n' << baselines << '\n';
 }
 
 std::string CompareJson(const CompareReport& report) {

@@ -49,8 +49,8 @@ struct CompareReport {
 // Fills against_gru and p where the GRU has a score, too.
 void CompareWithGru(CompareReport& report);
 
-// A score that tells the baselines' errors, of the one that learns (kLinear) if any does; null: none does.
-const CompareReport::Score* BaselinesOf(const CompareReport& report);
+// What the last value and, if it was fitted, a linear autoregression err, as a sentence; empty: not known.
+std::string BaselinesText(const CompareReport& report);
 
 void PrintCompare(const CompareReport& report, std::ostream& out);
 std::string CompareJson(const CompareReport& report);

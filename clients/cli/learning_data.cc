@@ -16,7 +16,6 @@
 #include "clients/cli/table.h"
 #include "engine/train/dataset.h"
 #include "engine/tune/data_profile.h"
-#include "server/text/utf8.h"
 
 namespace tidegate {
 namespace {
@@ -101,7 +100,7 @@ absl::StatusOr<LearningData> ReadLearningData(const LearningFlags& flags) {
   data.readings = readings->size();
   data.streams = readings->streams.size();
   options.trained_on =
-      absl::StrCat(ToUtf8(std::filesystem::path(flags.file).filename().string()), ", the first ",
+      absl::StrCat(std::filesystem::path(flags.file).filename().string(), ", the first ",
                    absl::StrFormat("%.0f %%", 100 * (1 - flags.test)), " of ", Grouped(data.readings),
                    " readings of ", data.streams, data.streams == 1 ? " stream" : " streams");
   const Grid grid = ToGrid(*readings, 0, options.bridge_limit);

@@ -25,7 +25,6 @@
 #include "clients/cli/train_record.h"
 #include "engine/train/dataset.h"
 #include "engine/train/trainer.h"
-#include "server/text/utf8.h"
 
 namespace tidegate {
 namespace {
@@ -201,7 +200,7 @@ absl::Status RunTrain(TrainCommand command) {
   if (absl::Status status = SetCycle(command.cycle, options); !status.ok()) return status;
   const std::string rows = command.readings.rows.text.empty() ? "" : ", rows " + command.readings.rows.text;
   options.trained_on =
-      absl::StrCat(ToUtf8(std::filesystem::path(command.file).filename().string()), rows, ": ",
+      absl::StrCat(std::filesystem::path(command.file).filename().string(), rows, ": ",
                    Grouped(readings->size()), " readings of ", readings->streams.size(), " streams");
   const std::vector<Series> series = Prepare(command, *readings);
   if (series.empty()) {

@@ -210,9 +210,10 @@ inline constexpr std::size_t kMostBatch = 64;  // streams that one step of the n
 // What the server has no room for. kWaitingReadings: too many readings wait to take a Push, or the next
 // message of a Stream call. kStreams: a stream would be one too many. kCallLimit: a Stream call has reached
 // the limits of what it may have unanswered and is not read from for a while. kClientLimit: the same of all
-// that its client has. kUnsent: a message waits, or a Push is refused, as too many answers have not been
-// taken. kStalled: a Stream call or a Push was cancelled whose client took no answer. kDisk: a reading was
-// refused because the disk has less free space than is kept in reserve.
+// that its client has. kUnsent: a message waits, or a call is refused, as too many answers have not been
+// taken. kStalled: a call of Stream, Push or Subscribe was cancelled whose client took nothing. kDisk: a
+// reading, or a stream to be forked or imported, was refused because the disk has less free space than is
+// kept in reserve.
 enum class Lack { kWaitingReadings, kStreams, kCallLimit, kClientLimit, kUnsent, kStalled, kDisk };
 inline constexpr std::array kLackNames = {"waiting_readings", "streams", "call_limit", "client_limit",
                                           "unsent",           "stalled", "disk"};

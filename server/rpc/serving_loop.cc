@@ -228,8 +228,9 @@ ServingLoop::Gathered ServingLoop::Gather() {
   const gpr_timespec past = gpr_inf_past(GPR_CLOCK_MONOTONIC);
   const auto now = Work::Clock::now();
   const bool overdue = now - gathered_ >= kMostUngathered;
-  if (overdue || idle() || !admission_.busy()) gathered_ = now;
-  for (int i = 0; i < kGatherLimit && (overdue || idle() || !admission_.busy()); ++i) {
+  const auto enough = [&] { return !overdue && !idle() && admission_.busy(); };
+  if (!enough()) gathered_ = now;
+  for (int i = 0; i < kGatherLimit && !enough(); ++i) {
     switch (queue_->AsyncNext(&tag, &ok, past)) {
       case grpc::CompletionQueue::GOT_EVENT:
         Handle(tag, ok);

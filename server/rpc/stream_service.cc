@@ -267,10 +267,9 @@ absl::Status StreamService::Create(absl::string_view field, const std::string& i
     return Refusal(Fault::kStreamExists, field,
                    absl::StrCat("there is a stream '", id, "' already: delete it first, or name another"));
   }
-  if (shard_.refuses()) {
-    return Refusal(Fault::kDiskFull, "", "the disk of this server has no room to keep a further stream");
-  }
   if (!shard_.Create(id, model, header, floats)) {
+    if (shard_.refuses())
+      return Refusal(Fault::kDiskFull, "", "the disk of this server has no room to keep a further stream");
     return Refusal(Fault::kStreamsFull, "", "no room for a further stream on this server");
   }
   Describe(*shard_.Find(id), info);

@@ -22,8 +22,8 @@
 namespace tidegate {
 
 // What one subscriber has asked for, and the events of it that wait to be sent, as messages that are ready.
-// They take no more than `most_bytes`; for what comes beyond that the oldest are dropped, and
-// counted in the message that follows them. Thread-safe but for what is said: shards add, its call takes.
+// They take no more than `most_bytes`; for what comes beyond that the oldest are dropped, and counted in the
+// message that follows them. Thread-safe but for what is said: shards add, its call takes.
 class Subscription {
  public:
   // call: whose Answer sends what waits, in the thread of loop `home`.

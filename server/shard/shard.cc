@@ -276,9 +276,9 @@ void Shard::Delete(StreamKey key) {
 
 bool Shard::Create(absl::string_view id, std::uint32_t model, const StreamHeader& header,
                    std::span<const float> floats) {
-  const auto key = table_.Create(id, model);
+  const auto key = refuses_ ? std::nullopt : table_.Create(id, model);
   if (!key) {
-    metrics_->lack(Lack::kStreams).Add(1);
+    metrics_->lack(refuses_ ? Lack::kDisk : Lack::kStreams).Add(1);
     return false;
   }
   table_.header(*key) = header;

@@ -71,7 +71,8 @@ class Shard {
   // Forgets a stream; readings of it that wait are refused, as are those of handles that were opened before.
   void Delete(StreamKey key);
   // A new stream `id` with this header and these floats [StreamFloats], which may be another stream's. False:
-  // the table is full. Requires that there is no stream `id`, and that the state is one of the model's.
+  // the table is full, or readings are refused. Requires that there is no stream `id`, and that the state is
+  // one of the model's.
   bool Create(absl::string_view id, std::uint32_t model, const StreamHeader& header,
               std::span<const float> floats);
   std::span<const float> floats(StreamKey key) { return table_.floats(key); }

@@ -41,15 +41,15 @@ class StreamBudget {
  public:
   explicit StreamBudget(std::size_t streams) : all_(streams), left_(Signed(streams)) {}
 
-  // Takes so many; false: fewer are left.
-  bool Take(std::size_t streams = 1) {
+  // Takes one; false: none is left.
+  bool Take() {
     std::int64_t left = left_.load(std::memory_order_relaxed);
-    while (left >= Signed(streams)) {
-      if (left_.compare_exchange_weak(left, left - Signed(streams), std::memory_order_relaxed)) return true;
+    while (left > 0) {
+      if (left_.compare_exchange_weak(left, left - 1, std::memory_order_relaxed)) return true;
     }
     return false;
   }
-  // Takes them even if fewer are left: of what is brought back some may be deleted again.
+  // Takes so many even if fewer are left: of what is brought back some may be deleted again.
   void TakeAnyway(std::size_t streams = 1) { left_.fetch_sub(Signed(streams), std::memory_order_relaxed); }
   void GiveBack() { left_.fetch_add(1, std::memory_order_relaxed); }
   std::size_t all() const { return all_; }

@@ -4,12 +4,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <vector>
-
-#include "clients/cli/model_test_run.h"
 
 namespace tidegate {
 namespace {
@@ -60,28 +57,6 @@ TEST(CompareReportTest, WithoutTheGruNoDifferenceToItIsTold) {
   const auto json = nlohmann::json::parse(CompareJson(report));
   EXPECT_TRUE(json["families"][0]["state_carried_on"]["against_gru"].is_null());
   EXPECT_TRUE(json["families"][0]["state_carried_on"]["p"].is_null());
-}
-
-// Of two streams the one begins later in the second run, so its origins stand at other places.
-TEST(CompareModelsTest, PairsOriginsByStreamAndTick) {
-  Backtest one, other, interleaved;
-  for (std::int64_t tick = 0; tick < 200; ++tick) {
-    for (std::size_t stream = 0; stream < 2; ++stream) {
-      const double mae = 1 + std::sin(static_cast<double>(tick)) + 5 * static_cast<double>(stream);
-      const double noise = (tick * 7919 % 13 < 6) ? 0.001 : -0.0005;
-      one.origin_losses.push_back({.stream = stream, .tick = tick, .mae = mae});
-      interleaved.origin_losses.push_back({.stream = stream, .tick = tick, .mae = mae + 0.01 + noise});
-    }
-  }
-  for (const std::size_t stream : {1, 0}) {
-    for (const OriginLoss& loss : interleaved.origin_losses) {
-      if (loss.stream == stream) other.origin_losses.push_back(loss);
-    }
-  }
-  const DieboldMariano expected = CompareModels(one, interleaved, 1), shuffled = CompareModels(one, other, 1);
-  EXPECT_LT(expected.p, 1e-6);
-  EXPECT_DOUBLE_EQ(shuffled.statistic, expected.statistic);
-  EXPECT_DOUBLE_EQ(shuffled.p, expected.p);
 }
 
 }  // namespace
