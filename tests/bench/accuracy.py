@@ -113,7 +113,10 @@ def main():
     parser.add_argument("--train", default="", help="further flags of tidegate train")
     arguments = parser.parse_args()
     arguments.tidegate = arguments.build / "clients/cli/tidegate"
-    for name in arguments.sets.split(","):
+    sets = arguments.sets.split(",")
+    for name in set(sets) - set(SETS):
+        parser.error(f"--sets: no set '{name}', there are {', '.join(SETS)}")
+    for name in sets:
         one, means = SETS[name], []
         with tempfile.TemporaryDirectory() as temporary:
             folder = pathlib.Path(temporary)

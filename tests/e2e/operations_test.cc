@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/e2e/executables.h"
+#include "tests/support/tiny_model.h"
 
 namespace tidegate {
 namespace {
@@ -112,6 +113,30 @@ TEST_F(OperationsTest, TheStoreIsInspectedVerifiedAndCompacted) {
   result = RunTidegate({"store", "compact", Path("data")});
   EXPECT_EQ(result.exit_code, 0) << result.err;
   EXPECT_THAT(result.out, HasSubstr("The store took 1 MB on disk and takes 1 MB now"));
+  Start();
+  EXPECT_EQ(Steps(), static_cast<unsigned>(kRowsRead));
+}
+
+TEST_F(OperationsTest, StreamsOfOtherWeightsAreForgottenOnlyIfAskedForAndThenForGood) {
+  EXPECT_EQ(server_->Stop().exit_code, 0);
+  const ModelSpec spec = TinySpec();
+  std::filesystem::remove_all(models_);
+  ASSERT_TRUE(WriteModel(models_ / "tiny" / "1", spec, TinyTensors(spec, /*seed=*/2)).ok());
+  const Process::Result refused = RunServer({"--models", models_.string(), "--listen", "127.0.0.1:0",
+                                             "--metrics-listen", "127.0.0.1:0", "--data", Path("data")});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_THAT(refused.out + refused.err, HasSubstr("1 streams of the store belong to models that are not"));
+  EXPECT_THAT(refused.out + refused.err, HasSubstr("--forget-other-models"));
+
+  server_.emplace(models_, std::vector<std::string>{"--data", Path("data"), "--forget-other-models"});
+  EXPECT_EQ(Steps(), 0U);
+  server_->Kill();  // it is on disk before the server serves
+  Start();
+  EXPECT_EQ(Steps(), 0U);
+  EXPECT_EQ(Push("second.csv", 0).exit_code, 0);
+  EXPECT_EQ(Steps(), static_cast<unsigned>(kRowsRead));
+  EXPECT_EQ(server_->Stop().exit_code, 0);
+  EXPECT_EQ(RunTidegate({"store", "verify", Path("data")}).exit_code, 0);
   Start();
   EXPECT_EQ(Steps(), static_cast<unsigned>(kRowsRead));
 }

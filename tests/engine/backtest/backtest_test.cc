@@ -11,12 +11,12 @@
 #include <vector>
 
 #include "engine/stream/replay.h"
+#include "engine/tensor/nan.h"
 #include "tests/support/tiny_model.h"
 
 namespace tidegate {
 namespace {
 
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 constexpr std::size_t kModel = 0, kLastValue = 1, kSeasonal = 2, kLinear = 3;
 
 Series Wave(std::size_t rows, double phase) {

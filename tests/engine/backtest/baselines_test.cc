@@ -9,11 +9,10 @@
 
 #include "engine/backtest/autoregression.h"
 #include "engine/backtest/seasonal_naive.h"
+#include "engine/tensor/nan.h"
 
 namespace tidegate {
 namespace {
-
-constexpr float kNaN = std::numeric_limits<float>::quiet_NaN();
 
 Target TargetWith(std::vector<float> values, std::size_t from) {
   Target target = {.values = std::move(values), .known = {}, .scored = {}, .deviation = 2, .from = from};

@@ -21,7 +21,7 @@ std::vector<Series> Waves() {
   return {series};
 }
 
-TrainOptions Base() {
+TrainOptions Brief() {
   TrainOptions options;
   options.interval_ns = 1'000'000'000;
   options.features = {"height"};
@@ -34,13 +34,13 @@ TEST(TrialTest, TrainsOnFromWhereItEnded) {
   const std::vector<Series> series = Waves();
   Candidate candidate = DefaultOf(Family::kCnnGru);
   candidate.units = 8;
-  const auto first = TrainFor(0, series, Base(), candidate);  // one epoch
+  const auto first = TrainFor(0, series, Brief(), candidate);  // one epoch
   ASSERT_TRUE(first.ok()) << first.status();
   EXPECT_EQ(first->epochs, 1U);
   EXPECT_GT(first->update_seconds, 0);
   auto on = first;
   for (int i = 0; i < 5; ++i) {
-    const auto next = TrainFor(0, series, Base(), candidate, &on->checkpoint);
+    const auto next = TrainFor(0, series, Brief(), candidate, &on->checkpoint);
     ASSERT_TRUE(next.ok()) << next.status();
     EXPECT_EQ(next->epochs, on->epochs + 1);
     on = next;
@@ -51,36 +51,36 @@ TEST(TrialTest, TrainsOnFromWhereItEnded) {
 
 TEST(TrialTest, WhatHasLearntAllItCanStaysAsItIs) {
   const std::vector<Series> series = Waves();
-  auto first = TrainFor(0, series, Base(), DefaultOf(Family::kGru));
+  auto first = TrainFor(0, series, Brief(), DefaultOf(Family::kGru));
   ASSERT_TRUE(first.ok()) << first.status();
   first->checkpoint.epoch += 1'000;  // none was better since
-  const auto on = TrainFor(0, series, Base(), DefaultOf(Family::kGru), &first->checkpoint);
+  const auto on = TrainFor(0, series, Brief(), DefaultOf(Family::kGru), &first->checkpoint);
   ASSERT_TRUE(on.ok()) << on.status();
   EXPECT_EQ(on->loss, first->loss);
   EXPECT_EQ(on->epochs, first->checkpoint.epoch);
 }
 
 TEST(TrialTest, EndsAtOnceWhenAsked) {
-  const auto ended = TrainFor(60, Waves(), Base(), DefaultOf(Family::kGru), nullptr, [] { return false; });
+  const auto ended = TrainFor(60, Waves(), Brief(), DefaultOf(Family::kGru), nullptr, [] { return false; });
   EXPECT_TRUE(absl::IsCancelled(ended.status())) << ended.status();
 }
 
 TEST(TrialTest, WhatIsEndedAfterSomeEpochsIsNotTakenForTrained) {
   std::size_t batches = 0;
   const auto count = [&batches] { return ++batches > 0; };
-  ASSERT_TRUE(TrainFor(0, Waves(), Base(), DefaultOf(Family::kGru), nullptr, count).ok());  // one epoch
+  ASSERT_TRUE(TrainFor(0, Waves(), Brief(), DefaultOf(Family::kGru), nullptr, count).ok());  // one epoch
   std::size_t left = batches + 1;
   const auto ended =
-      TrainFor(60, Waves(), Base(), DefaultOf(Family::kGru), nullptr, [&left] { return left-- > 0; });
+      TrainFor(60, Waves(), Brief(), DefaultOf(Family::kGru), nullptr, [&left] { return left-- > 0; });
   EXPECT_TRUE(absl::IsCancelled(ended.status())) << ended.status();
 }
 
 TEST(TrialTest, ACheckpointOfAnotherCandidateIsRefused) {
   const std::vector<Series> series = Waves();
-  const auto first = TrainFor(0, series, Base(), DefaultOf(Family::kGru));
+  const auto first = TrainFor(0, series, Brief(), DefaultOf(Family::kGru));
   ASSERT_TRUE(first.ok());
   EXPECT_TRUE(absl::IsInvalidArgument(
-      TrainFor(0, series, Base(), DefaultOf(Family::kLstm), &first->checkpoint).status()));
+      TrainFor(0, series, Brief(), DefaultOf(Family::kLstm), &first->checkpoint).status()));
 }
 
 }  // namespace
