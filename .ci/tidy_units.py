@@ -4,7 +4,7 @@
 usage: tidy_units.py BUILD < SOURCES
 
 BUILD has a compile_commands.json. Of SOURCES, one a line from the repository's root, those that it builds are
-included by BUILD/units/*.cc, at most eight of one target by one file, or one where names are shared; the
+included by BUILD/units/*.cc, at most 25 of one target by one file, or one where names are shared; the
 units' own compile_commands.json is beside them. Prints the units.
 """
 import json
@@ -12,7 +12,7 @@ import pathlib
 import re
 import sys
 
-MOST = 8  # sources of a unit
+MOST = 25  # sources of a unit, as where they are built
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     folder = build / "units"
     folder.mkdir(exist_ok=True)
     units = []
-    for target, sources in sorted(targets.items()):
+    for target, sources in sorted(targets.items(), key=lambda one: -len(one[1])):  # the longest first
         name = target.rpartition("/")[2]
         shared = target.startswith("tests/") and not name.endswith("_test")
         parts = -(-len(sources) // (1 if shared else MOST))
