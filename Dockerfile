@@ -1,6 +1,6 @@
 # The server and the command line tool in a small image without models: mount them at /models.
 #   docker build -t tidegate .          (--build-arg DEBIAN=trixie for Debian 13)
-#   docker run -p 50051:50051 -p 9464:9464 -v "$PWD/models:/models:ro" -v tidegate-data:/data tidegate
+#   docker run --stop-timeout 330 -p 50051:50051 -p 9464:9464 -v "$PWD/models:/models:ro" -v tidegate-data:/data tidegate
 ARG DEBIAN=bookworm
 
 FROM debian:${DEBIAN}-slim AS build

@@ -30,6 +30,7 @@
 #include "server/metrics/metrics.h"
 #include "server/models/repository.h"
 #include "server/rpc/authentication.h"
+#include "server/rpc/group_limits.h"
 #include "server/rpc/model_admin.h"
 #include "server/rpc/rpc_server.h"
 #include "server/self_probe.h"
@@ -112,12 +113,15 @@ BuildInfo DescribeBuild() {
           .onednn = absl::StrCat(onednn.major, ".", onednn.minor, ".", onednn.patch)};
 }
 
-// Half of the CPUs that the process may use: gRPC's clients and the kernel want the others.
+// Half of the CPUs that the process may use, by its affinity and its control group: gRPC's clients and the
+// kernel want the others.
 std::size_t ShardsByCpus() {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) return 1;
-  return std::max(1, CPU_COUNT(&cpus) / 2);
+  cpu_set_t affinity;
+  CPU_ZERO(&affinity);
+  if (sched_getaffinity(0, sizeof affinity, &affinity) != 0) return 1;
+  double cpus = CPU_COUNT(&affinity);
+  if (const auto limit = CpuLimit()) cpus = std::min(cpus, *limit);
+  return std::max<std::size_t>(1, static_cast<std::size_t>(cpus / 2));
 }
 
 std::shared_ptr<Metrics> MakeMetrics(const Repository& repository, std::size_t shards) {

@@ -135,7 +135,8 @@ std::variant<Options, ExitCode> ParseOptions(int argc, const char* const* argv) 
       ->default_str("0");
   app.add_option(
          "--shards", options.shards,
-         "Threads that serve, each with streams of its own; 0: half as many as there are CPUs, at least one")
+         "Threads that serve, each with streams of its own; 0: half as many as there are CPUs, by affinity "
+         "and control group, at least one")
       ->check(CLI::Range(std::size_t{0}, std::size_t{64}))
       ->type_name("COUNT")
       ->capture_default_str();

@@ -20,6 +20,7 @@ constexpr const char* kColours[kForecasters] = {"model", "last", "seasonal", "li
 
 // How much less one error is than another.
 std::string Gain(double ours, double other) {
+  if (!(other > 0)) return "no error to compare with";
   const double less = 100 * (1 - ours / other);
   return absl::StrFormat("%.1f %% %s", std::abs(less), less >= 0 ? "less" : "more");
 }

@@ -94,13 +94,17 @@ void PrintResult(const ModelSpec& spec, const std::filesystem::path& folder, con
     std::cout << "Linear path: the last " << spec.linear_context << " readings, "
               << (spec.linear_per_channel ? "a map for each channel" : "one map") << ".\n";
   }
-  std::cout << "Model: " << folder.string() << '\n'
-            << absl::StrFormat(
-                   "Validation over %s forecasts of %d steps: mean absolute error %.4g, of the last value "
-                   "%.4g (%.1f %% %s)",
-                   Grouped(score.origins), spec.horizon, score.mae, score.persistence_mae,
-                   100 * std::abs(1 - score.mae / score.persistence_mae),
-                   score.mae < score.persistence_mae ? "better" : "worse");
+  std::cout
+      << "Model: " << folder.string() << '\n'
+      << absl::StrFormat(
+             "Validation over %s forecasts of %d steps: mean absolute error %.4g, of the last value %.4g",
+             Grouped(score.origins), spec.horizon, score.mae, score.persistence_mae);
+  if (score.persistence_mae > 0) {
+    std::cout << absl::StrFormat(" (%.1f %% %s)", 100 * std::abs(1 - score.mae / score.persistence_mae),
+                                 score.mae < score.persistence_mae ? "better" : "worse");
+  } else {
+    std::cout << ", as the target does not vary in the validation readings: validate on a larger share";
+  }
   if (spec.quantiles.size() > 1) {
     std::cout << absl::StrFormat("; the %.0f %% interval holds %.1f %% of the readings",
                                  100 * (spec.quantiles.back() - spec.quantiles.front()),

@@ -116,6 +116,10 @@ absl::Status ResumingStream::Send(std::span<const Reading> readings) {
 }
 
 void ResumingStream::Enqueue(std::span<const Reading> readings) {
+  if (waiting_.empty() && !broken_by_.ok()) {  // it may have been broken for long: nothing wanted it back
+    broken_since_ = absl::Now();
+    delay_ = options_.first_delay;
+  }
   Message& message = waiting_.emplace_back();
   message.request = options_.wanted;
   message.sent = absl::Now();

@@ -7,6 +7,7 @@
 
 #include "engine/tensor/gemm.h"
 #include "engine/train/ridge.h"
+#include "engine/train/spread_rows.h"
 
 namespace tidegate {
 namespace {
@@ -43,7 +44,10 @@ void AddRows(const Target& target, double begin, double end, std::size_t stride,
     rows = 0;
   };
   const auto unit = static_cast<float>(1 / target.deviation);
-  for (std::size_t t = place(begin); t < place(end) && t + horizon < target.from; t += stride) {
+  const std::size_t last = target.from > horizon ? target.from - horizon : 0;
+  const SpreadRows origins(place(begin), std::min(place(end), last), stride);
+  for (std::size_t k = 0; k < origins.size(); ++k) {
+    const std::size_t t = origins[k];
     if (!FillInputs(target, t, std::span(x.row(rows), x.cols))) continue;
     for (std::size_t h = 0; h < horizon; ++h)
       y.row(rows)[h] = (target.known[t + 1 + h] - target.known[t]) * unit;

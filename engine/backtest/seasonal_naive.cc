@@ -5,6 +5,8 @@
 #include <limits>
 #include <utility>
 
+#include "engine/train/spread_rows.h"
+
 namespace tidegate {
 namespace {
 
@@ -18,7 +20,9 @@ std::vector<float> Differences(std::span<const Target> pieces, std::size_t lag) 
   std::vector<float> differences;
   differences.reserve(rows / stride);
   for (const Target& piece : pieces) {
-    for (std::size_t t = lag; t < piece.from; t += stride) {
+    const SpreadRows spread(lag, piece.from, stride);
+    for (std::size_t k = 0; k < spread.size(); ++k) {
+      const std::size_t t = spread[k];
       const float difference = piece.values[t] - piece.values[t - lag];
       if (!std::isnan(difference)) differences.push_back(difference);
     }

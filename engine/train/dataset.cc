@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "engine/stream/stream.h"
 #include "engine/tensor/nan.h"
+#include "engine/train/spread_rows.h"
 
 namespace tidegate {
 namespace {
@@ -94,8 +95,10 @@ bool FitFeature(const std::vector<const Series*>& series, const std::vector<std:
     float previous = kNaN;
     for (std::size_t t = 0; t < splits[s]; ++t) {
       const float value = series[s]->scored[t] ? series[s]->values[t * series[s]->features + f] : kNaN;
-      if (!std::isnan(value)) values.Add(value);
-      if (!std::isnan(value) && !std::isnan(previous)) differences.Add(static_cast<double>(value) - previous);
+      if (!series[s]->scored[t]) previous = kNaN;
+      if (std::isnan(value)) continue;  // the next known one is held against the last, as in ScaleInputs
+      values.Add(value);
+      if (!std::isnan(previous)) differences.Add(static_cast<double>(value) - previous);
       previous = value;
     }
   }
@@ -136,8 +139,9 @@ void FitStepDeviation(const std::vector<PreparedSeries>& data, ModelSpec& spec) 
   for (std::size_t h = 1; h <= spec.horizon; ++h) {
     Moments moments;
     for (const PreparedSeries& prepared : data) {
-      for (std::size_t t = first; t < prepared.split; t += stride) {
-        const float value = prepared.Ahead(t, h);
+      const SpreadRows rows_of_all_hours(first, prepared.split, stride);
+      for (std::size_t k = 0; k < rows_of_all_hours.size(); ++k) {
+        const float value = prepared.Ahead(rows_of_all_hours[k], h);
         if (!std::isnan(value)) moments.Add(value);
       }
     }
@@ -315,8 +319,9 @@ std::vector<Sequence> ValidationWindows(const std::vector<PreparedSeries>& data,
   const std::size_t spacing = (rows + most - 1) / most;
   std::vector<Sequence> sequences;
   for (std::size_t s = 0; s < data.size(); ++s) {
-    for (std::size_t row = std::max(data[s].split, window - 1); row < data[s].size(); row += spacing)
-      sequences.push_back({s, row + 1 - window, row, row + 1});
+    const SpreadRows ends(std::max(data[s].split, window - 1), data[s].size(), spacing, s);
+    for (std::size_t k = 0; k < ends.size(); ++k)
+      sequences.push_back({s, ends[k] + 1 - window, ends[k], ends[k] + 1});
   }
   return sequences;
 }

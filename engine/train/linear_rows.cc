@@ -5,6 +5,7 @@
 
 #include "engine/tensor/gemm.h"
 #include "engine/train/row_block.h"
+#include "engine/train/spread_rows.h"
 
 namespace tidegate {
 namespace {
@@ -14,14 +15,6 @@ constexpr std::size_t kMostBlocks = 4;
 
 float Level(const PreparedSeries& series, std::size_t t, std::size_t target) {
   return series.inputs.row(t)[target];
-}
-
-// Which of the `stride` rows of cell k is taken, 0 to stride - 1: all of them as often, by the golden ratio's
-// multiples (Weyl 1916). Always the first would see the same few hours of each day.
-std::size_t PlaceOf(std::size_t k, std::size_t stride) {
-  constexpr double kGolden = 0.6180339887498949;
-  const double part = static_cast<double>(k) * kGolden;
-  return static_cast<std::size_t>((part - std::floor(part)) * static_cast<double>(stride));
 }
 
 // Levels of a series with those that are missing or not scored on the line between the ones around them;
@@ -100,14 +93,13 @@ void LinearRows::ForEach(std::size_t block, const std::vector<std::size_t>& step
     const RowBlock part{.number = block, .of = blocks_, .context = context_};
     const std::size_t end_of_block = part.End(begin_[s], n);
     const std::size_t end = end_of_block > horizon_ ? end_of_block - horizon_ : 0;
-    const std::size_t first = part.Begin(begin_[s], n);
-    const std::size_t origins = end > first ? (end - first + stride_ - 1) / stride_ : 0;
-    for (std::size_t k = 0; k < origins;) {
-      const std::size_t count = std::min(kRowsTogether, origins - k);
+    const SpreadRows origins(part.Begin(begin_[s], n), end, stride_, s);
+    for (std::size_t k = 0; k < origins.size();) {
+      const std::size_t count = std::min(kRowsTogether, origins.size() - k);
       x.Resize(count, context_);
       y.Resize(count, steps.size());
       for (std::size_t r = 0; r < count; ++r, ++k) {
-        const std::size_t t = std::min(first + k * stride_ + PlaceOf(k + s, stride_), end - 1);
+        const std::size_t t = origins[k];
         FillContext(series, t, target_, context_, x.row(r));
         x.row(r)[context_ - 1] = 1;
         for (std::size_t i = 0; i < steps.size(); ++i) {

@@ -16,12 +16,16 @@ namespace tidegate {
 namespace {
 
 constexpr double kWorthACycle = 0.003;  // relative gain in both errors together
+// What that is to be above too, in its standard errors. One, as days and weeks are likely before anything is
+// seen, and the first blocks have had few days to learn the cycle from.
+constexpr double kCycleErrors = 1;
 constexpr double kCyclePenalty = 1e-2;
 constexpr std::size_t kRowsAWeight = 2;
 constexpr std::size_t kRowsToCompare = 40'000, kRowsToChoose = 40'000, kRowsToFit = 400'000,
                       kRowsToMakeRobust = 100'000, kRowsToStack = 40'000, kRowsToStackEach = 1'000;
 constexpr std::size_t kMostWeights = std::size_t{1} << 26;  // of all channels' stacked maps
 constexpr std::size_t kMostSeasons = 4;
+constexpr std::size_t kFewestOrigins = 32;  // of each series in a block
 
 // Whether channels are long enough for linear maps of their own: a map of more weights than there are rows to
 // each tells nothing, and its sums cost the square of its weights, for each channel.
@@ -48,13 +52,20 @@ std::vector<std::size_t> SeasonsOf(const std::vector<std::size_t>& periods) {
   return seasons;
 }
 
-// The contexts, none longer than a third of all rows: more weights than that are not learnt by so few.
+// The contexts, none longer than a third of all rows: more weights than that are not learnt by so few. None
+// so long that a block of the longest series has not kFewestOrigins behind it and a horizon before its end,
+// or nothing could be told by leaving it out. Empty: not even of one reading.
 std::vector<std::size_t> ContextsFor(const std::vector<std::size_t>& contexts,
-                                     const std::vector<std::size_t>& splits) {
+                                     const std::vector<Series>& series,
+                                     const std::vector<std::size_t>& splits, std::size_t horizon) {
   const std::size_t rows = std::accumulate(splits.begin(), splits.end(), std::size_t{0});
+  std::size_t longest = 0;
+  for (const Series& one : series) longest = std::max(longest, one.size());
+  const std::size_t blocks = LinearRows::BlocksOf(longest, horizon) * (horizon + kFewestOrigins);
+  if (longest <= blocks) return {};
   std::vector<std::size_t> usable;
   for (const std::size_t context : contexts) {
-    const std::size_t most = std::clamp<std::size_t>(rows / 3, 1, context);
+    const std::size_t most = std::min({std::max<std::size_t>(rows / 3, 1), longest - blocks, context});
     if (std::ranges::find(usable, most) == usable.end()) usable.push_back(most);
   }
   return usable;
@@ -147,7 +158,7 @@ absl::StatusOr<std::size_t> ChooseCycle(const std::vector<Series>& series,
     for (std::size_t block = 0; block < errors->size(); ++block)
       gains.push_back(least[block] - (*errors)[block]);
     if (Sum(gains) <= kWorthACycle * static_cast<double>(gains.size())) continue;
-    if (gains.size() > 1 && !BeyondChance(gains)) continue;
+    if (gains.size() > 1 && !BeyondChance(gains, kCycleErrors)) continue;
     least = *errors;
     best = period;
   }
@@ -201,11 +212,12 @@ absl::StatusOr<Preparation> Prepare(const std::vector<Series>& series, const std
   spec.cycle = options.cycle;
   Preparation best;
   std::vector<std::size_t> periods;  // only a linear path asks
-  const std::vector<std::size_t> contexts = ContextsFor(options.linear_contexts, splits);
+  const std::vector<std::size_t> contexts =
+      ContextsFor(options.linear_contexts, series, splits, spec.horizon);
   if (auto s = Begin(hooks, "the readings"); !s.ok()) return s;
   if (!contexts.empty()) periods = CandidatePeriods(series, splits, spec);
   best.periods = SeasonsOf(periods);
-  if (options.find_cycle) {
+  if (options.find_cycle && !contexts.empty()) {
     const auto period = ChooseCycle(series, splits, contexts.front(), periods, hooks, spec);
     if (!period.ok()) return period.status();
     spec.cycle = *period;

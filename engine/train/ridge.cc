@@ -130,6 +130,7 @@ std::vector<double> RidgeSums::Errors(const Matrix& w) const {
     errors[k] -= 2 * Dot(row.data(), &cross_[k * inputs_], inputs_);
     for (std::size_t i = 0; i < inputs_; ++i)
       errors[k] += row[i] * Dot(row.data(), &gram_[i * inputs_], inputs_);
+    errors[k] = std::max(errors[k], 0.0);  // what fits exactly, but for rounding
   }
   return errors;
 }

@@ -49,9 +49,9 @@ inline constexpr MetricDeclaration kRefusals{
     "What the server had no room for, by reason: a Push, a new stream, the next message of a Stream call, "
     "which waits, answers that nobody takes, or a reading while the disk is nearly full.",
     Counter};
-inline constexpr MetricDeclaration kBusy{
-    "tidegate_shard_busy_seconds_total",
-    "Time in which the thread of a shard did not sleep, with what gRPC does in it.", Counter};
+inline constexpr MetricDeclaration kBusy{"tidegate_shard_busy_seconds_total",
+                                         "CPU time of the thread of a shard, with what gRPC does in it.",
+                                         Counter};
 inline constexpr MetricDeclaration kOpenCalls{
     "tidegate_open_calls", "Calls that have begun and not ended, of all methods and of health.", Gauge};
 inline constexpr MetricDeclaration kStepDuration{

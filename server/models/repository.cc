@@ -32,6 +32,18 @@ absl::StatusOr<std::vector<fs::path>> Folders(const fs::path& folder) {
   return folders;
 }
 
+// A model that is being trained or searched for, or was until it was stopped: nothing but what `tidegate`
+// keeps for that, in hidden files and folders.
+bool IsInTheMaking(const fs::path& folder) {
+  std::error_code error;
+  bool hidden = false;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    if (entry->path().filename().string().front() != '.') return false;
+    hidden = true;
+  }
+  return !error && hidden;
+}
+
 // The highest version in DIR/<name>.
 absl::StatusOr<std::uint64_t> HighestVersion(const fs::path& folder) {
   const auto versions = Folders(folder);
@@ -92,6 +104,7 @@ absl::StatusOr<Repository> Repository::Load(const fs::path& folder, const std::s
   if (!folders.ok()) return folders.status();
   Repository repository;
   for (const fs::path& path : *folders) {
+    if (IsInTheMaking(path)) continue;
     auto served = ReadServedModel(folder, path.filename().string(), /*version=*/0);
     if (!served.ok()) return served.status();
     repository.models_.push_back(*std::move(served));

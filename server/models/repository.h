@@ -37,7 +37,8 @@ absl::StatusOr<ServedModel> ReadServedModel(const std::filesystem::path& folder,
 // number) and changed since. A plain value; const methods are safe from any thread.
 class Repository {
  public:
-  // Reads the highest version of all models of `folder`; names beginning with a dot are passed over.
+  // Reads the highest version of all models of `folder`; names beginning with a dot are passed over,
+  // and folders with nothing else in them: a model that is being trained or searched for.
   // default_model: what requests without a model name mean; empty: the only model, if there is just one.
   // NotFound: no such folder, no model in it, a model without a version, no model `default_model`.
   // InvalidArgument: a folder name that is no version, or not the name in its model. Errors of ReadModel as

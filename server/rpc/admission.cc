@@ -25,7 +25,8 @@ Admission::Admission(const Repository& repository, ShardPeer& shard, ShardMetric
       exchanges_(shard.shards()) {}
 
 absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, NamedStreams* streams, Call* call) {
-  std::unique_ptr<Exchange> exchange = exchanges_.Take(bytes.Length());
+  const std::size_t request_bytes = bytes.Length();
+  std::unique_ptr<Exchange> exchange = exchanges_.Take(request_bytes);
   exchange->call = call;
   exchange->answered = false;
   exchange->received = Work::Clock::now();
@@ -43,6 +44,7 @@ absl::StatusOr<Exchange*> Admission::Admit(grpc::ByteBuffer& bytes, NamedStreams
   if (latest_ns_ == 0) latest_ns_ = absl::ToUnixNanos(absl::Now() + max_future_);
   exchange->latest_ns = latest_ns_;
   PrepareExchange(repository_.models()[*model].model->spec(), *exchange);
+  exchange->bytes = request_bytes + exchange->forecast.size_bytes();
   waiting_readings_ += exchange->size();
   metrics_.waiting_readings.Set(static_cast<std::int64_t>(waiting_readings_));
   shard_.Admit(*exchange, *streams);

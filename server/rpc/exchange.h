@@ -19,7 +19,8 @@ struct Exchange : Message {
 
   Call* call = nullptr;
   bool answered = false;
-  bool large = false;  // has had a large request or answer, see ExchangePool
+  std::size_t bytes = 0;  // of the request as it came and of the answer's forecasts
+  bool large = false;     // has had a large request or answer, see ExchangePool
   v1::PushRequest request;
   v1::PushResponse response;
   NamedStreams message_streams;  // of a call with one message

@@ -20,11 +20,11 @@ inline constexpr std::size_t kTransportBytes = 512 << 20;  // buffers of all con
 // message.
 inline constexpr std::size_t kCallReadings = 8192;
 inline constexpr std::size_t kCallRequests = 64;
-inline constexpr std::size_t kCallAnswerBytes = 8 << 20;
+inline constexpr std::size_t kCallBytes = 8 << 20;  // of requests and their answers' forecasts
 
-// Bytes of forecasts in answers that are to come or that their clients have not taken: of one client, and of
-// all. Above it no further message is looked at. In a container or service with less memory, what all have is
-// a quarter of it, as are the buffers of connections.
+// Bytes of requests, and of forecasts in answers that are to come or that their clients have not taken: of
+// one client, and of all. Above it no further message is looked at. In a container or service with less
+// memory, what all have is a quarter of it, as are the buffers of connections.
 inline constexpr std::size_t kClientUnsentBytes = 64 << 20;
 inline constexpr std::size_t kUnsentBytes = 256 << 20;
 

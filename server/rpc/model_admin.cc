@@ -148,7 +148,7 @@ absl::Status ModelAdmin::Unload(const std::string& name, bool delete_streams, st
   if (keeper_ != nullptr) {  // looked for once more: some have left memory since
     const auto there = keeper_->StreamsOf(before.models()[model]);
     if (!there.ok()) return there.status();
-    DeleteCold(*there);
+    DeleteCold(static_cast<std::uint32_t>(model), *there);
   }
   WaitUntilDurable();
   repository_.Release(model);
@@ -184,9 +184,10 @@ std::size_t ModelAdmin::CountCold(const std::vector<std::string>& ids) {
   return cold;
 }
 
-void ModelAdmin::DeleteCold(const std::vector<std::string>& ids) {
-  InSlices(ids, [](ServingLoop& loop, const std::string& id) {
-    if (const auto key = loop.shard().Find(id)) loop.shard().Delete(*key);
+void ModelAdmin::DeleteCold(std::uint32_t model, const std::vector<std::string>& ids) {
+  InSlices(ids, [model](ServingLoop& loop, const std::string& id) {
+    const auto key = loop.shard().Find(id);
+    if (key && key->model == model) loop.shard().Delete(*key);  // another may have the id by now
   });
 }
 

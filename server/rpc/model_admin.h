@@ -42,7 +42,7 @@ class ModelAdmin {
   std::size_t CountStreams(std::uint32_t model);
   void DeleteStreams(std::uint32_t model);
   std::size_t CountCold(const std::vector<std::string>& ids);
-  void DeleteCold(const std::vector<std::string>& ids);
+  void DeleteCold(std::uint32_t model, const std::vector<std::string>& ids);
   // What was deleted is so after a crash too.
   void WaitUntilDurable();
   // Calls `work` for each stream with the loop whose it is, a few at a time.

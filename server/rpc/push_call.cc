@@ -57,7 +57,7 @@ void PushCall::Start() {
   if (!admitted.ok()) return Refuse(admitted.status());
   exchange_ = *admitted;
   readings_ = exchange_->size();
-  bytes_ = exchange_->forecast.size_bytes();
+  bytes_ = exchange_->bytes;
   client_->readings += readings_;
   client_->unsent += bytes_;
   loop_.Sending(bytes_);

@@ -16,8 +16,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/synchronization/notification.h"
 #include "absl/time/clock.h"
+#include "server/rpc/group_limits.h"
 #include "server/rpc/limits.h"
-#include "server/rpc/memory_limit.h"
 
 namespace tidegate {
 namespace {

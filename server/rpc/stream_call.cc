@@ -44,6 +44,7 @@ void StreamCall::Complete(Operation operation, bool ok) {
       break;
     case Operation::kWrite:
       writing_ = false;
+      stall_ = {};
       ++progress_;
       gone_ |= !ok;
       client_.Remove(writing_readings_);
@@ -67,13 +68,14 @@ absl::Status StreamCall::Begin() {
 }
 
 void StreamCall::Tick(absl::Time now) {
+  if (writing_ && stall_.Lasts(now, loop_.options().stalled)) {
+    loop_.CountLack(Lack::kStalled);
+    stall_ = {};
+    context_.TryCancel();
+  }
   if (progress_ != seen_ || since_ > now) {
     seen_ = progress_;
     since_ = now;
-  } else if (writing_ && now - since_ >= loop_.options().stalled) {
-    loop_.CountLack(Lack::kStalled);
-    since_ = now;
-    context_.TryCancel();
   } else if (!end_ && !held_ && exchanges_.empty() && now - since_ >= loop_.options().idle) {
     end_ = Refusal(Fault::kIdle, "",
                    absl::StrCat("nothing was sent on this call for ", absl::FormatDuration(now - since_),
@@ -99,8 +101,8 @@ void StreamCall::TakeRequest() {
   exchanges_.push_back(*admitted);
   readings_ += (*admitted)->size();
   client_.Add((*admitted)->size());
-  const std::size_t bytes = (*admitted)->forecast.size_bytes();
-  answer_bytes_ += bytes;
+  const std::size_t bytes = (*admitted)->bytes;
+  held_bytes_ += bytes;
   client_.Sending(bytes);
   loop_.Sending(bytes);
   if (auto s = client_.Name(streams_.size() - named); !s.ok()) {
@@ -140,7 +142,7 @@ bool StreamCall::TakeHeld() {
 bool StreamCall::MayRead() {
   if (end_ || gone_) return false;
   const bool room = readings_ < limits::kCallReadings && exchanges_.size() < limits::kCallRequests &&
-                    answer_bytes_ < limits::kCallAnswerBytes;
+                    held_bytes_ < limits::kCallBytes;
   const bool full = loop_.admission().full();
   const bool may = (exchanges_.empty() && !writing_) || (room && !full && !client_.full());
   if (!may && !paused_) {
@@ -153,7 +155,7 @@ bool StreamCall::MayRead() {
 void StreamCall::DropAnswers() {
   while (answer_due()) {
     loop_.CountRequest(Method::kStream, absl::StatusCode::kCancelled);
-    const std::size_t bytes = exchanges_.front()->forecast.size_bytes();
+    const std::size_t bytes = exchanges_.front()->bytes;
     client_.Remove(exchanges_.front()->size());
     client_.Sent(bytes);
     loop_.Sent(bytes);
@@ -168,7 +170,7 @@ void StreamCall::WriteAnswer() {
   Exchange& exchange = *exchanges_.front();
   const auto counted = loop_.CountAnswer(Method::kStream, exchange.received);
   const grpc::ByteBuffer bytes = Serialize(exchange.response);
-  writing_bytes_ = exchange.forecast.size_bytes();
+  writing_bytes_ = exchange.bytes;
   writing_readings_ = exchange.size();
   PopExchange();
   grpc::WriteOptions options;
@@ -183,7 +185,7 @@ void StreamCall::PopExchange() {
   Exchange* exchange = exchanges_.front();
   exchanges_.pop_front();
   readings_ -= exchange->size();
-  answer_bytes_ -= exchange->forecast.size_bytes();
+  held_bytes_ -= exchange->bytes;
   loop_.admission().Release(exchange);
 }
 

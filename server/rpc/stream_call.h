@@ -59,14 +59,15 @@ class StreamCall final : public Call {
   NamedStreams streams_;
   // Requests whose answers have not been sent, in order.
   BoundedQueue<Exchange*, limits::kCallRequests> exchanges_;
-  std::size_t readings_ = 0;      // in exchanges_
-  std::size_t answer_bytes_ = 0;  // of exchanges_
+  std::size_t readings_ = 0;    // in exchanges_
+  std::size_t held_bytes_ = 0;  // of exchanges_
 
   std::uint64_t progress_ = 0;                 // messages read and written
   std::uint64_t seen_ = 0;                     // of these, at the last tick that saw some
   absl::Time since_ = absl::InfiniteFuture();  // that tick
 
-  std::size_t writing_bytes_ = 0;  // of the answer whose write is under way
+  Stall stall_;                    // of the write under way
+  std::size_t writing_bytes_ = 0;  // of the exchange that it answers
   std::size_t writing_readings_ = 0;
 
   bool reading_ = false;             // a read is under way

@@ -71,14 +71,13 @@ std::size_t Lane::StepBatch(std::vector<Work*>& done, AppliedObserver* observer)
   steps_.swap(bridging_);
   for (const std::uint32_t row : steps_) AddStep(row);
   std::uint32_t slot = 0;
+  while (steps_.size() < kBatch / 2 && TakeDeferred(slot)) Plan(slot, done);
   while (steps_.size() < kBatch && retries_.size() < kBatch && TakeTurn(slot)) Plan(slot, done);
   if (!steps_.empty()) {
     RunSteps(done);
     if (observer != nullptr) Show(*observer);
   }
   if (!retries_.empty()) RunRetries(done);
-  next_turns_.insert(next_turns_.end(), deferred_.begin(), deferred_.end());
-  deferred_.clear();
   return steps_.size() + retries_.size();
 }
 
@@ -115,6 +114,16 @@ bool Lane::TakeTurn(std::uint32_t& slot) {
   if (turn_ == 0) PrefetchTurns(0);
   if (turn_ % kAhead == 0) PrefetchTurns(turn_ + kAhead);
   slot = turns_[turn_++];
+  return true;
+}
+
+bool Lane::TakeDeferred(std::uint32_t& slot) {
+  if (next_deferred_ == deferred_.size()) {
+    deferred_.clear();
+    next_deferred_ = 0;
+    return false;
+  }
+  slot = deferred_[next_deferred_++];
   return true;
 }
 
@@ -315,6 +324,7 @@ bool Lane::DropBridging(std::uint32_t slot) {
 }
 
 void Lane::Abandon(std::uint32_t slot, std::vector<Work*>& done) {
+  if (queue(slot).first == kNone) return;  // it has no turn
   DropBridging(slot);
   while (queue(slot).first != kNone) {
     const Pending& first = pending_[queue(slot).first];
@@ -329,9 +339,13 @@ void Lane::Abandon(std::uint32_t slot, std::vector<Work*>& done) {
 }
 
 void Lane::DropTurns(std::uint32_t slot) {
-  turns_.erase(std::remove(turns_.begin() + static_cast<std::ptrdiff_t>(turn_), turns_.end(), slot),
-               turns_.end());
-  std::erase(next_turns_, slot);
+  const auto erase_from = [slot](std::vector<std::uint32_t>& slots, std::size_t first) {
+    slots.erase(std::remove(slots.begin() + static_cast<std::ptrdiff_t>(first), slots.end(), slot),
+                slots.end());
+  };
+  erase_from(turns_, turn_);
+  erase_from(next_turns_, 0);
+  erase_from(deferred_, next_deferred_);
 }
 
 void Lane::Settle(std::uint32_t slot, std::vector<Work*>& done, AppliedObserver* observer) {
@@ -339,7 +353,7 @@ void Lane::Settle(std::uint32_t slot, std::vector<Work*>& done, AppliedObserver*
     // A stream that bridges is in the next batch anyway.
     if (std::ranges::none_of(bridging_, [&](std::uint32_t r) { return rows_[r].slot == slot; })) {
       DropTurns(slot);
-      turns_.insert(turns_.begin() + static_cast<std::ptrdiff_t>(turn_), slot);
+      deferred_.insert(deferred_.begin() + static_cast<std::ptrdiff_t>(next_deferred_), slot);
     }
     StepBatch(done, observer);
   }

@@ -43,7 +43,10 @@ class Lane {
   // taken.
   void Refuse(Work& work, std::size_t i, Outcome outcome, Reason reason, std::uint64_t reached = 0);
 
-  bool idle() const { return next_turns_.empty() && turn_ == turns_.size() && bridging_.empty(); }
+  bool idle() const {
+    return next_turns_.empty() && turn_ == turns_.size() && next_deferred_ == deferred_.size() &&
+           bridging_.empty();
+  }
 
   // Takes one batch through the network; work without unanswered readings goes to `done`, and `observer` sees
   // the readings that were applied (null: nobody does). Returns how many streams were in the batch: 0 if none
@@ -90,6 +93,7 @@ class Lane {
 
   void PrefetchTurns(std::size_t first) const;
   bool TakeTurn(std::uint32_t& slot);
+  bool TakeDeferred(std::uint32_t& slot);
   void Plan(std::uint32_t slot, std::vector<Work*>& done);
   void AddStep(std::uint32_t row);
   void RunSteps(std::vector<Work*>& done);
@@ -126,16 +130,18 @@ class Lane {
 
   std::vector<Pending> pending_;
   std::uint32_t free_ = kNone;
-  std::vector<std::uint32_t> turns_;  // slots; each stream with waiting readings is here or in next_turns_
-  std::size_t turn_ = 0;              // the next of turns_
+  // Slots: each stream with waiting readings is in one of these or in the batch.
+  std::vector<std::uint32_t> turns_;
+  std::size_t turn_ = 0;                   // the next of turns_
   std::vector<std::uint32_t> next_turns_;  // follow when turns_ are through
+  std::vector<std::uint32_t> deferred_;    // step over missing readings when a half of a batch has room
+  std::size_t next_deferred_ = 0;          // of deferred_
 
   // The batch being put together.
   Work::Clock::time_point batch_start_;
   BatchRows rows_;
   std::vector<std::uint32_t> steps_;     // rows
   std::vector<std::uint32_t> bridging_;  // rows that go on with the next batch
-  std::vector<std::uint32_t> deferred_;  // slots whose turn comes after this batch
   std::vector<std::uint32_t> retries_;   // slots whose last forecast is asked for again
   std::vector<float> inputs_;            // [kBatch, inputs]
   std::vector<float*> states_;

@@ -113,6 +113,24 @@ TEST_F(ResumingStreamTest, WhatIsWrongAsAWholeIsNotTriedAgain) {
   EXPECT_TRUE(interruptions_.empty());
 }
 
+TEST_F(ResumingStreamTest, ACallThatBrokeWhileNothingWaitedIsBegunAnewHoweverLongThatIsAgo) {
+  ResumingStream stream = Open();
+  ResumingStream::Reading reading = At(stream.AddStream("a"), 1);
+  reading.numbered = false;
+  ASSERT_TRUE(stream.Send(std::vector{reading}).ok());
+  server_.reset();
+  while (stream.interruptions() == 0) ASSERT_TRUE(stream.Send({}).ok());
+  const absl::Time broken = absl::Now();
+  while (absl::Now() < broken + 2 * Options().retry_for) ASSERT_TRUE(stream.Send({}).ok());
+  auto server = RpcServer::Start(ServerOptions(), repository_, page_);
+  ASSERT_TRUE(server.ok()) << server.status();
+  server_ = *std::move(server);
+  reading.timestamp_ns += kSecond;
+  const absl::Status status = stream.Send(std::vector{reading});
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(outcomes_.size(), 2u);
+}
+
 TEST_F(ResumingStreamTest, GivesUpWhenNoServerComesUp) {
   ResumingStream stream = Open();
   const std::uint32_t a = stream.AddStream("a");

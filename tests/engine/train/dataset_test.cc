@@ -248,6 +248,32 @@ TEST(FitScalesTest, AWindowThatNoStreamHasReadingsForIsAnError) {
               testing::HasSubstr("the window is 30 readings"));
 }
 
+TEST(FitScalesTest, DifferencesAreThoseBetweenKnownReadings) {
+  ModelSpec spec = Spec(1, 1);
+  Series every = {.stream = "s", .features = 1, .values = {}, .scored = std::vector<bool>(40, true)};
+  for (int i = 0; i < 40; ++i) every.values.push_back(100 * static_cast<float>(i * i % 7));
+  ASSERT_TRUE(FitScales({every}, 0.25, spec).ok());
+  const double deviation = spec.features[0].difference_deviation;
+  Series second = every;  // a sensor that reports at every other tick
+  second.values.clear();
+  second.scored.assign(80, true);
+  for (const float value : every.values) second.values.insert(second.values.end(), {value, kNaN});
+  ASSERT_TRUE(FitScales({second}, 0.25, spec).ok());
+  EXPECT_NEAR(spec.features[0].difference_deviation, deviation, 1e-3 * deviation);
+}
+
+TEST(ValidationWindowsTest, AreOfEvenAndOddRows) {
+  PreparedSeries series;
+  series.inputs.Resize(1000, 1);
+  series.values.resize(1000);
+  series.split = 100;
+  std::size_t odd = 0;
+  const std::vector<Sequence> windows = ValidationWindows({series}, 8, 450);
+  for (const Sequence& window : windows) odd += window.end % 2;
+  EXPECT_EQ(windows.size(), 450u);
+  EXPECT_NEAR(static_cast<double>(odd), 225, 25);
+}
+
 TEST(FitScalesTest, OfChannelsAreTheirOwn) {
   ModelSpec spec = Spec(1, 2);
   spec.head = HeadKind::kParallel;

@@ -30,6 +30,22 @@ Matrix Forecast(const LinearChoice& choice, const std::vector<PreparedSeries>& d
   return forecast;
 }
 
+TEST(LinearSumsTest, AWaveWithoutNoiseIsForecast) {
+  // Errors so small that rounding makes sums of their squares negative.
+  const ModelSpec spec = Spec(24);
+  for (const double wave : {10.0, 3.0, 7.3}) {
+    const std::vector<PreparedSeries> data = {
+        Levels([wave](std::size_t t) { return std::sin(static_cast<double>(t) / wave); }, spec)};
+    const LinearChoice choice = Choose(data, spec);
+    for (const LinearPart& part : choice.parts) {
+      EXPECT_FALSE(part.fits.empty());
+      EXPECT_GE(part.trust(), 0.99);
+    }
+    const double ahead = std::sin(1524 / wave) - std::sin(1500 / wave);
+    EXPECT_NEAR(Forecast(choice, data, spec, 1500).row(0)[23] * 4 / 2, ahead, 0.05) << wave;
+  }
+}
+
 TEST(LinearSumsTest, EachPartOfTheHorizonHasItsOwnFits) {
   // A walk whose step is part of the step before: one step ahead half of that is known, far ahead nothing.
   std::mt19937_64 random(5);

@@ -221,6 +221,20 @@ TEST(TrainPathsTest, FewRowsHaveAShortContext) {
   EXPECT_LE(trained->spec.linear_context, 800u / 3) << "a third of all rows";
 }
 
+TEST(TrainPathsTest, ALongHorizonLeavesOnlyContextsThatCanBeJudged) {
+  TrainOptions options = Options();
+  options.epochs = 1;
+  options.validation_fraction = 0.3;
+  options.horizon = 354;
+  options.linear_contexts = {700, 24};  // 700 rows of context leave no block a whole horizon
+  const std::vector<Series> series = {Daily(1400, 0), Daily(1400, 1)};
+  const auto trained = Train(series, options, nullptr);
+  ASSERT_TRUE(trained.ok()) << trained.status();
+  EXPECT_GT(trained->spec.linear_context, 1u);
+  EXPECT_LE(trained->spec.linear_context, 1400u - 2 * 354);
+  EXPECT_LT(trained->spec.validation.mae, 0.7 * trained->spec.validation.persistence_mae);
+}
+
 TEST(TrainPathsTest, ARandomWalkIsLeftToItsLastValue) {
   std::mt19937_64 random(1);
   std::normal_distribution<float> step;

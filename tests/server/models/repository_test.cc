@@ -106,6 +106,15 @@ TEST_F(RepositoryTest, ErrorsNameTheFolder) {
   EXPECT_EQ(LoadError().code(), absl::StatusCode::kNotFound);
 }
 
+TEST_F(RepositoryTest, AModelThatIsBeingTrainedIsPassedOver) {
+  std::filesystem::create_directories(folder_ / "yard" / ".checkpoint");
+  EXPECT_THAT(LoadError().message(), HasSubstr("no model in this folder"));
+  Write("hall/1", "hall");
+  const auto repository = Repository::Load(folder_, "");
+  ASSERT_TRUE(repository.ok()) << repository.status();
+  EXPECT_EQ(repository->models().size(), 1u);
+}
+
 TEST_F(RepositoryTest, ABrokenModelIsAnErrorEvenBesideAGoodOne) {
   Write("hall/1", "hall");
   Write("yard/1", "yard");

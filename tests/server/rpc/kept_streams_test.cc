@@ -384,6 +384,28 @@ TEST_P(KeptStreamsTest, AModelIsUnloadedWithTheStreamsThatItHasOnDisk) {
   EXPECT_EQ(Listed().size(), 0);
 }
 
+TEST_P(KeptStreamsTest, AStreamThatHasMovedToAnotherModelOutlivesTheFirst) {
+  v1::PushRequest request = Readings({"moved", "stays"}, 1);
+  request.set_model("other");
+  Pushed(request);
+  Restart(true);  // the store has their states
+  Recover();
+  v1::DeleteStreamRequest remove;
+  v1::DeleteStreamResponse removed;
+  for (const char* id : {"moved", "stays"}) {
+    remove.set_stream_id(id);
+    ASSERT_TRUE(Call(&v1::Forecaster::Stub::DeleteStream, remove, removed).ok());
+  }
+  Pushed(Readings({"moved"}, 1));
+  v1::UnloadModelRequest unload;
+  unload.set_model("other");
+  v1::UnloadModelResponse unloaded;
+  const grpc::Status status = Call(&v1::Forecaster::Stub::UnloadModel, unload, unloaded);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(unloaded.deleted_streams(), 0);
+  EXPECT_EQ(Pushed(Readings({"moved"}, 2)).steps(0), 2u);
+}
+
 TEST_P(KeptStreamsTest, NothingIsServedBeforeTheStreamsAreBack) {
   Pushed(Readings({"a"}, 1));
   Restart(false);

@@ -157,7 +157,7 @@ TEST_F(OverloadTest, APushThatComesToItsTurnTooLateIsNotApplied) {
 
 class LittleRoomTest : public OverloadTest {
  protected:
-  static constexpr std::size_t kRoom = 150'000;  // bytes: for three of the answers below
+  static constexpr std::size_t kRoom = 250'000;  // bytes: for three of the requests below with their answers
   RpcServer::Options ServerOptions() const override {
     RpcServer::Options options = OverloadTest::ServerOptions();
     options.serving.unsent_bytes = kRoom;

@@ -1,4 +1,4 @@
-#include "server/rpc/memory_limit.h"
+#include "server/rpc/group_limits.h"
 
 #include <gtest/gtest.h>
 
@@ -9,7 +9,7 @@
 namespace tidegate {
 namespace {
 
-class MemoryLimitTest : public testing::Test {
+class GroupLimitsTest : public testing::Test {
  protected:
   void SetUp() override { std::filesystem::remove_all(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
@@ -21,12 +21,14 @@ class MemoryLimitTest : public testing::Test {
   }
   std::optional<std::size_t> Limit() const { return MemoryLimit(folder_ / "cgroup", folder_ / "groups"); }
 
+  std::optional<double> Cpus() const { return CpuLimit(folder_ / "cgroup", folder_ / "groups"); }
+
   const std::filesystem::path folder_ =
       std::filesystem::path(testing::TempDir()) /
-      (std::string("memory_limit_") + testing::UnitTest::GetInstance()->current_test_info()->name());
+      (std::string("group_limits_") + testing::UnitTest::GetInstance()->current_test_info()->name());
 };
 
-TEST_F(MemoryLimitTest, TheLeastOfTheGroupsAroundTheProcessHolds) {
+TEST_F(GroupLimitsTest, TheLeastOfTheGroupsAroundTheProcessHolds) {
   Write("cgroup", "0::/system.slice/tidegate.service\n");
   Write("groups/system.slice/tidegate.service/memory.max", "536870912\n");
   Write("groups/system.slice/memory.max", "max\n");
@@ -35,13 +37,26 @@ TEST_F(MemoryLimitTest, TheLeastOfTheGroupsAroundTheProcessHolds) {
   EXPECT_EQ(Limit(), 268'435'456u);
 }
 
-TEST_F(MemoryLimitTest, AContainerIsTheRootOfItsNamespace) {
+TEST_F(GroupLimitsTest, AContainerIsTheRootOfItsNamespace) {
   Write("cgroup", "0::/\n");
   Write("groups/memory.max", "134217728\n");
   EXPECT_EQ(Limit(), 134'217'728u);
 }
 
-TEST_F(MemoryLimitTest, WithoutGroupsThereIsNone) {
+TEST_F(GroupLimitsTest, CpusAreWhatAPeriodHasOfTheirTime) {
+  Write("cgroup", "0::/system.slice/tidegate.service\n");
+  EXPECT_EQ(Cpus(), std::nullopt);
+  Write("groups/system.slice/tidegate.service/cpu.max", "max 100000\n");
+  EXPECT_EQ(Cpus(), std::nullopt);
+  Write("groups/system.slice/cpu.max", "150000 100000\n");
+  EXPECT_EQ(Cpus(), 1.5);
+  Write("groups/system.slice/tidegate.service/cpu.max", "50000 100000\n");
+  EXPECT_EQ(Cpus(), 0.5);
+  Write("groups/system.slice/tidegate.service/cpu.max", "50000 0\n");
+  EXPECT_EQ(Cpus(), 1.5);
+}
+
+TEST_F(GroupLimitsTest, WithoutGroupsThereIsNone) {
   EXPECT_EQ(Limit(), std::nullopt);
   Write("cgroup", "1:memory:/old\n0::/of/another/system\n");
   EXPECT_EQ(Limit(), std::nullopt);
