@@ -144,7 +144,8 @@ TEST(StackingTest, EachChannelGetsTheMeanOfMapsThatErrsLeast) {
           return MeanSize(mean);
         };
     double least = error_of(weights);
-    for (double move = 0.2; move > 0.01; move /= 2) {
+    double move = 0.2;
+    for (int halved = 0; halved < 5; ++halved, move /= 2) {
       for (std::size_t from = 0; from < weights.size(); ++from) {
         for (std::size_t to = 0; to < weights.size(); ++to) {
           std::vector<double> tried = weights;
