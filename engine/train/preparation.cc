@@ -22,7 +22,7 @@ constexpr double kCycleErrors = 1;
 constexpr double kCyclePenalty = 1e-2;
 constexpr std::size_t kRowsAWeight = 2;
 constexpr std::size_t kRowsToCompare = 40'000, kRowsToChoose = 40'000, kRowsToFit = 400'000,
-                      kRowsToMakeRobust = 100'000, kRowsToStack = 40'000, kRowsToStackEach = 1'000;
+                      kRowsToMakeRobust = 100'000, kRowsToStack = 40'000, kRowsToStackEach = 4'000;
 constexpr std::size_t kMostWeights = std::size_t{1} << 26;  // of all channels' stacked maps
 constexpr std::size_t kMostSeasons = 4;
 constexpr std::size_t kFewestOrigins = 32;  // of each series in a block
