@@ -139,9 +139,8 @@ void FitStepDeviation(const std::vector<PreparedSeries>& data, ModelSpec& spec) 
   for (std::size_t h = 1; h <= spec.horizon; ++h) {
     Moments moments;
     for (const PreparedSeries& prepared : data) {
-      const SpreadRows rows_of_all_hours(first, prepared.split, stride);
-      for (std::size_t k = 0; k < rows_of_all_hours.size(); ++k) {
-        const float value = prepared.Ahead(rows_of_all_hours[k], h);
+      for (std::size_t t = first; t < prepared.split; t += stride) {
+        const float value = prepared.Ahead(t, h);
         if (!std::isnan(value)) moments.Add(value);
       }
     }

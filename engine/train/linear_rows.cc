@@ -5,7 +5,6 @@
 
 #include "engine/tensor/gemm.h"
 #include "engine/train/row_block.h"
-#include "engine/train/spread_rows.h"
 
 namespace tidegate {
 namespace {
@@ -93,13 +92,11 @@ void LinearRows::ForEach(std::size_t block, const std::vector<std::size_t>& step
     const RowBlock part{.number = block, .of = blocks_, .context = context_};
     const std::size_t end_of_block = part.End(begin_[s], n);
     const std::size_t end = end_of_block > horizon_ ? end_of_block - horizon_ : 0;
-    const SpreadRows origins(part.Begin(begin_[s], n), end, stride_, s);
-    for (std::size_t k = 0; k < origins.size();) {
-      const std::size_t count = std::min(kRowsTogether, origins.size() - k);
+    for (std::size_t t = part.Begin(begin_[s], n); t < end;) {
+      const std::size_t count = std::min(kRowsTogether, (end - t + stride_ - 1) / stride_);
       x.Resize(count, context_);
       y.Resize(count, steps.size());
-      for (std::size_t r = 0; r < count; ++r, ++k) {
-        const std::size_t t = origins[k];
+      for (std::size_t r = 0; r < count; ++r, t += stride_) {
         FillContext(series, t, target_, context_, x.row(r));
         x.row(r)[context_ - 1] = 1;
         for (std::size_t i = 0; i < steps.size(); ++i) {

@@ -56,7 +56,7 @@ double Sum(const std::vector<double>& values, std::size_t first, std::size_t end
                          values.begin() + static_cast<std::ptrdiff_t>(end), 0.0);
 }
 
-bool BeyondChance(std::span<const double> gains, double standard_errors) {
+bool BeyondChance(std::span<const double> gains) {
   const auto count = static_cast<double>(gains.size());
   double sum = 0, squares = 0;
   for (const double gain : gains) {
@@ -65,7 +65,7 @@ bool BeyondChance(std::span<const double> gains, double standard_errors) {
   }
   const double mean = sum / count;
   const double deviation = std::sqrt(std::max(squares / count - mean * mean, 0.0));
-  return mean > standard_errors * deviation / std::sqrt(count - 1);
+  return mean > 2 * deviation / std::sqrt(count - 1);
 }
 
 std::vector<double> Dearness(std::size_t context, bool drift) {

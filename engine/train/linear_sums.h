@@ -115,9 +115,9 @@ class LinearSums {
 // Of values[first] to values[end - 1].
 double Sum(const std::vector<double>& values, std::size_t first, std::size_t end);
 
-// Whether relative gains on blocks that were left out are more than chance: their mean is above so many times
-// its standard error. Far ahead a block holds few outcomes that do not depend on each other.
-bool BeyondChance(std::span<const double> gains, double standard_errors = 2);
+// Whether relative gains on blocks that were left out are more than chance: their mean is above twice its
+// standard error. Far ahead a block holds few outcomes that do not depend on each other.
+bool BeyondChance(std::span<const double> gains);
 
 // What a choice that makes the squared and the absolute error together least may cost in one of them: where
 // few values are far from all others, a map towards the median gains less of one than it loses of the other.

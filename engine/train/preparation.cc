@@ -16,13 +16,10 @@ namespace tidegate {
 namespace {
 
 constexpr double kWorthACycle = 0.003;  // relative gain in both errors together
-// What that is to be above too, in its standard errors. One, as days and weeks are likely before anything is
-// seen, and the first blocks have had few days to learn the cycle from.
-constexpr double kCycleErrors = 1;
 constexpr double kCyclePenalty = 1e-2;
 constexpr std::size_t kRowsAWeight = 2;
 constexpr std::size_t kRowsToCompare = 40'000, kRowsToChoose = 40'000, kRowsToFit = 400'000,
-                      kRowsToMakeRobust = 100'000, kRowsToStack = 40'000, kRowsToStackEach = 4'000;
+                      kRowsToMakeRobust = 100'000, kRowsToStack = 40'000, kRowsToStackEach = 1'000;
 constexpr std::size_t kMostWeights = std::size_t{1} << 26;  // of all channels' stacked maps
 constexpr std::size_t kMostSeasons = 4;
 constexpr std::size_t kFewestOrigins = 32;  // of each series in a block
@@ -158,7 +155,7 @@ absl::StatusOr<std::size_t> ChooseCycle(const std::vector<Series>& series,
     for (std::size_t block = 0; block < errors->size(); ++block)
       gains.push_back(least[block] - (*errors)[block]);
     if (Sum(gains) <= kWorthACycle * static_cast<double>(gains.size())) continue;
-    if (gains.size() > 1 && !BeyondChance(gains, kCycleErrors)) continue;
+    if (gains.size() > 1 && !BeyondChance(gains)) continue;
     least = *errors;
     best = period;
   }

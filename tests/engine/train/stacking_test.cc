@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 #include <numbers>
 #include <random>
 #include <vector>
@@ -237,25 +236,6 @@ TEST(LinearRowsTest, BeginWhereTheTargetIsFirstKnown) {
   std::size_t count = 0;
   rows.ForEach(0, {0}, [&](std::size_t, const Matrix& x, const Matrix&) { count += x.rows; });
   EXPECT_EQ(count, kRows - 1000 - kContext - 1);
-}
-
-TEST(LinearRowsTest, AFewOfThemAreOfAllHoursOfTheDay) {
-  const ModelSpec spec = Spec(1);
-  // What comes next tells the hour: (h + 1)^2 - h^2.
-  const auto next = [](std::size_t t) { return static_cast<double>((t % 24) * (t % 24)); };
-  const std::vector<PreparedSeries> data = {Levels(next, spec)};
-  for (const std::size_t every : {2, 3, 4, 6, 8, 12, 24}) {
-    const LinearRows rows(data, spec, kContext, kRows / (every - 1) - 1, LinearRows::Part::kAll, false);
-    std::map<float, std::size_t> hours;
-    std::size_t count = 0;
-    rows.ForEach(0, {0}, [&](std::size_t, const Matrix&, const Matrix& y) {
-      for (std::size_t r = 0; r < y.rows; ++r) ++hours[y.row(r)[0]];
-      count += y.rows;
-    });
-    EXPECT_EQ(count, (kRows - kContext - 1 + every - 1) / every);
-    EXPECT_EQ(hours.size(), 24u) << every;
-    for (const auto& [hour, times] : hours) EXPECT_NEAR(times, count / 24.0, 4) << every;
-  }
 }
 
 }  // namespace
