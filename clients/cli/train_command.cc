@@ -329,7 +329,8 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train
       ->add_option("--linear-contexts", options.linear_contexts,
                    "Lengths of a linear path to choose from, in readings, each at most a third of those\n"
-                   "learnt from; --cycle auto goes by the first; with --inputs level or --segment")
+                   "learnt from, and less where the horizon is long beside them; --cycle auto goes "
+                   "by the first; with --inputs level or --segment")
       ->delimiter(',')
       ->check(CLI::Range(std::size_t{1}, kMostSteps));
   train->add_flag("--refit", options.refit,

@@ -22,7 +22,7 @@ constexpr std::size_t kRowsToCompare = 40'000, kRowsToChoose = 40'000, kRowsToFi
                       kRowsToMakeRobust = 100'000, kRowsToStack = 40'000, kRowsToStackEach = 1'000;
 constexpr std::size_t kMostWeights = std::size_t{1} << 26;  // of all channels' stacked maps
 constexpr std::size_t kMostSeasons = 4;
-constexpr std::size_t kFewestOrigins = 32;  // of each series in a block
+constexpr std::size_t kFewestOrigins = 32;  // of the longest series in a block
 
 // Whether channels are long enough for linear maps of their own: a map of more weights than there are rows to
 // each tells nothing, and its sums cost the square of its weights, for each channel.

@@ -36,9 +36,10 @@ struct TrainOptions {
   std::vector<std::string> channels;  // names; the last feature is the number of one of them, see ModelSpec
   std::size_t cycle = 0;              // readings; 0: none
   bool find_cycle = false;  // the best of some candidates by validation, or none; wants a linear path
-  // Contexts of a linear path to choose from by validation, each cut to a third of all training rows; empty:
-  // none. So are the penalty of its ridge regression, with channels its scope (one map for all, or one for
-  // each), and its mixing with the network. A cycle is chosen behind the first of them.
+  // Contexts of a linear path to choose from by validation, each cut to a third of all training rows and to
+  // what leaves each block of cross-validation a horizon; empty, or nothing left: none. So are the penalty of
+  // its ridge regression, with channels its scope (one map for all, or one for each), and its mixing with the
+  // network. A cycle is chosen behind the first of them.
   std::vector<std::size_t> linear_contexts;
   // When all is chosen, mixed and scored, go on with the validation rows too: the linear path is fitted anew,
   // and the network learns for a quarter as many epochs more, at the last ones' learning rate.

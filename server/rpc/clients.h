@@ -24,7 +24,7 @@ struct Client {
   bool unsent_full() const { return unsent >= limits::kClientUnsentBytes; }
 
   std::atomic<std::size_t> readings{0};       // taken in whose answer it does not have yet
-  std::atomic<std::size_t> unsent{0};         // bytes of forecasts in these answers
+  std::atomic<std::size_t> unsent{0};         // bytes of these requests and their forecasts
   std::atomic<std::size_t> calls{0};          // open ones that last: Stream and Subscribe
   std::atomic<std::size_t> handles{0};        // streams that open calls of Stream have named
   std::atomic<std::size_t> subscriptions{0};  // of `calls`
@@ -59,7 +59,7 @@ class OpenCall {
   // Readings of the call that are taken in, and whose answer is taken or dropped.
   void Add(std::size_t readings) { client_->readings += readings; }
   void Remove(std::size_t readings) { client_->readings -= readings; }
-  // An answer with so many bytes of forecasts is to come, and is taken or dropped.
+  // An answer is to come, and is taken or dropped; bytes: of its request and its forecasts.
   void Sending(std::size_t bytes) { client_->unsent += bytes; }
   void Sent(std::size_t bytes) { client_->unsent -= bytes; }
   // The client has so many, over all its calls, that none should be added.

@@ -53,7 +53,7 @@ struct ServingGroup {
   ModelAdmin* models = nullptr;
   Backups* backups = nullptr;  // null: none are made
   std::atomic<std::size_t> subscriptions{0};
-  std::atomic<std::size_t> unsent_bytes{0};  // of forecasts in answers to come or not taken, of all calls
+  std::atomic<std::size_t> unsent_bytes{0};         // of answers to come or not taken, and their requests
   std::vector<std::unique_ptr<Mailbox>> mailboxes;  // by loop
   std::vector<std::unique_ptr<ServingLoop>> loops;
 };
@@ -153,8 +153,8 @@ class ServingLoop {
   // An answer that was counted at `counted` is with gRPC.
   void CountSend(Work::Clock::time_point counted);
   void CountLack(Lack lack) { metrics_.lack(lack).Add(1); }
-  // An answer with so many bytes of forecasts is to come, and is taken or dropped; there are too many that
-  // are not.
+  // An answer is to come, and is taken or dropped; bytes: of its request and its forecasts. There are too
+  // many that are not.
   void Sending(std::size_t bytes) { group_.unsent_bytes += bytes; }
   void Sent(std::size_t bytes) { group_.unsent_bytes -= bytes; }
   bool unsent_full() const { return group_.unsent_bytes >= options_.unsent_bytes; }

@@ -118,11 +118,12 @@ bool Lane::TakeTurn(std::uint32_t& slot) {
 }
 
 bool Lane::TakeDeferred(std::uint32_t& slot) {
-  if (next_deferred_ == deferred_.size()) {
-    deferred_.clear();
+  // Those taken are let go when they are half of it: there may be some to come for as long as readings do.
+  if (2 * next_deferred_ >= deferred_.size()) {
+    deferred_.erase(deferred_.begin(), deferred_.begin() + static_cast<std::ptrdiff_t>(next_deferred_));
     next_deferred_ = 0;
-    return false;
   }
+  if (deferred_.empty()) return false;
   slot = deferred_[next_deferred_++];
   return true;
 }
