@@ -115,15 +115,32 @@ absl::Status Checkpoints::Make() {
   return store_.FinishCheckpoint(position);
 }
 
-absl::Status Checkpoints::PutStreams(std::size_t loop) {
+absl::Status Checkpoints::PutDeleted(std::size_t loop) {
+  absl::flat_hash_set<std::string> deleted;
+  std::uint64_t position = 0;
   absl::Status written;
   OnLoop(loop, [&](ServingLoop& there) {
+    if (there.shard().cold() != nullptr) {
+      written = there.shard().PutDeleted();
+      return;
+    }
     ShardJournal& journal = *there.shard().journal();
     journal.Submit();
-    for (const std::string& id : journal.TakeDeleted()) batch_.Delete(id, journal.position());
-    if (there.shard().cold() != nullptr && !batch_.empty()) written = store_.WriteStates(batch_);
+    deleted = journal.TakeDeleted();
+    position = journal.position();
   });
-  if (!written.ok()) return written;
+  // What begins anew meanwhile is behind this position, and put behind these.
+  for (const std::string& id : deleted) {
+    batch_.Delete(id, position);
+    if (batch_.bytes() < kBatchBytes) continue;
+    if (auto s = store_.WriteStates(batch_); !s.ok()) return s;
+  }
+  return written;
+}
+
+absl::Status Checkpoints::PutStreams(std::size_t loop) {
+  if (auto s = PutDeleted(loop); !s.ok()) return s;
+  absl::Status written;
   StreamKey next;
   for (bool more = true; more;) {
     store_.WaitForStateRoom();

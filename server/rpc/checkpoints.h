@@ -47,6 +47,7 @@ class Checkpoints {
   bool IsDue(Clock::time_point begun);
   void LookAtDisk();
   absl::Status Make();
+  absl::Status PutDeleted(std::size_t loop);
   absl::Status PutStreams(std::size_t loop);
   double BusySeconds();
 

@@ -20,9 +20,6 @@ namespace tidegate {
 
 // What one client has on this server, over all its calls and connections. Thread-safe.
 struct Client {
-  // It leaves so many answers untaken that there are to be no further ones.
-  bool unsent_full() const { return unsent >= limits::kClientUnsentBytes; }
-
   std::atomic<std::size_t> readings{0};       // taken in whose answer it does not have yet
   std::atomic<std::size_t> unsent{0};         // bytes of these requests and their forecasts
   std::atomic<std::size_t> calls{0};          // open ones that last: Stream and Subscribe
@@ -64,8 +61,8 @@ class OpenCall {
   void Sent(std::size_t bytes) { client_->unsent -= bytes; }
   // The client has so many, over all its calls, that none should be added.
   bool full() const;
-  // See Client.
-  bool unsent_full() const { return client_->unsent_full(); }
+  // These bytes, of all calls of the client.
+  std::size_t unsent() const { return client_->unsent; }
 
   // The call has named further streams. ResourceExhausted: its client's calls have named too many.
   absl::Status Name(std::size_t streams);

@@ -42,7 +42,8 @@ void Expiry::Run() {
   while (true) {
     {
       std::unique_lock lock(mutex_);
-      if (changed_.wait_for(lock, absl::ToChronoNanoseconds(interval), [this] { return stopping_; })) return;
+      if (changed_.wait_for(lock, absl::ToChronoNanoseconds(interval), [this] { return stopping_.load(); }))
+        return;
     }
     if (const std::size_t ended = Sweep(absl::Now()); ended > 0) {
       spdlog::info("{} streams without a reading for {} were forgotten", ended, absl::FormatDuration(after_));
@@ -59,7 +60,7 @@ std::size_t Expiry::SweepMemory(std::int64_t before_ns) {
   std::size_t ended = 0;
   for (const auto& loop : group_.loops) {
     StreamKey next;
-    for (bool more = true; more;) {
+    for (bool more = true; more && !stopping_;) {
       loop->Do([&] { more = loop->shard().Expire(next, kExpirySlice, before_ns, ended); });
     }
   }
@@ -68,7 +69,11 @@ std::size_t Expiry::SweepMemory(std::int64_t before_ns) {
 
 std::size_t Expiry::SweepCold(std::int64_t before_ns) {
   if (keeper_ == nullptr) return 0;
-  std::vector<std::vector<std::string>> of_loop(group_.loops.size());
+  struct Seen {
+    std::string id;
+    std::int64_t timestamp_ns;
+  };
+  std::vector<std::vector<Seen>> of_loop(group_.loops.size());
   absl::flat_hash_set<std::size_t> seen;
   const absl::Status read =
       keeper_->ForEachOlder(before_ns, [&](absl::string_view id, std::int64_t timestamp_ns) {
@@ -76,10 +81,12 @@ std::size_t Expiry::SweepCold(std::int64_t before_ns) {
         if (!seen_.contains(reading)) {
           seen.insert(reading);
         } else {
-          of_loop[ShardOf(id, of_loop.size())].emplace_back(id);
+          of_loop[ShardOf(id, of_loop.size())].push_back({std::string(id), timestamp_ns});
         }
+        return stopping_ ? absl::CancelledError() : absl::OkStatus();
       });
   seen_ = std::move(seen);
+  if (stopping_) return 0;
   if (!read.ok()) {
     spdlog::error("looking for streams that have expired: {}", std::string(read.message()));
     return 0;
@@ -87,11 +94,11 @@ std::size_t Expiry::SweepCold(std::int64_t before_ns) {
   std::size_t ended = 0;
   for (std::size_t i = 0; i < of_loop.size(); ++i) {
     Shard& shard = group_.loops[i]->shard();
-    for (std::size_t begin = 0; begin < of_loop[i].size(); begin += kColdSlice) {
+    for (std::size_t begin = 0; begin < of_loop[i].size() && !stopping_; begin += kColdSlice) {
       const std::size_t end = std::min(begin + kColdSlice, of_loop[i].size());
       group_.loops[i]->Do([&] {
         for (std::size_t k = begin; k < end; ++k) {
-          if (shard.ExpireCold(of_loop[i][k], before_ns)) ++ended;
+          if (shard.ExpireCold(of_loop[i][k].id, of_loop[i][k].timestamp_ns)) ++ended;
         }
       });
     }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -26,7 +27,7 @@ class Expiry {
   void Start();
   void Stop();  // before the loops end
 
-  // One sweep; how many streams it has forgotten. Not while the thread sweeps.
+  // One sweep, until Stop; how many streams it has forgotten. Not while the thread sweeps.
   std::size_t Sweep(absl::Time now);
 
  private:
@@ -39,8 +40,8 @@ class Expiry {
   const absl::Duration after_;
   absl::flat_hash_set<std::size_t> seen_;  // by the sweep before, in the store: hashes of id and reading
   std::mutex mutex_;
-  std::condition_variable changed_;  // waits by a clock that is never set back
-  bool stopping_ = false;            // guarded by mutex_
+  std::condition_variable changed_;    // waits by a clock that is never set back
+  std::atomic<bool> stopping_{false};  // set with mutex_ held; ends a sweep too
   std::thread thread_;
 };
 

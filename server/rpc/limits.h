@@ -24,9 +24,9 @@ inline constexpr std::size_t kCallBytes = 8 << 20;  // of requests and their ans
 
 // Bytes of requests, and of forecasts in answers that are to come or that their clients have not taken: of
 // one client, and of all. Above it no further message is looked at. In a container or service with less
-// memory, what all have is a quarter of it, as are the buffers of connections.
+// memory, what all have is a quarter of it, as are the buffers of connections, and what one has a sixteenth.
 inline constexpr std::size_t kClientUnsentBytes = 64 << 20;
-inline constexpr std::size_t kUnsentBytes = 256 << 20;
+inline constexpr std::size_t kUnsentBytes = 4 * kClientUnsentBytes;
 
 // Of calls of Subscribe. What waits for a subscriber that does not read is bounded by its bytes, all of them
 // by a quarter of a container's memory; the oldest is dropped.

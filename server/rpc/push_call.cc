@@ -42,7 +42,7 @@ void PushCall::Start() {
   }
   if (auto s = CheckDeadline(context_); !s.ok()) return Refuse(s);
   client_ = loop_.ClientOf(context_);
-  if (loop_.unsent_full() || client_->unsent_full()) {
+  if (loop_.unsent_full(client_->unsent)) {
     loop_.CountLack(Lack::kUnsent);
     return Refuse(UntakenStatus());
   }

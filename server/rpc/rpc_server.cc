@@ -109,6 +109,7 @@ absl::StatusOr<std::unique_ptr<RpcServer>> RpcServer::Start(const Options& optio
   ServingOptions serving = options.serving;
   serving.recovers = options.store != nullptr;
   serving.unsent_bytes = QuarterOfMemory(serving.unsent_bytes);
+  serving.client_unsent_bytes = QuarterOfMemory(4 * serving.client_unsent_bytes) / 4;
   serving.subscription_bytes =
       QuarterOfMemory(limits::kSubscriptions * limits::kSubscriptionBytes) / limits::kSubscriptions;
   for (std::size_t i = 0; i < metrics.shards(); ++i) {

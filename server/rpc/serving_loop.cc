@@ -21,8 +21,9 @@
 namespace tidegate {
 namespace {
 
-// Completions handled before the network runs again, however many more there are.
+// Completions handled before the network runs again, however many more there are and whatever they ask for.
 constexpr int kGatherLimit = 1024;
+constexpr auto kMostGathering = std::chrono::milliseconds(5);
 
 // However much waits for the network, somebody may ask for something else.
 constexpr auto kMostUngathered = std::chrono::milliseconds(10);
@@ -230,7 +231,8 @@ ServingLoop::Gathered ServingLoop::Gather() {
   const bool overdue = now - gathered_ >= kMostUngathered;
   const auto enough = [&] { return !overdue && !idle() && admission_.busy(); };
   if (!enough()) gathered_ = now;
-  for (int i = 0; i < kGatherLimit && !enough(); ++i) {
+  const auto late = [&] { return Work::Clock::now() - now >= kMostGathering; };
+  for (int i = 0; i < kGatherLimit && !enough() && !late(); ++i) {
     switch (queue_->AsyncNext(&tag, &ok, past)) {
       case grpc::CompletionQueue::GOT_EVENT:
         Handle(tag, ok);

@@ -67,6 +67,7 @@ struct ServingOptions {
   absl::Duration idle = absl::Minutes(10);
   absl::Duration tick = absl::Seconds(5);
   std::size_t unsent_bytes = limits::kUnsentBytes;
+  std::size_t client_unsent_bytes = limits::kClientUnsentBytes;
   std::size_t subscription_bytes = limits::kSubscriptionBytes;
   std::size_t waiting_readings = limits::kWaitingReadings;
   bool recovers = false;  // the shard's streams are to be brought back first, see BeReady
@@ -157,7 +158,10 @@ class ServingLoop {
   // many that are not.
   void Sending(std::size_t bytes) { group_.unsent_bytes += bytes; }
   void Sent(std::size_t bytes) { group_.unsent_bytes -= bytes; }
-  bool unsent_full() const { return group_.unsent_bytes >= options_.unsent_bytes; }
+  // of_client: of these bytes.
+  bool unsent_full(std::size_t of_client = 0) const {
+    return group_.unsent_bytes >= options_.unsent_bytes || of_client >= options_.client_unsent_bytes;
+  }
   // A call has a message that is not looked at before others have taken their answers: Call::TakeHeld is
   // called when some have, and once a tick, as they may be calls of other loops; calls have their turns in
   // the order in which they came.

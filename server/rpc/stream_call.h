@@ -41,7 +41,7 @@ class StreamCall final : public Call {
   void WriteAnswer();
   void Finish();
   bool MayRead();
-  bool MayTake() const { return !loop_.unsent_full() && !client_.unsent_full() && !loop_.admission().full(); }
+  bool MayTake() const { return !loop_.unsent_full(client_.unsent()) && !loop_.admission().full(); }
   bool answer_due() const { return !exchanges_.empty() && exchanges_.front()->answered; }
   void PopExchange();
 

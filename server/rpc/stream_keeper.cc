@@ -193,7 +193,7 @@ absl::Status StreamKeeper::LeaveCold(const std::atomic<bool>& stop) {
     absl::Status read = store_.ForEachState([&](absl::string_view id, const StoredState& state) {
       if (!state.deleted && models_[state.model] == Recovery::kNoModel)
         others_.emplace_back(id, state.position);
-      return absl::OkStatus();
+      return stop ? absl::CancelledError("stopped while it looked at the streams on disk") : absl::OkStatus();
     });
     if (!read.ok()) return read;
   }
@@ -246,11 +246,11 @@ absl::StatusOr<std::vector<std::string>> StreamKeeper::StreamsOf(const ServedMod
 
 absl::Status StreamKeeper::ForEachOlder(
     std::int64_t before_ns,
-    const std::function<void(absl::string_view id, std::int64_t timestamp_ns)>& each) {
+    const std::function<absl::Status(absl::string_view id, std::int64_t timestamp_ns)>& each) {
   if (options_.memory_limit == 0) return absl::OkStatus();
   return store_.ForEachState([&](absl::string_view id, const StoredState& state) {
-    if (!state.deleted && state.header.timestamp_ns < before_ns) each(id, state.header.timestamp_ns);
-    return absl::OkStatus();
+    const bool older = !state.deleted && state.header.timestamp_ns < before_ns;
+    return older ? each(id, state.header.timestamp_ns) : absl::OkStatus();
   });
 }
 

@@ -54,8 +54,9 @@ class StreamKeeper {
 
   // Calls `each` for the streams in the store whose last reading there is older than a time, with that of it;
   // for none if all are in memory. Safe as StreamsOf.
-  absl::Status ForEachOlder(std::int64_t before_ns,
-                            const std::function<void(absl::string_view id, std::int64_t timestamp_ns)>& each);
+  absl::Status ForEachOlder(
+      std::int64_t before_ns,
+      const std::function<absl::Status(absl::string_view id, std::int64_t timestamp_ns)>& each);
 
   // No further checkpoints, before the loops end.
   void Stop() { checkpoints_.Stop(); }

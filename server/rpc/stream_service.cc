@@ -22,7 +22,9 @@ namespace {
 constexpr std::int64_t kNoTimestamp = -1;
 constexpr std::uint32_t kMostQuality = 31;  // all bits of Quality
 constexpr std::size_t kMostPage = 1000, kUsualPage = 100;
-constexpr std::size_t kMostScanned = 20'000;  // streams that one call of ListStreams looks at
+// Streams that one call of ListStreams looks at: in memory, and in the store. No reading is answered
+// meanwhile.
+constexpr std::size_t kMostScanned = 20'000, kMostRead = 2'000;
 
 std::int64_t CursorOf(const StreamHeader& header) {
   return header.steps == 0 ? kNoTimestamp : header.timestamp_ns;
@@ -146,14 +148,13 @@ absl::Status StreamService::GetCursor(const v1::GetCursorRequest& request, v1::G
     here.push_back(i);
     ids.push_back(request.stream_id(i));
   }
-  shard_.Bring(ids);
-  for (const int i : here) {
-    const auto key = shard_.Find(request.stream_id(i));
-    if (!key) continue;
-    const StreamHeader& header = shard_.header(*key);
-    response.set_timestamp(i, CursorOf(header));
-    response.set_steps(i, header.steps);
-    response.set_sequence(i, header.sequence);
+  std::vector<std::optional<StreamHeader>> headers(ids.size());
+  shard_.Headers(ids, headers);
+  for (std::size_t k = 0; k < here.size(); ++k) {
+    if (!headers[k]) continue;
+    response.set_timestamp(here[k], CursorOf(*headers[k]));
+    response.set_steps(here[k], headers[k]->steps);
+    response.set_sequence(here[k], headers[k]->sequence);
   }
   return absl::OkStatus();
 }
@@ -217,7 +218,7 @@ absl::Status StreamService::ListCold(const v1::ListStreamsRequest& request, cons
   absl::Status read = shard_.journal()->store().ForEachState(
       [&](absl::string_view id, const StoredState& state) {
         if (!absl::StartsWith(id, request.prefix())) return absl::CancelledError();
-        if (static_cast<std::size_t>(response.stream_size()) == page || ++scanned == kMostScanned) {
+        if (static_cast<std::size_t>(response.stream_size()) == page || ++scanned == kMostRead) {
           response.set_next_page_token(ColdToken(index_, id));
           more = true;
           return absl::CancelledError();

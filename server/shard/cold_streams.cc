@@ -7,6 +7,7 @@
 namespace tidegate {
 namespace {
 
+constexpr std::size_t kReadTogether = 256;     // streams looked for with one look at the disk
 constexpr std::size_t kEvictedTogether = 256;  // streams put out together
 constexpr int kChances = 256;                  // streams passed by for one that goes, because they were used
 
@@ -18,35 +19,51 @@ ColdStreams::ColdStreams(StreamTable& table, ShardJournal& journal, ColdMetrics&
       journal_(journal),
       metrics_(metrics),
       memory_(memory),
-      cold_(static_cast<std::int64_t>(cold)) {
+      cold_(static_cast<std::int64_t>(cold)),
+      states_(kReadTogether),
+      found_(std::make_unique<bool[]>(kReadTogether)) {
   Count();
 }
 
 void ColdStreams::Load(std::span<const absl::string_view> ids) {
-  wanted_.clear();
-  for (const absl::string_view id : ids) {
-    if (!table_.Find(id) && !journal_.IsDeleted(id)) wanted_.push_back(id);
+  bool any = false;
+  Read(ids, [&](std::size_t i, const StoredState& state) {
+    if (!table_.Find(ids[i])) any |= Return(ids[i], state).has_value();
+  });
+  if (any) Count();
+}
+
+void ColdStreams::Headers(std::span<const absl::string_view> ids,
+                          std::span<std::optional<StreamHeader>> headers) {
+  Read(ids, [&](std::size_t i, const StoredState& state) {
+    if (ModelOf(state)) headers[i] = state.header;
+  });
+}
+
+void ColdStreams::Read(std::span<const absl::string_view> ids,
+                       const std::function<void(std::size_t i, const StoredState& state)>& each) {
+  for (std::size_t i = 0; i < ids.size();) {
+    wanted_.clear();
+    wanted_index_.clear();
+    for (; i < ids.size() && wanted_.size() < kReadTogether; ++i) {
+      if (table_.Find(ids[i]) || journal_.IsDeleted(ids[i])) continue;
+      wanted_.push_back(ids[i]);
+      wanted_index_.push_back(i);
+    }
+    if (wanted_.empty()) return;
+    const std::span found(found_.get(), wanted_.size());
+    const absl::Status read = journal_.store().ReadStates(wanted_, found, states_);
+    if (!read.ok()) return journal_.Fail(read);
+    for (std::size_t k = 0; k < wanted_.size(); ++k) {
+      if (found[k]) each(wanted_index_[k], states_[k]);
+    }
   }
-  if (wanted_.empty()) return;
-  if (found_size_ < wanted_.size()) {
-    found_size_ = wanted_.size();
-    found_ = std::make_unique<bool[]>(found_size_);
-    states_.resize(found_size_);
-  }
-  const std::span found(found_.get(), wanted_.size());
-  const absl::Status read = journal_.store().ReadStates(wanted_, found, states_);
-  if (!read.ok()) return journal_.Fail(read);
-  for (std::size_t i = 0; i < wanted_.size(); ++i) {
-    if (found[i] && !table_.Find(wanted_[i])) Return(wanted_[i], states_[i]);
-  }
-  Count();
 }
 
 std::optional<StreamKey> ColdStreams::Load(absl::string_view id, std::uint64_t* position) {
   if (const auto key = table_.Find(id)) return key;
   if (journal_.IsDeleted(id)) return std::nullopt;
   bool found = false;
-  states_.resize(std::max<std::size_t>(states_.size(), 1));
   const absl::Status read = journal_.store().ReadStates({&id, 1}, {&found, 1}, std::span(states_).first(1));
   if (!read.ok()) {
     journal_.Fail(read);
@@ -59,10 +76,15 @@ std::optional<StreamKey> ColdStreams::Load(absl::string_view id, std::uint64_t* 
   return key;
 }
 
-std::optional<StreamKey> ColdStreams::Return(absl::string_view id, const StoredState& state) {
+// A stream of a model that is no longer served is none: its readings name another model, and begin it anew.
+std::optional<std::uint32_t> ColdStreams::ModelOf(const StoredState& state) const {
   const auto model = journal_.ModelOf(state.model);
-  // A stream of a model that is no longer served is none: its readings name another model, and begin it anew.
-  if (!model || state.floats.size() != table_.stream_floats(*model)) return std::nullopt;
+  return model && state.floats.size() == table_.stream_floats(*model) ? model : std::nullopt;
+}
+
+std::optional<StreamKey> ColdStreams::Return(absl::string_view id, const StoredState& state) {
+  const auto model = ModelOf(state);
+  if (!model) return std::nullopt;
   const StreamKey key = table_.Return(id, *model);
   table_.header(key) = state.header;
   std::ranges::copy(state.floats, table_.floats(key).begin());
@@ -72,8 +94,17 @@ std::optional<StreamKey> ColdStreams::Return(absl::string_view id, const StoredS
   return key;
 }
 
+absl::Status ColdStreams::PutDeleted() {
+  if (journal_.deleted() == 0) return absl::OkStatus();
+  for (const std::string& id : journal_.TakeDeleted()) batch_.Delete(id, journal_.position());
+  return journal_.store().WriteStates(batch_);
+}
+
 void ColdStreams::Evict() {
-  while (Overflows()) {
+  if (journal_.deleted() >= kDeletedTogether) {
+    if (auto s = PutDeleted(); !s.ok()) return journal_.Fail(s);
+  }
+  while (table_.memory() > memory_) {
     chosen_.clear();
     std::size_t left = table_.memory();
     for (StreamKey key; left > memory_ && chosen_.size() < kEvictedTogether && Choose(key);) {

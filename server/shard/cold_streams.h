@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -30,18 +31,31 @@ class ColdStreams {
   // only the first counts.
   void Load(std::span<const absl::string_view> ids);
 
-  // The same of one stream; nothing: it does not exist. position: up to which group of the journal its state
-  // goes, or its deletion; set only if the stream was not in memory.
+  // headers [N]: of those of the streams `ids` that are not in memory, which stay where they are; the others
+  // and those that do not exist are left as they were.
+  void Headers(std::span<const absl::string_view> ids, std::span<std::optional<StreamHeader>> headers);
+
+  // The same as Load of one stream; nothing: it does not exist. position: up to which group of the journal
+  // its state goes, or its deletion; set only if the stream was not in memory.
   std::optional<StreamKey> Load(absl::string_view id, std::uint64_t* position = nullptr);
 
-  // Puts streams out of memory until the rest fits, as far as none of their readings wait. What was noted in
-  // the journal must have been submitted.
+  // Puts streams out of memory until the rest fits, as far as none of their readings wait, and deletions into
+  // the store if there are many. What was noted in the journal must have been submitted.
   void Evict();
+  // Puts all deletions into the store. The same holds.
+  absl::Status PutDeleted();
 
   // Whether there is something for Evict to do.
-  bool Overflows() const { return table_.memory() > memory_; }
+  bool Overflows() const { return table_.memory() > memory_ || journal_.deleted() >= kDeletedTogether; }
 
  private:
+  static constexpr std::size_t kDeletedTogether = 256;
+
+  // Calls each(i, state) for those of the streams `ids` that are in the store alone.
+  void Read(std::span<const absl::string_view> ids,
+            const std::function<void(std::size_t i, const StoredState& state)>& each);
+  // The index of the model that a state of the store is of, if it is served.
+  std::optional<std::uint32_t> ModelOf(const StoredState& state) const;
   std::optional<StreamKey> Return(absl::string_view id, const StoredState& state);
   bool Choose(StreamKey& chosen);
   bool Advance();
@@ -55,10 +69,10 @@ class ColdStreams {
   StreamKey hand_;     // goes round all slots: who was not used since it last came by is put out
   StateBatch batch_;
   std::vector<StreamKey> chosen_;
-  std::vector<absl::string_view> wanted_;
+  std::vector<absl::string_view> wanted_;  // what is read together
+  std::vector<std::size_t> wanted_index_;
   std::vector<StoredState> states_;
   std::unique_ptr<bool[]> found_;
-  std::size_t found_size_ = 0;
 };
 
 }  // namespace tidegate

@@ -100,7 +100,8 @@ absl::Status Recovery::ReplayGroup(GroupReader& group) {
   journal_.Replayed(group.position());
   std::size_t waiting = 0;
   for (const auto& readings : waiting_) waiting += readings->size();
-  if (group.status().ok() && waiting >= kReplayedTogether) return Flush();
+  // What entries bring back for nothing, as their streams have them already, is put out too.
+  if (group.status().ok() && (waiting >= kReplayedTogether || !shard_.idle())) return Flush();
   return group.status();
 }
 

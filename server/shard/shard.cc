@@ -91,8 +91,11 @@ void Shard::LoadCold(const Work& work, std::size_t first_handle) {
   cold_->Load(wanted_);
 }
 
-void Shard::Bring(std::span<const absl::string_view> ids) {
-  if (cold_ != nullptr) cold_->Load(ids);
+void Shard::Headers(std::span<const absl::string_view> ids, std::span<std::optional<StreamHeader>> headers) {
+  if (cold_ != nullptr) cold_->Headers(ids, headers);
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    if (const auto key = table_.Find(ids[i])) headers[i] = table_.header(*key);
+  }
 }
 
 std::optional<StreamKey> Shard::Find(absl::string_view id, std::uint64_t* position) {
@@ -210,6 +213,11 @@ void Shard::WriteTo(ShardJournal* journal) {
   }
 }
 
+absl::Status Shard::PutDeleted() {
+  journal_->Submit();
+  return cold_->PutDeleted();
+}
+
 bool Shard::PutChanged(StreamKey& next, std::uint32_t slots, StateBatch& batch) {
   journal_->Submit();
   for (; next.model < lanes_.size(); ++next.model, next.slot = 0) {
@@ -242,10 +250,10 @@ bool Shard::Expire(StreamKey& next, std::uint32_t slots, std::int64_t before_ns,
   return false;
 }
 
-bool Shard::ExpireCold(absl::string_view id, std::int64_t before_ns) {
+bool Shard::ExpireCold(absl::string_view id, std::int64_t timestamp_ns) {
   if (table_.Find(id)) return false;
   const auto key = Find(id);
-  if (!key || header(*key).timestamp_ns >= before_ns) return false;
+  if (!key || header(*key).timestamp_ns != timestamp_ns) return false;
   Delete(*key);
   return true;
 }

@@ -57,8 +57,9 @@ class Shard {
   // What follows sees and changes streams as they are between two batches: readings that wait have not been
   // taken yet.
   const StreamTable& table() const { return table_; }
-  // Brings those of the streams `ids` that are on disk alone back into memory, with one look at the disk.
-  void Bring(std::span<const absl::string_view> ids);
+  // headers [N]: of the streams `ids`, wherever they are; nothing: there is no such stream. Those that are on
+  // disk alone stay there.
+  void Headers(std::span<const absl::string_view> ids, std::span<std::optional<StreamHeader>> headers);
 
   // The stream `id`, brought back into memory if need be. position: see ColdStreams::Load.
   std::optional<StreamKey> Find(absl::string_view id, std::uint64_t* position = nullptr);
@@ -107,6 +108,10 @@ class Shard {
   // work's model.
   void Replay(Work& work, std::span<const StreamKey> keys);
 
+  // With KeepWithin: has the store forget what was deleted so far; else that is for the caller of the
+  // journal's TakeDeleted.
+  absl::Status PutDeleted();
+
   // Puts the streams that have changed since they were last put, of `slots` slots from `next` on, and moves
   // `next` on. False: there are no more. What is put is of journal position `position`, after Submit. May
   // step some batches, as Run does: what is put has taken all that its readings released.
@@ -116,8 +121,9 @@ class Shard {
   // that took none since they were last looked at so; moves `next` on and adds to `ended`. False: there are
   // no more.
   bool Expire(StreamKey& next, std::uint32_t slots, std::int64_t before_ns, std::size_t& ended);
-  // Deletes a stream that is not in memory, if its last reading is older than that. False: it stays.
-  bool ExpireCold(absl::string_view id, std::int64_t before_ns);
+  // Deletes a stream that is not in memory, if its last reading is still the one of that time. False: it
+  // stays.
+  bool ExpireCold(absl::string_view id, std::int64_t timestamp_ns);
 
   ShardMetrics& metrics() { return *metrics_; }
   // From now on counts are added to `metrics`, which has those of all models.

@@ -62,6 +62,7 @@ class ShardJournal {
 
   // The streams deleted since the last call, and not begun again: the store may still have their states.
   absl::flat_hash_set<std::string> TakeDeleted() { return std::exchange(deleted_, {}); }
+  std::size_t deleted() const { return deleted_.size(); }
   bool IsDeleted(absl::string_view stream) const { return !deleted_.empty() && deleted_.contains(stream); }
   // What a replay finds of them.
   void AddDeleted(absl::string_view stream) { deleted_.emplace(stream); }

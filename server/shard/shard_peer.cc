@@ -1,6 +1,14 @@
 #include "server/shard/shard_peer.h"
 
+#include <chrono>
+#include <utility>
+
 namespace tidegate {
+namespace {
+
+constexpr std::chrono::milliseconds kMostTasks{5};  // that readings wait for
+
+}  // namespace
 
 ShardPeer::ShardPeer(std::size_t index, Shard& shard, const std::vector<std::unique_ptr<Mailbox>>& mailboxes)
     : index_(index), shard_(shard), mailboxes_(mailboxes), leaving_(mailboxes.size()) {}
@@ -28,11 +36,17 @@ void ShardPeer::Admit(Message& message, NamedStreams& streams) {
 }
 
 void ShardPeer::Receive() {
-  letters_.clear();
-  mailboxes_[index_]->Take(letters_);
-  for (Letter& letter : letters_) {
+  if (next_letter_ == letters_.size()) {
+    letters_.clear();
+    next_letter_ = 0;
+    mailboxes_[index_]->Take(letters_);
+  }
+  const auto enough = Work::Clock::now() + kMostTasks;
+  while (next_letter_ < letters_.size()) {
+    Letter& letter = letters_[next_letter_++];
     if (letter.work == nullptr) {
-      letter.task();
+      std::exchange(letter.task, nullptr)();
+      if (Work::Clock::now() >= enough) return;
     } else if (letter.answered) {
       Return(static_cast<Part&>(*letter.work));
     } else {

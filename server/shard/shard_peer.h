@@ -27,7 +27,7 @@ class ShardPeer {
   void Admit(Message& message, NamedStreams& streams);
 
   // Takes what other threads have posted: parts of their messages, parts of ours that are answered, tasks,
-  // which are called.
+  // which are called. When tasks have taken some milliseconds the rest is left for the next call.
   void Receive();
 
   // Steps some batches, and appends the messages that are answered to `done`.
@@ -38,8 +38,8 @@ class ShardPeer {
 
   // Nothing to do but to wait for others.
   bool idle() const { return shard_.idle() && returned_.empty(); }
-  // The same of the mailbox; the next letter wakes this thread.
-  bool MaySleep() { return mailboxes_[index_]->MaySleep(); }
+  // No letter waits; the next one wakes this thread.
+  bool MaySleep() { return next_letter_ == letters_.size() && mailboxes_[index_]->MaySleep(); }
 
  private:
   void Return(Part& part);
@@ -49,6 +49,7 @@ class ShardPeer {
   const std::vector<std::unique_ptr<Mailbox>>& mailboxes_;
   std::vector<std::vector<Letter>> leaving_;  // by shard
   std::vector<Letter> letters_;
+  std::size_t next_letter_ = 0;     // of these
   std::vector<Message*> returned_;  // answered
   std::vector<Work*> done_;
 };

@@ -363,6 +363,7 @@ TEST_P(KeptStreamsTest, QuestionsLeaveTheMemoryAsItIs) {
     ASSERT_TRUE(Call(&v1::Forecaster::Stub::GetCursor, request, response).ok());
   }
   const std::int64_t cold = page_.shard(0).cold.cold.value() + page_.shard(1).cold.cold.value();
+  EXPECT_EQ(page_.shard(0).cold.loads.value() + page_.shard(1).cold.loads.value(), 0);
   if (GetParam().memory == 0) {
     EXPECT_EQ(cold, 0);
   } else {

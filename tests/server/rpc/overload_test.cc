@@ -155,17 +155,23 @@ TEST_F(OverloadTest, APushThatComesToItsTurnTooLateIsNotApplied) {
   EXPECT_EQ(metrics_.request(Method::kPush, grpc::StatusCode::OK).value(), outcomes);
 }
 
-class LittleRoomTest : public OverloadTest {
+// With little room for all clients, or for the only one that there is.
+class LittleRoomTest : public OverloadTest,
+                       public testing::WithParamInterface<std::size_t ServingOptions::*> {
  protected:
   static constexpr std::size_t kRoom = 250'000;  // bytes: for three of the requests below with their answers
   RpcServer::Options ServerOptions() const override {
     RpcServer::Options options = OverloadTest::ServerOptions();
-    options.serving.unsent_bytes = kRoom;
+    options.serving.*GetParam() = kRoom;
     return options;
   }
 };
 
-TEST_F(LittleRoomTest, CallsWhoseAnswersNobodyTakesHoldSoMuchAndNoMore) {
+INSTANTIATE_TEST_SUITE_P(Of, LittleRoomTest,
+                         testing::Values(&ServingOptions::unsent_bytes, &ServingOptions::client_unsent_bytes),
+                         [](const auto& of) { return of.index == 0 ? "All" : "AClient"; });
+
+TEST_P(LittleRoomTest, CallsWhoseAnswersNobodyTakesHoldSoMuchAndNoMore) {
   constexpr std::uint64_t kCalls = 20;
   const auto stub = NewStub();
   std::vector<std::unique_ptr<Call>> calls;

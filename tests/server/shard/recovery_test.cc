@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <random>
 #include <set>
@@ -61,11 +62,20 @@ class KeptShard {
     } while (!journal_->all_durable() || !shard_->idle());
   }
 
-  // A checkpoint as a server makes it; cut: one that the process does not live to finish.
-  void Checkpoint(bool cut = false) {
+  // A checkpoint as a server makes it; cut: one that the process does not live to finish; meanwhile: what
+  // else happens once the deleted ones are taken.
+  void Checkpoint(
+      bool cut = false, const std::function<void()>& meanwhile = [] {}) {
     StateBatch batch;
     const std::uint64_t position = store_->BeginCheckpoint();
-    for (const std::string& id : journal_->TakeDeleted()) batch.Delete(id, journal_->position());
+    if (memory_ > 0) {
+      ASSERT_TRUE(shard_->PutDeleted().ok());
+    } else {
+      const auto deleted = journal_->TakeDeleted();
+      const std::uint64_t through = journal_->position();
+      meanwhile();
+      for (const std::string& id : deleted) batch.Delete(id, through);
+    }
     StreamKey next;
     int slices = 0;
     while (shard_->PutChanged(next, 2, batch) && !(cut && ++slices == 3)) {
@@ -344,6 +354,50 @@ TEST_P(RecoveryTest, AStreamThatWasDeletedGoesOnWithAnotherModelWhenItsOwnIsNoLo
   EXPECT_THAT(kept_->left_out(), testing::IsEmpty());
   goes_on();
   EXPECT_EQ(push(0, new_spec, "stays", 5).steps, 1u) << "begins anew";
+}
+
+// Their readings are numbered from 1 on again: on what was there before they would be of old numbers.
+TEST_P(RecoveryTest, StreamsBeginAnewWhileACheckpointTakesWhatWasDeleted) {
+  constexpr int kStreams = 400;  // more than are deleted together
+  const auto [durability, memory] = GetParam();
+  kept_.emplace(models_, testing::TempDir() + "recovery_deleted", durability, memory);
+  const ModelSpec& spec = models_[0]->spec();
+  const auto push = [&](int stream, int number) {
+    Request request(0, spec, {{Name(stream), number * kSecond, {20, 50}, static_cast<unsigned>(number)}});
+    kept_->Admit(request);
+    return request.answer(0).steps;
+  };
+  const auto delete_stream = [&](int stream) {
+    kept_->shard().Delete(*kept_->shard().Find(Name(stream)));
+    kept_->RunAll();
+  };
+  for (int number = 1; number <= 3; ++number) {
+    for (int i = 0; i < kStreams; ++i) push(i, number);
+  }
+  kept_->Checkpoint();
+  for (int i = 0; i < kStreams; ++i) delete_stream(i);
+  const auto begin_anew = [&] {
+    for (int i = 0; i < kStreams; i += 10) {
+      ASSERT_EQ(push(i, 1), 1u);
+      if (i % 20 == 0) delete_stream(i);
+      if (i % 40 == 0) {
+        ASSERT_EQ(push(i, 1), 1u);
+      }
+    }
+  };
+  kept_->Checkpoint(/*cut=*/false, begin_anew);
+  if (memory > 0) begin_anew();
+  for (const char* when : {"after a crash", "after a checkpoint and a crash"}) {
+    kept_->Crash();
+    for (int i = 0; i < kStreams; ++i) {
+      const auto key = kept_->shard().Find(Name(i));
+      ASSERT_EQ(key.has_value(), i % 20 == 10 || i % 40 == 0) << i << " " << when;
+      if (key) {
+        EXPECT_EQ(kept_->shard().header(*key).steps, 1u) << i << " " << when;
+      }
+    }
+    kept_->Checkpoint();
+  }
 }
 
 // A checkpoint comes between the answer of a reading and the steps of those that waited for it.

@@ -207,6 +207,34 @@ TEST_P(ShardPeerTest, EveryReadingIsAnsweredAsIfItsStreamWereAlone) {
   EXPECT_FALSE(budget.Take()) << "each stream was taken from the budget once";
 }
 
+TEST(ShardPeerReceiveTest, LongTasksLeaveTheOthersForTheNextCall) {
+  const std::vector<std::shared_ptr<const Model>> models = {TinyModel()};
+  StreamBudget budget(1);
+  ShardMetrics metrics(1);
+  Shard shard(models, budget, metrics);
+  std::vector<std::unique_ptr<Mailbox>> mailboxes;
+  mailboxes.push_back(std::make_unique<Mailbox>([] {}));
+  ShardPeer peer(0, shard, mailboxes);
+  std::vector<int> called;
+  mailboxes[0]->Post({.task = [&] { called.push_back(0); }});
+  mailboxes[0]->Post({.task = [&] {
+    const auto begin = Work::Clock::now();
+    while (Work::Clock::now() - begin < std::chrono::milliseconds(20)) {
+    }
+    called.push_back(1);
+    mailboxes[0]->Post({.task = [&] { called.push_back(3); }});
+  }});
+  mailboxes[0]->Post({.task = [&] { called.push_back(2); }});
+  peer.Receive();
+  EXPECT_THAT(called, testing::ElementsAre(0, 1));
+  EXPECT_FALSE(peer.MaySleep());
+  peer.Receive();
+  EXPECT_THAT(called, testing::ElementsAre(0, 1, 2));
+  peer.Receive();
+  EXPECT_THAT(called, testing::ElementsAre(0, 1, 2, 3));
+  EXPECT_TRUE(peer.MaySleep());
+}
+
 INSTANTIATE_TEST_SUITE_P(Shards, ShardPeerTest, testing::Values(1, 2, 3, 5));
 
 }  // namespace

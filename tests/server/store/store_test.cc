@@ -7,6 +7,7 @@
 #include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "server/store/store_tools.h"
 #include "tests/support/scratch_folder.h"
 
 namespace tidegate {
@@ -204,6 +205,26 @@ TEST_P(StoreTest, ReplaysWhatCameAfterATimeWithoutAJournal) {
   const auto store = Open();
   EXPECT_THAT(store->opening().lost, IsEmpty());
   EXPECT_THAT(Replayed(*store, store->opening().checkpoint), ElementsAre("a3", "a4"));
+}
+
+TEST_P(StoreTest, StatesWithoutAJournalAreSound) {
+  StoreOptions options = Options();
+  {
+    const auto store = Open(options);
+    ASSERT_TRUE(store->AddModel("model", 1, "sum", "build").ok());
+    Push(*store, {"a"});
+  }
+  options.durability = Durability::kNone;
+  {
+    const auto store = Open(options);
+    PutState(*store, "a", 1, 1.0f);
+    const std::uint64_t checkpoint = store->BeginCheckpoint();
+    PutState(*store, "meanwhile", Push(*store, {"meanwhile"}), 2.0f);
+    EXPECT_TRUE(store->FinishCheckpoint(checkpoint).ok());
+  }
+  const auto report = VerifyStore(options);
+  ASSERT_TRUE(report.ok()) << report.status();
+  EXPECT_EQ(report->states, 2u);
 }
 
 TEST_P(StoreTest, CloseAfterACheckpointIsAnEmptyReplay) {
