@@ -152,10 +152,11 @@ absl::StatusOr<CompareReport::Row> RowOf(Family family, const std::vector<Traini
 absl::Status RunCompare(const CompareCommand& command) {
   const auto data = ReadLearningData(command.learning);
   if (!data.ok()) return data.status();
-  const std::size_t threads =
-      command.threads > 0 ? command.threads : std::max(1U, std::thread::hardware_concurrency());
-  const double seconds = absl::ToDoubleSeconds(command.budget) * static_cast<double>(threads) /
-                         static_cast<double>(2 * std::size(kFamilies));
+  constexpr std::size_t kTrainings = 2 * std::size(kFamilies);
+  const std::size_t threads = std::min<std::size_t>(
+      kTrainings, command.threads > 0 ? command.threads : std::max(1U, std::thread::hardware_concurrency()));
+  const std::size_t rounds = (kTrainings + threads - 1) / threads;
+  const double seconds = absl::ToDoubleSeconds(command.budget) / static_cast<double>(rounds);
   std::cout << "Training every family on sequences of 64 and of 256 readings, " << Seconds(seconds)
             << " each, " << threads << " at once; Ctrl-C stops and shows those that are done.\n"
             << std::flush;

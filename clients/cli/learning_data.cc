@@ -56,7 +56,9 @@ std::size_t CutStream(std::span<const Series> pieces, std::size_t test, std::siz
     const bool learnt =
         split >= shortest && CanLearn(piece, options.target, options.warm_up, trained, options.horizon);
     if (learnt) data.learn.push_back(Rows(piece, 0, split, options.interval_ns));
-    const bool tested = n >= std::max<std::size_t>(split, 1) + options.horizon;
+    const bool tested =
+        n >= std::max<std::size_t>(split, 1) + options.horizon &&
+        CanLearn(piece, options.target, std::max<std::size_t>(split, 1) - 1, n, options.horizon);
     if (tested) {
       const std::size_t begin = split > kRowsBefore ? split - kRowsBefore : 0;
       data.test.push_back(Rows(piece, begin, n, options.interval_ns));
@@ -120,9 +122,10 @@ absl::StatusOr<LearningData> ReadLearningData(const LearningFlags& flags) {
                      " steps take to be learnt; give more readings or a shorter --horizon"));
   }
   if (data.test.empty()) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        flags.file, ": the test part of no stream has the ", options.horizon,
-        " readings that a forecast takes; give more readings, a larger --test or a shorter --horizon"));
+    return absl::InvalidArgumentError(
+        absl::StrCat(flags.file, ": the test part of no stream has the ", options.horizon,
+                     " readings that a forecast takes, with values of '", options.features[options.target],
+                     "' to score; give more readings, a larger --test or a shorter --horizon"));
   }
   std::cout << "Read " << Grouped(data.readings) << " readings of " << data.streams
             << (data.streams == 1 ? " stream" : " streams") << " from " << flags.file << ": "

@@ -19,8 +19,12 @@ ModelColumns ColumnsOf(const ModelSpec& spec) {
 }
 
 absl::StatusOr<Readings> FitToModel(Readings readings, const ModelColumns& model, const std::string& target) {
-  if (!model.channels.empty() && readings.features != model.features)
-    return ToChannels(readings, model.channels);
+  if (!model.channels.empty() && readings.features != model.features) {
+    if (target.empty()) return ToChannels(readings, model.channels);
+    return absl::InvalidArgumentError(absl::StrCat(readings.file, ": --target ", target, ": model '",
+                                                   model.model, "' forecasts each of the columns ",
+                                                   absl::StrJoin(model.channels, ","), ", all are tested"));
+  }
   const auto wrong = [&](absl::string_view what, absl::string_view flags) {
     return absl::InvalidArgumentError(absl::StrCat(readings.file, ": ", what, " model '", model.model,
                                                    "' takes ", absl::StrJoin(model.features, ","),

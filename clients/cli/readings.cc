@@ -168,6 +168,14 @@ class Collector {
       unit_ = options_.time_unit.value_or(GuessTimeUnit(cell));
     }
     auto time = ParseTimestamp(cell, unit_);
+    if (time.ok() && number && *numbers_ && !options_.time_unit) {
+      first_ns_ = first_ns_.value_or(*time);
+      if (const TimeUnit unit = GuessTimeUnit(cell); unit != unit_ && *time < *first_ns_ / 100) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("'", cell, "' looks like ", TimeUnitName(unit), ", the times before it are ",
+                         times(), "; a column holds one kind of times, or say --time-unit"));
+      }
+    }
     if (time.ok() && number != *numbers_) {
       return absl::InvalidArgumentError(absl::StrCat("'", cell, "' is ", *numbers_ ? "RFC 3339" : "a number",
                                                      ", the times before it are ", times(),
@@ -186,6 +194,7 @@ class Collector {
   const ReadingOptions& options_;
   std::optional<bool> numbers_;  // whether the column holds these, from its first row on
   TimeUnit unit_ = TimeUnit::kSeconds;
+  std::optional<std::int64_t> first_ns_;  // time of the first row, if its unit was told by its size
   Columns columns_;
   std::vector<StreamReadings> streams_;
   absl::flat_hash_map<std::string, std::size_t> places_;  // stream id -> index into streams_
@@ -217,6 +226,28 @@ std::int64_t MedianInterval(const std::vector<StreamReadings>& streams) {
   const auto middle = differences.begin() + static_cast<std::ptrdiff_t>(differences.size() / 2);
   std::nth_element(differences.begin(), middle, differences.end());
   return *middle;
+}
+
+// The round duration that an interval stands for, if clocks are read a little early or late: within a
+// thousandth of it, and so that its ticks stay with the longest stream's readings to the end. Else the
+// interval.
+std::int64_t RoundInterval(std::int64_t interval, const std::vector<StreamReadings>& streams) {
+  const auto longest = std::ranges::max_element(streams, {}, &StreamReadings::size);
+  for (const absl::Duration unit :
+       {absl::Hours(24), absl::Hours(1), absl::Minutes(1), absl::Seconds(1), absl::Milliseconds(1)}) {
+    const std::int64_t whole = absl::ToInt64Nanoseconds(unit);
+    const std::int64_t rounded = (interval + whole / 2) / whole * whole;
+    if (rounded == 0 || std::abs(rounded - interval) > rounded / 1000) continue;
+    std::int64_t late = 0, most = 0;  // a reading behind its tick
+    for (std::size_t i = 1; i < longest->size(); ++i) {
+      const std::int64_t difference = longest->timestamp_ns[i] - longest->timestamp_ns[i - 1];
+      if (difference >= rounded + rounded / 2) continue;  // a gap, behind which another clock may have begun
+      late += difference - rounded;
+      most = std::max(most, std::abs(late));
+    }
+    if (most < rounded / 2) return rounded;
+  }
+  return interval;
 }
 
 }  // namespace
@@ -310,6 +341,16 @@ absl::StatusOr<Readings> ReadReadings(const std::filesystem::path& file, const R
                                                                  : MedianInterval(readings.streams);
   if (readings.interval_ns == 0) {
     return absl::InvalidArgumentError(absl::StrCat(file.string(), ": no stream has two readings"));
+  }
+  if (options.interval == absl::ZeroDuration()) {
+    const std::int64_t median =
+        std::exchange(readings.interval_ns, RoundInterval(readings.interval_ns, readings.streams));
+    if (median != readings.interval_ns) {
+      readings.notes.push_back(absl::StrCat("The interval is taken as ",
+                                            absl::FormatDuration(absl::Nanoseconds(readings.interval_ns)),
+                                            "; the median time between two readings is ",
+                                            absl::FormatDuration(absl::Nanoseconds(median)), "."));
+    }
   }
   readings.times = collector.times();
   if (std::string text = repairs.Text(); !text.empty()) readings.notes.push_back(std::move(text));

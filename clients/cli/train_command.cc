@@ -359,7 +359,7 @@ void AddTrainCommand(CLI::App& app, Run& run) {
   train->add_option("--sequence", options.sequence_length, "Readings of a training sequence");
   train->add_option(
       "--truncation", options.truncation,
-      "Readings that gradients flow back through; the state goes on. With --segment: a sequence");
+      "Readings that gradients flow back through; the state goes on. With --segment above 1: a sequence");
   train->add_option("--batch", options.batch, "Sequences per update");
   train->add_option("--clip", options.clip, "Largest norm of an update's gradient");
   train->add_option("--epoch-sequences", options.epoch_sequences,

@@ -63,7 +63,8 @@ void SetSegments(const TrainCommand& command, TrainOptions& options) {
   options.segment = command.segment;
   options.level_inputs = true;
   options.difference_inputs = false;
-  options.truncation = options.sequence_length;
+  // A hop is a step; of single readings a whole sequence, with each one's decoder, would take gigabytes.
+  if (command.segment > 1) options.truncation = options.sequence_length;
 }
 
 absl::Status SetCycle(const std::string& cycle, TrainOptions& options) {
@@ -90,6 +91,27 @@ absl::Status CheckFlags(const TrainCommand& command) {
     return absl::InvalidArgumentError(
         "--dropout leaves out between layers, and there is one: give --layers 2, --conv-filters or "
         "--segment");
+  }
+  if (command.residual && command.layers == 1) {
+    return absl::InvalidArgumentError(
+        "--residual adds the input of every recurrent layer but the first, and there is one: give --layers "
+        "2");
+  }
+  const TrainOptions& options = command.options;
+  const TrainOptions usual;
+  const bool sequence = options.sequence_length != usual.sequence_length;
+  if (options.window > 0 && (sequence || options.truncation != usual.truncation)) {
+    return absl::InvalidArgumentError(absl::StrCat(sequence ? "--sequence" : "--truncation",
+                                                   " with --window: a window is learnt from by itself"));
+  }
+  if (command.segment > 1 && options.truncation != usual.truncation) {
+    return absl::InvalidArgumentError(
+        "--truncation with --segment: gradients flow through a whole --sequence of segments");
+  }
+  if (options.schedule.kind == ScheduleKind::kCosine &&
+      (options.schedule.hold != usual.schedule.hold || options.schedule.decay != usual.schedule.decay)) {
+    return absl::InvalidArgumentError(
+        "--schedule-hold and --schedule-decay are of --schedule exponential and step, and it is cosine");
   }
   const std::vector<float>& quantiles = command.options.quantiles;
   if (command.options.loss != LossKind::kPinball && (quantiles.size() != 1 || quantiles[0] != 0.5f)) {

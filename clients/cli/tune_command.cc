@@ -120,7 +120,6 @@ std::vector<TuneReport::Finalist> ChooseFinalists(const TuneReport& report) {
 }
 
 absl::Status TestFinalists(const TuneRun& run, const LearningData& data, TuneReport& report) {
-  report.finalists = ChooseFinalists(report);
   for (TuneReport::Finalist& finalist : report.finalists) {
     const bool first = &finalist == &report.finalists.front();
     const auto trained = run.ModelOf(finalist.point.trial - 1);
@@ -180,9 +179,10 @@ absl::Status RunTune(const TuneCommand& command) {
                        .budget = budget,
                        .latency_budget = absl::ToDoubleSeconds(command.latency_budget)};
   AddPoints(run, report);
+  report.finalists = ChooseFinalists(report);
+  if (absl::Status status = SaveWinner(command, run, report); !status.ok()) return status;
   std::cout << "Testing the best.\n" << std::flush;
   if (absl::Status status = TestFinalists(run, *data, report); !status.ok()) return status;
-  if (absl::Status status = SaveWinner(command, run, report); !status.ok()) return status;
   PrintTune(report, std::cout);
   if (!command.json.empty()) {
     if (absl::Status status = WriteText(command.json, TuneJson(report)); !status.ok()) return status;

@@ -269,7 +269,9 @@ Reading OldestHeld(const HeldReadings& held) {
 }
 
 std::size_t CycleRow(const ModelSpec& spec, std::size_t n, std::int64_t timestamp_ns) {
-  return static_cast<std::size_t>(timestamp_ns / spec.interval_ns) % n;
+  const std::int64_t past = timestamp_ns % spec.interval_ns;
+  const std::int64_t tick = timestamp_ns / spec.interval_ns + (past >= spec.interval_ns - past ? 1 : 0);
+  return static_cast<std::size_t>(tick) % n;
 }
 
 float OutputScale(const ModelSpec& spec, const float* previous, const float* moments) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
@@ -164,7 +165,28 @@ void FillInputs(const Series& series, const ModelSpec& spec, std::span<const flo
   }
 }
 
-// Every series has to have something to learn from, and all together a one-step forecast to judge by.
+// By its own scale what a stream does next is millions of deviations while it has hardly moved yet, or for
+// long. Such rows, of pieces of a stream together, get scale 0: nothing is forecast from there.
+void LeaveOutStillRows(const std::vector<Series>& series, std::vector<PreparedSeries>& data) {
+  constexpr float kStill = 1e-3f;  // of the scale that all but a hundredth of the rows stay below
+  std::map<std::string, std::vector<float>> scales;
+  for (std::size_t s = 0; s < data.size(); ++s) {
+    std::vector<float>& own = scales[series[s].stream];
+    own.insert(own.end(), data[s].scale.begin(), data[s].scale.end());
+  }
+  for (auto& [stream, own] : scales) {
+    const auto high = own.begin() + static_cast<std::ptrdiff_t>(own.size() * 99 / 100);
+    std::nth_element(own.begin(), high, own.end());
+    own = {*high};
+  }
+  for (std::size_t s = 0; s < data.size(); ++s) {
+    const float least = kStill * scales[series[s].stream].front();
+    for (float& scale : data[s].scale) scale = scale < least ? 0 : scale;
+  }
+}
+
+// Every series that does not stand still has to have something to learn from, and all together a one-step
+// forecast to judge by.
 absl::Status CheckTargets(const std::vector<Series>& series, const std::vector<PreparedSeries>& data,
                           const ModelSpec& spec) {
   const std::string& target = spec.features[spec.target].name;
@@ -175,7 +197,9 @@ absl::Status CheckTargets(const std::vector<Series>& series, const std::vector<P
     for (std::size_t t = spec.warm_up; t < data[s].split && !learns; ++t) {
       for (std::size_t h = 1; h <= spec.horizon && !learns; ++h) learns = known(t, h);
     }
-    if (!learns) {
+    const bool still = std::all_of(data[s].scale.begin(), data[s].scale.begin() + data[s].split,
+                                   [](float scale) { return scale == 0; });
+    if (!learns && !still) {
       return absl::InvalidArgumentError(absl::StrCat("stream '", series[s].stream, "': none of its ",
                                                      data[s].split, " training readings has a value of '",
                                                      target, "' to learn from; leave the stream out"));
@@ -277,8 +301,9 @@ absl::StatusOr<std::vector<PreparedSeries>> PrepareSeries(const std::vector<Seri
   for (std::size_t s = 0; s < series.size(); ++s) {
     data[s].split = splits[s];
     FillInputs(series[s], spec, cycle, data[s]);
-    FillTargets(series[s], spec, data[s]);
   }
+  if (spec.per_stream) LeaveOutStillRows(series, data);
+  for (std::size_t s = 0; s < series.size(); ++s) FillTargets(series[s], spec, data[s]);
   if (absl::Status status = CheckTargets(series, data, spec); !status.ok()) return status;
   FitStepDeviation(data, spec);
   return data;
@@ -304,7 +329,8 @@ std::vector<Sequence> DrawWindows(const std::vector<PreparedSeries>& data, std::
   std::vector<Sequence> sequences;
   for (std::size_t s = 0; s < data.size(); ++s) {
     if (data[s].split <= window) continue;
-    for (std::size_t end = window + random.Below(spacing); end < data[s].split; end += spacing)
+    const std::size_t first = random.Below(std::min(spacing, data[s].split - window));
+    for (std::size_t end = window + first; end < data[s].split; end += spacing)
       sequences.push_back({s, end - window, end - 1, end});
   }
   Shuffle(sequences, random);
@@ -327,11 +353,21 @@ std::vector<Sequence> ValidationWindows(const std::vector<PreparedSeries>& data,
 
 std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases,
                                           std::size_t before) {
+  constexpr std::size_t kLong = 16'384, kPart = 4'096, kMostParts = 64;  // rows, and parts of all series
   std::vector<Sequence> sequences;
   for (std::size_t s = 0; s < data.size(); ++s) {
-    const std::size_t first = data[s].split - std::min(before, data[s].split);
-    for (std::size_t row = first; row < std::min(first + phases, data[s].split); ++row)
-      sequences.push_back({s, row, data[s].split, data[s].size()});
+    const std::size_t split = data[s].split, rows = data[s].size() - split;
+    const std::size_t run_in = phases == 1 && data[s].size() <= kLong ? split : before;
+    const std::size_t parts = rows > kLong ? rows / kPart : 1;
+    const std::size_t taken = std::min(parts, std::max<std::size_t>(1, kMostParts / data.size()));
+    for (std::size_t i = 0; i < taken; ++i) {
+      const std::size_t part = i * parts / taken;
+      const std::size_t begin = split + part * kPart;
+      const std::size_t end = part + 1 < parts ? begin + kPart : data[s].size();
+      const std::size_t first = begin - std::min(run_in, begin);
+      for (std::size_t row = first; row < std::min(first + phases, begin); ++row)
+        sequences.push_back({s, row, begin, end});
+    }
   }
   return sequences;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <span>
 #include <utility>
@@ -71,8 +72,12 @@ class Ratios {
   std::vector<std::vector<float>> rows_;
 };
 
-// Windows are judged by so many, and so many run at once.
-constexpr std::size_t kMostWindows = 4'096, kWindowsTogether = 128;
+constexpr std::size_t kMostWindows = 4'096;                              // to judge by
+constexpr std::size_t kWindowsTogether = 128, kSequencesTogether = 256;  // run at once
+constexpr std::size_t kDecodedTogether = 16'384;  // steps of all of these that are decoded
+constexpr std::size_t kOutputsTogether = std::size_t{1} << 24;
+
+std::size_t Length(const Sequence& sequence) { return sequence.end - sequence.begin; }
 
 // The model of a network without its other paths, for forecasts on inputs that are prepared.
 std::shared_ptr<const Model> NetworkAlone(ModelSpec spec, Tensors tensors) {
@@ -92,29 +97,44 @@ Validator::Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& d
                      std::size_t before, const tidegate::Loss& loss)
     : spec_(spec),
       data_(data),
-      sequences_(spec.window > 0          ? ValidationWindows(data, spec.window, kMostWindows)
-                 : OutputStride(spec) > 1 ? ValidationSequences(data, OutputStride(spec), before)
-                                          : ValidationSequences(data)),
-      truncation_(spec.window > 0 ? spec.window : truncation),
+      sequences_(spec.window > 0 ? ValidationWindows(data, spec.window, kMostWindows)
+                                 : ValidationSequences(data, OutputStride(spec), before)),
+      truncation_(truncation),
       loss_(loss),
-      network_(spec, RowsOf(spec)) {}
+      network_(spec, RowsOf(spec)) {
+  std::ranges::stable_sort(sequences_, std::ranges::greater(), Length);
+}
+
+std::size_t Validator::Steps(std::size_t sequences) const {
+  if (spec_.window > 0) return spec_.window;
+  const std::size_t every = OutputStride(spec_);
+  const std::size_t decoded = sequences * (spec_.segment > 0 ? spec_.horizon / spec_.segment : 1);
+  const std::size_t hops = std::max<std::size_t>(1, kDecodedTogether / decoded);
+  if (every > 1) return hops * every;
+  const std::size_t rows = std::max<std::size_t>(1, kOutputsTogether / (sequences * spec_.outputs()));
+  return std::min({spec_.segment > 0 ? hops : truncation_, rows, truncation_});
+}
 
 template <typename Visit>
 void Validator::Run(const Tensors& weights, Visit visit) {
   network_.SetWeights(weights);
-  const std::size_t together = spec_.window > 0 ? kWindowsTogether : sequences_.size();
-  for (std::size_t begin = 0; begin < sequences_.size(); begin += together)
-    RunTogether(std::span(sequences_).subspan(begin, std::min(together, sequences_.size() - begin)), visit);
+  const std::size_t most = spec_.window > 0 ? kWindowsTogether : kSequencesTogether;
+  for (std::size_t begin = 0, end; begin < sequences_.size(); begin = end) {
+    // A sequence that has ended runs on with the others.
+    for (end = begin + 1; end < std::min(begin + most, sequences_.size()); ++end) {
+      if (2 * Length(sequences_[end]) < Length(sequences_[begin])) break;
+    }
+    RunTogether(std::span(sequences_).subspan(begin, end - begin), visit);
+  }
 }
 
 template <typename Visit>
 void Validator::RunTogether(std::span<const Sequence> sequences, Visit visit) {
   const auto ahead = std::span(spec_.step_deviation).first(OutputSteps(spec_));
-  std::size_t steps = 0;
-  for (const Sequence& sequence : sequences) steps = std::max(steps, sequence.end - sequence.begin);
+  const std::size_t steps = Length(sequences.front()), chunk = Steps(sequences.size());
   network_.Start(sequences.size());
-  for (std::size_t first = 0; first < steps; first += truncation_) {
-    FillChunk(data_, sequences, ahead, first, network_.WholeHops(std::min(truncation_, steps - first)),
+  for (std::size_t first = 0; first < steps; first += chunk) {
+    FillChunk(data_, sequences, ahead, first, network_.WholeHops(std::min(chunk, steps - first)),
               OutputStride(spec_), chunk_);
     network_.Forward(chunk_.inputs);
     if (chunk_.known == 0) continue;
@@ -128,14 +148,15 @@ void Validator::RunForecasts(const Tensors& weights, Visit visit) {
   if (spec_.head != HeadKind::kRecursive) return Run(weights, visit);
   const auto model = NetworkAlone(spec_, weights);
   Model::Workspace workspace;
-  for (std::size_t s = 0; s < data_.size(); ++s) {
+  for (const Sequence& sequence : sequences_) {
+    const std::size_t s = sequence.series;
     std::vector<float> state(model->state_floats());
     float* const states[] = {state.data()};
     outputs_.Resize(1, spec_.outputs());
-    for (std::size_t row = 0; row < data_[s].size(); ++row) {
+    for (std::size_t row = sequence.begin; row < sequence.end; ++row) {
       model->Step({data_[s].inputs.row(row), spec_.inputs()}, states, {outputs_.data(), outputs_.size()},
                   workspace);
-      if (row < data_[s].split) continue;
+      if (row < sequence.scored) continue;
       const Sequence here[] = {{s, row, row, row + 1}};
       FillChunk(data_, here, spec_.step_deviation, 0, 1, 1, chunk_);
       if (chunk_.known > 0) visit(chunk_, outputs_);

@@ -12,13 +12,13 @@
 
 namespace tidegate {
 
-// Runs the network through the validation sequences, `truncation` steps at a time; its buffers are reused. Of
-// interleaved chains each runs as a sequence of its own; of windows some thousands, evenly spread. A
-// recursive head is judged by the next step while it learns, and in the end by the forecasts of the model
-// that runs on with its own.
+// Runs the network through the validation sequences, those of about one length together, `truncation` steps
+// at a time or as many as memory is given to; its buffers are reused. Of interleaved chains each runs as a
+// sequence of its own; of windows some thousands, evenly spread. A recursive head is judged by the next step
+// while it learns, and in the end by the forecasts of the model that runs on with its own.
 class Validator {
  public:
-  // before: rows that a chain of interleaved ones runs through before its first validation row.
+  // before: see ValidationSequences.
   Validator(const ModelSpec& spec, const std::vector<PreparedSeries>& data, std::size_t truncation,
             std::size_t before, const Loss& loss);
 
@@ -44,6 +44,8 @@ class Validator {
   // Calls visit(chunk, outputs) for each chunk that has targets, with what the network is trained on.
   template <typename Visit>
   void Run(const Tensors& weights, Visit visit);
+  // Steps of so many sequences that are run at once.
+  std::size_t Steps(std::size_t sequences) const;
   // The same of some sequences at once.
   template <typename Visit>
   void RunTogether(std::span<const Sequence> sequences, Visit visit);

@@ -212,15 +212,6 @@ Tensor GoldenValues(const Series& series, std::size_t split, const ModelSpec& sp
   return golden;
 }
 
-// Steps of a validation chunk: of hops so few that what the decoder keeps of them stays in bounds.
-std::size_t ValidationSteps(const ModelSpec& spec, const TrainOptions& options, std::size_t series) {
-  const std::size_t every = OutputStride(spec);
-  if (every == 1) return options.truncation;
-  constexpr std::size_t kRows = 16'384;
-  const std::size_t rows = series * every * (spec.segment > 0 ? spec.horizon / spec.segment : 1);
-  return std::max<std::size_t>(1, kRows / rows) * every;
-}
-
 // That make errors, in deviations of each step, errors in deviations of the target.
 std::vector<float> EvenWeights(const ModelSpec& spec) {
   const Feature& target = spec.features[spec.target];
@@ -308,9 +299,8 @@ absl::StatusOr<TrainedModel> Train(const std::vector<Series>& series, const Trai
   std::vector<float> step_weights;
   if (options.even_steps) step_weights = EvenWeights(spec);
   const Loss loss = {.kind = options.loss, .quantiles = spec.quantiles, .weights = step_weights};
-  // States forget: of a chain twice a training sequence is as good as all its past.
-  Validator validator(spec, data, ValidationSteps(spec, options, data.size()), 2 * options.sequence_length,
-                      loss);
+  // States forget: twice a training sequence is as good as all the past.
+  Validator validator(spec, data, options.truncation, 2 * options.sequence_length, loss);
   Training training(spec, options, loss, hooks);
   if (absl::Status status = training.Learn(data, validator, std::move(identity)); !status.ok()) return status;
   Tensors& weights = training.best();
