@@ -40,7 +40,7 @@ struct CompareReport {
     double step_seconds = 0, step_seconds_together = 0;  // of a reading alone, of one among 64, as served
     std::array<std::optional<Score>, kContexts> scores = {};  // none: not trained, or no such forecast
   };
-  std::string file;
+  std::string file = {};
   std::size_t readings = 0, streams = 0, horizon = 0;
   double training_seconds = 0;  // of each model at most: one that gets no better ends early
   std::vector<Row> rows = {};   // in the order of kFamilies, those that were trained

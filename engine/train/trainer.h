@@ -112,7 +112,7 @@ struct TrainHooks {
 
 struct TrainedModel {
   ModelSpec spec;
-  Tensors tensors;  // everything that Model::Create wants
+  Tensors tensors = {};  // everything that Model::Create wants
   // Pinball loss on validation, mean over steps and quantiles, by which models for the same readings may be
   // compared: in the target's unit, or, where each stream has a scale of its own, in those.
   double validation_loss = 0;

@@ -30,9 +30,9 @@ class Search {
 
   struct Trial {
     Candidate candidate;
-    std::string origin;          // "default", "random", "from 12": the trial that it was changed from
-    std::vector<double> losses;  // validation loss at each rung's end; infinite: it failed
-    std::size_t asked = 0;       // rungs that were asked for
+    std::string origin;               // "default", "random", "from 12": the trial that it was changed from
+    std::vector<double> losses = {};  // validation loss at each rung's end; infinite: it failed
+    std::size_t asked = 0;            // rungs that were asked for
   };
   struct Task {
     std::size_t trial;

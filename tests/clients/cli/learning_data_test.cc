@@ -93,6 +93,13 @@ TEST_F(LearningDataTest, SaysAtOnceWhatIsTooShort) {
   flags_.test = 0.05;
   EXPECT_THAT(std::string(Read().status().message()),
               HasSubstr("the test part of no stream has the 30 readings that a forecast takes"));
+  AddRows("a", 500, 700, "NA");
+  flags_.options.horizon = 5;
+  flags_.test = 0.2;
+  EXPECT_THAT(
+      std::string(Read().status().message()),
+      HasSubstr("learning_data_test.csv: the test part of no stream has the 5 readings that a forecast "
+                "takes, with values of 'value' to score"));
   flags_.options.horizon = 200;
   EXPECT_THAT(std::string(Read().status().message()), HasSubstr("before the test part no stream has 844"));
 }

@@ -62,6 +62,11 @@ TEST(ModelColumnsTest, EachColumnIsAStreamOfAModelOfChannels) {
   EXPECT_THAT(readings->streams[1].values, ElementsAre(0, 1));
 }
 
+TEST(ModelColumnsTest, AModelOfChannelsHasNoSingleTarget) {
+  EXPECT_THAT(std::string(FitToModel(With({"a", "b"}), kChannels, "a").status().message()),
+              HasSubstr("f.csv: --target a: model 'c' forecasts each of the columns b,a, all are tested"));
+}
+
 TEST(ModelColumnsTest, ReadingsThatAreOfChannelsAlreadyStayAsTheyAre) {
   const auto readings = FitToModel(With({"value", "channel"}), kChannels, "");
   ASSERT_TRUE(readings.ok()) << readings.status();

@@ -91,6 +91,27 @@ TEST_F(ReadingsTest, WithoutAnIntervalItIsTheMedianDifference) {
   EXPECT_EQ(readings->streams[0].stream, name_);  // one stream, named after the file
 }
 
+TEST_F(ReadingsTest, TheIntervalIsRoundIfItsTicksStayWithTheReadings) {
+  const auto interval = [&](std::int64_t apart, auto late) {
+    std::string text = "time,v\n";
+    for (std::int64_t i = 0; i < 5000; ++i)
+      absl::StrAppend(&text, 1'717'156'800'000'000 + i * apart + late(i), ",1\n");
+    const auto readings = Read(text);
+    EXPECT_TRUE(readings.ok()) << readings.status();
+    return absl::Nanoseconds(readings.ok() ? readings->interval_ns : 0);
+  };
+  const auto exact = [](std::int64_t) { return 0; };
+  // Each 30 us early, and back at once: the median is not the mean.
+  const auto early = [](std::int64_t i) { return i % 4 == 0 ? 90 : -30 * (i % 4); };
+  EXPECT_EQ(interval(60'000'000, exact), absl::Minutes(1));
+  EXPECT_EQ(interval(60'000'000, early), absl::Minutes(1));
+  EXPECT_EQ(interval(3'600'000'000, early), absl::Hours(1));
+  EXPECT_EQ(interval(1'800'000'000, early), absl::Minutes(30));
+  EXPECT_EQ(interval(3'601'000'000, exact), absl::Seconds(3601)) << "it leaves the hour";
+  EXPECT_EQ(interval(61'000'000, exact), absl::Seconds(61));
+  EXPECT_EQ(interval(33'333, exact), absl::Microseconds(33'333));
+}
+
 TEST_F(ReadingsTest, RangesOfRowsArePerStream) {
   std::string text = "t,s,v\n";
   for (int i = 0; i < 10; ++i) text += std::to_string(i) + ",a," + std::to_string(i) + "\n";
@@ -168,6 +189,9 @@ TEST_F(ReadingsTest, TimesAreToldApartAndSaid) {
               HasSubstr("'2024-05-31' is not a number, and --time-unit says what numbers count"));
   EXPECT_THAT(Error("time,v\n1717156800,1\n1717156860000,2\n"),
               HasSubstr(":3: column 'time': '1717156860000' is outside"));
+  EXPECT_THAT(Error("time,v\n1717156800000,1\n1717156860,2\n"),
+              HasSubstr(":3: column 'time': '1717156860' looks like seconds, the times before it are "
+                        "milliseconds since 1970, told by their size; a column holds one kind of times"));
   EXPECT_EQ(Read("time,v\n2024-05-31,1\n2024-06-01 00:00,2\n")->times, "RFC 3339");
   EXPECT_THAT(Error("time,v\n2024-05-31,1\n1717156860,2\n"),
               HasSubstr(":3: column 'time': '1717156860' is a number, the times before it are RFC 3339"));

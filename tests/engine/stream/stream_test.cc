@@ -195,6 +195,17 @@ TEST(ScaleInputsTest, GivesLevelsThenDifferencesInDeviations) {
 
 // The cycle's row goes by the timestamp, not by the number of readings: also across a gap, and into the
 // forecast.
+TEST(CycleTest, ARowIsOfTheNearestTick) {
+  ModelSpec spec = TinySpec();
+  spec.interval_ns = 10;
+  for (std::int64_t tick = 1; tick < 20; ++tick) {
+    for (const std::int64_t late : {-5, -1, 0, 1, 4}) {
+      EXPECT_EQ(CycleRow(spec, 7, 10 * tick + late), static_cast<std::size_t>(tick % 7)) << tick << late;
+    }
+  }
+  EXPECT_LT(CycleRow(spec, 7, std::numeric_limits<std::int64_t>::max()), 7u);
+}
+
 TEST(CycleTest, IsSubtractedByTimestampAndAddedToTheForecast) {
   ModelSpec spec = TinySpec();
   spec.cycle = 5;

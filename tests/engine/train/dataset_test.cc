@@ -79,6 +79,32 @@ TEST(PrepareSeriesTest, AStreamsOwnScaleMeansNothingBeforeItHasVaried) {
               0.5f * spec.features[0].difference_deviation);
 }
 
+TEST(PrepareSeriesTest, AStreamThatStandsStillAtFirstIsLearntFromWhereItMoves) {
+  std::vector<float> moving(400), still_first(500), quiet(500);
+  for (std::size_t t = 0; t < moving.size(); ++t) moving[t] = std::sin(static_cast<float>(t) / 8);
+  moving[7] = moving[8] + 1e-6f;
+  std::ranges::copy(moving, still_first.begin() + 100);
+  for (std::size_t t = 0; t < quiet.size(); ++t)
+    quiet[t] = static_cast<float>(t / 100);  // moves now and then
+  const auto prepare = [](std::vector<float> values, ModelSpec& spec) {
+    spec.per_stream = true;
+    // Of a piece that never moves, too, there is nothing to learn.
+    std::vector<Series> series = {OneFeature(std::move(values)), OneFeature(std::vector<float>(100))};
+    auto data = Prepare(series, 0.1, spec);
+    EXPECT_TRUE(data.ok()) << data.status();
+    return *std::move(data);
+  };
+  ModelSpec spec = Spec(1), moves = Spec(1), seldom = Spec(1);
+  prepare(moving, moves);
+  const auto data = prepare(still_first, spec);
+  // The still rows count in its scale for a while; without leaving them out this is thousands.
+  EXPECT_LT(spec.step_deviation[0] / spec.features[0].difference_deviation,
+            2 * moves.step_deviation[0] / moves.features[0].difference_deviation);
+  EXPECT_TRUE(std::isnan(data[0].Ahead(50, 1)));
+  EXPECT_FALSE(std::isnan(data[0].Ahead(200, 1)));
+  EXPECT_FALSE(std::isnan(prepare(quiet, seldom)[0].Ahead(50, 1))) << "its scale is its resolution's";
+}
+
 TEST(PrepareSeriesTest, TargetsAreRelativeToTheLastKnownValueAndEndAtTheSplit) {
   ModelSpec spec = Spec(2);
   const auto data = Prepare({OneFeature({1, 2, kNaN, 4, 2, 5, 10, 20, 40})}, 0.1, spec);
@@ -262,13 +288,54 @@ TEST(FitScalesTest, DifferencesAreThoseBetweenKnownReadings) {
   EXPECT_NEAR(spec.features[0].difference_deviation, deviation, 1e-3 * deviation);
 }
 
-TEST(ValidationWindowsTest, AreOfEvenAndOddRows) {
+// A prepared series of so many rows without values.
+PreparedSeries Bare(std::size_t rows, std::size_t split) {
   PreparedSeries series;
-  series.inputs.Resize(1000, 1);
-  series.values.resize(1000);
-  series.split = 100;
+  series.inputs.Resize(rows, 1);
+  series.values.resize(rows);
+  series.split = split;
+  return series;
+}
+
+TEST(DrawWindowsTest, EveryEpochHasSomeHoweverFewAreAskedFor) {
+  Random random(1);
+  for (int epoch = 0; epoch < 50; ++epoch) {
+    const std::vector<Sequence> windows = DrawWindows({Bare(300, 255)}, 252, 100, random);
+    ASSERT_EQ(windows.size(), 1u);
+    ASSERT_LT(windows[0].end, 255u);
+    ASSERT_EQ(windows[0].end - windows[0].begin, 252u);
+  }
+}
+
+TEST(ValidationSequencesTest, HaveTheWholePastOfASeriesThatIsNotLong) {
+  const std::vector<Sequence> sequences = ValidationSequences({Bare(1000, 800), Bare(300, 200)}, 1, 50);
+  ASSERT_EQ(sequences.size(), 2u);
+  EXPECT_EQ(sequences[0].begin, 0u);
+  EXPECT_EQ(sequences[0].scored, 800u);
+  EXPECT_EQ(sequences[0].end, 1000u);
+}
+
+TEST(ValidationSequencesTest, OfALongSeriesAreSpreadPartsWithARunInEach) {
+  constexpr std::size_t kRows = 1'000'000, kSplit = 200'000;
+  for (const std::size_t phases : {1u, 4u}) {
+    const std::vector<Sequence> sequences = ValidationSequences({Bare(kRows, kSplit)}, phases, 1000);
+    ASSERT_EQ(sequences.size(), 64 * phases);
+    for (std::size_t i = 0; i < sequences.size(); ++i) {
+      EXPECT_EQ(sequences[i].scored - sequences[i].begin, 1000 - i % phases);
+      EXPECT_LE(sequences[i].end - sequences[i].scored, 8192u);
+      if (i >= phases) {
+        EXPECT_GE(sequences[i].scored, sequences[i - phases].end);
+      }
+    }
+    EXPECT_EQ(sequences.front().scored, kSplit);
+    EXPECT_GT(sequences.back().end, kRows - 20'000);
+  }
+  EXPECT_EQ(ValidationSequences({Bare(20'000, 10'000)}, 1, 1000)[0].begin, 9'000u);
+}
+
+TEST(ValidationWindowsTest, AreOfEvenAndOddRows) {
   std::size_t odd = 0;
-  const std::vector<Sequence> windows = ValidationWindows({series}, 8, 450);
+  const std::vector<Sequence> windows = ValidationWindows({Bare(1000, 100)}, 8, 450);
   for (const Sequence& window : windows) odd += window.end % 2;
   EXPECT_EQ(windows.size(), 450u);
   EXPECT_NEAR(static_cast<double>(odd), 225, 25);
