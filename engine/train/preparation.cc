@@ -96,19 +96,43 @@ std::size_t FirstKnownRow(const Series& series, std::size_t target) {
   return row;
 }
 
-// Behind a cycle of `period` readings, 0 for none, what the best share of stacked maps errs (StackedErrors)
-// on each block that is left out of their fits; the cycle is that of the rows before the block, as it would
-// have been then.
-absl::StatusOr<std::vector<double>> ErrorsWithCycle(const std::vector<Series>& series,
-                                                    const std::vector<std::size_t>& splits,
-                                                    std::size_t context,
-                                                    const std::vector<std::size_t>& seasons,
-                                                    std::size_t period, ModelSpec spec) {
+// What a cycle is judged by: on each block of rows but the first what the best share of stacked maps errs
+// (StackedErrors) when the block is left out of their fits. The cycle is that of the rows before the block,
+// as it would have been then.
+struct CycleErrors {
+  std::vector<double> errors;
+  std::vector<double> rows;  // before the block, of all series
+};
+
+// Whether they are less than those of another cycle, or none: by kWorthACycle in the mean, and by more than
+// its standard error. A cycle of few rows is a noisy one, so a block counts by the rows that its cycle is
+// made of: what is served is made of all. One error is enough, as a period that is none costs in every block.
+bool Pays(const CycleErrors& with, const CycleErrors& without) {
+  double rows = 0, squares_of_rows = 0, sum = 0, squares = 0;
+  for (std::size_t b = 0; b < with.errors.size(); ++b) {
+    const double gain = without.errors[b] - with.errors[b], weight = with.rows[b];
+    rows += weight;
+    squares_of_rows += weight * weight;
+    sum += weight * gain;
+    squares += weight * gain * gain;
+  }
+  const double mean = sum / rows, blocks = rows * rows / squares_of_rows;  // that count in effect
+  if (blocks <= 1) return mean > kWorthACycle;
+  const double error = std::sqrt(std::max(squares / rows - mean * mean, 0.0) / (blocks - 1));
+  return mean > std::max(kWorthACycle, error);
+}
+
+// Behind a cycle of `period` readings, 0 for none.
+absl::StatusOr<CycleErrors> ErrorsWithCycle(const std::vector<Series>& series,
+                                            const std::vector<std::size_t>& splits, std::size_t context,
+                                            const std::vector<std::size_t>& seasons, std::size_t period,
+                                            ModelSpec spec) {
   spec.cycle = period;
   std::size_t longest = 0;
   for (const Series& one : series) longest = std::max(longest, one.size());
   const std::size_t blocks = LinearRows::BlocksOf(longest, spec.horizon);
   std::vector<std::vector<double>> errors;  // [blocks][shares]
+  CycleErrors best;
   for (std::size_t left = 1; left < blocks; ++left) {
     std::vector<std::size_t> before;
     before.reserve(series.size());
@@ -116,6 +140,7 @@ absl::StatusOr<std::vector<double>> ErrorsWithCycle(const std::vector<Series>& s
       before.push_back(RowBlock{.number = left, .of = blocks, .context = context}.Begin(
           FirstKnownRow(one, spec.target), one.size()));
     }
+    best.rows.push_back(static_cast<double>(std::accumulate(before.begin(), before.end(), std::size_t{0})));
     const auto data = PrepareSeries(
         series, splits, period > 0 ? FitCycle(series, before, spec, period) : std::vector<float>(), spec);
     if (!data.ok()) return data.status();
@@ -126,11 +151,11 @@ absl::StatusOr<std::vector<double>> ErrorsWithCycle(const std::vector<Series>& s
     errors.push_back(
         StackedErrors(RowsToStack(*data, context, blocks_of_all, spec), sums, seasons, choice, left));
   }
-  std::vector<double> best, of_share;
+  std::vector<double> of_share;
   for (std::size_t share = 0; share < errors[0].size(); ++share) {
     of_share.clear();
     for (const std::vector<double>& block : errors) of_share.push_back(block[share]);
-    if (best.empty() || Sum(of_share) < Sum(best)) best = of_share;
+    if (best.errors.empty() || Sum(of_share) < Sum(best.errors)) best.errors = of_share;
   }
   return best;
 }
@@ -143,20 +168,15 @@ absl::StatusOr<std::size_t> ChooseCycle(const std::vector<Series>& series,
   std::vector<std::size_t> candidates = {0};
   candidates.insert(candidates.end(), periods.begin(), periods.end());
   std::size_t best = 0;
-  std::vector<double> least;
+  CycleErrors least;
   for (const std::size_t period : candidates) {
     const std::string part =
         period == 0 ? "forecasts without a cycle" : absl::StrCat("a cycle of ", period, " readings");
     if (auto s = Begin(hooks, part); !s.ok()) return s;
-    const auto errors = ErrorsWithCycle(series, splits, context, seasons, period, spec);
+    auto errors = ErrorsWithCycle(series, splits, context, seasons, period, spec);
     if (!errors.ok()) return errors.status();
-    if (least.empty()) least = *errors;
-    std::vector<double> gains;
-    for (std::size_t block = 0; block < errors->size(); ++block)
-      gains.push_back(least[block] - (*errors)[block]);
-    if (Sum(gains) <= kWorthACycle * static_cast<double>(gains.size())) continue;
-    if (gains.size() > 1 && !BeyondChance(gains)) continue;
-    least = *errors;
+    if (period > 0 && !Pays(*errors, least)) continue;
+    least = *std::move(errors);
     best = period;
   }
   return best;
