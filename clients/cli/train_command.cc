@@ -6,6 +6,7 @@
 #include <iostream>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -63,19 +64,30 @@ std::vector<Series> Prepare(const TrainCommand& command, const Readings& reading
   // itself.
   const std::size_t shortest = 2 * (command.options.warm_up + command.options.horizon + 1);
   std::size_t dropped = 0;
+  std::set<std::string> without;  // streams of which nothing is left
   if (grid.breaks > 0) {
     const TrainOptions& options = command.options;
+    for (const Series& series : grid.series) without.insert(series.stream);
     dropped = std::erase_if(grid.series, [&](const Series& series) {
       const std::size_t split = TrainingRows(series.size(), options.validation_fraction, options.horizon);
       return series.size() < shortest ||
              !CanLearn(series, readings.target, options.warm_up, split, options.horizon);
     });
+    for (const Series& series : grid.series) without.erase(series.stream);
   }
   if (grid.missing + grid.breaks + grid.crowded > 0) {
     std::cout << "Time grid: " << Grouped(grid.missing) << " missing readings, " << Grouped(grid.breaks)
               << " longer gaps (" << dropped << " pieces of under " << shortest
               << " readings, or with none to learn from, left out), " << Grouped(grid.crowded)
               << " readings left out as they follow within half an interval.\n";
+  }
+  if (!without.empty()) {
+    constexpr std::size_t kNamed = 10;
+    const auto end =
+        std::next(without.begin(), static_cast<std::ptrdiff_t>(std::min(kNamed, without.size())));
+    std::cout << "Nothing to learn from in " << absl::StrJoin(without.begin(), end, ", ");
+    if (without.size() > kNamed) std::cout << " and " << Grouped(without.size() - kNamed) << " more";
+    std::cout << ".\n";
   }
   std::size_t masked = 0;
   for (const Series& series : grid.series)

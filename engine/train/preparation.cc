@@ -24,12 +24,13 @@ constexpr std::size_t kMostWeights = std::size_t{1} << 26;  // of all channels' 
 constexpr std::size_t kMostSeasons = 4;
 constexpr std::size_t kFewestOrigins = 32;  // of the longest series in a block
 
-// Whether channels are long enough for linear maps of their own: a map of more weights than there are rows to
-// each tells nothing, and its sums cost the square of its weights, for each channel.
+// Whether channels have enough of the rows that are looked at for linear maps of their own: a map of more
+// weights than there are rows to each tells nothing, and its sums cost the square of its weights, for each
+// channel.
 bool EnoughForMaps(const std::vector<PreparedSeries>& data, const ModelSpec& spec, std::size_t context) {
   std::size_t rows = 0;
   for (const PreparedSeries& series : data) rows += series.split;
-  return spec.channels > 0 && rows >= kRowsAWeight * context * spec.channels;
+  return spec.channels > 0 && std::min(rows, kRowsToChoose) >= kRowsAWeight * context * spec.channels;
 }
 
 absl::Status Begin(const TrainHooks& hooks, const std::string& part) {
