@@ -76,7 +76,8 @@ class Replay {
   }
 
   // One reading of every stream that has one left: from the reading to the forecast. False: there is none.
-  bool Step() {
+  // FailedPrecondition: a server would have refused one, as its state is not finite.
+  absl::StatusOr<bool> Step() {
     const ModelSpec& spec = model_.spec();
     active_.clear();
     states_.clear();
@@ -95,8 +96,15 @@ class Replay {
     model_.Step(std::span(inputs_).first(active_.size() * spec.inputs()), states_,
                 std::span(outputs_).first(active_.size() * spec.outputs()), workspace_);
     for (std::size_t b = 0; b < active_.size(); ++b) {
-      Finish(model_, StreamRef(model_, active_[b]->header, active_[b]->floats), TimeOf(*active_[b]),
-             Forecast(b));
+      const StreamRef ref(model_, active_[b]->header, active_[b]->floats);
+      if (!IsSound(model_, ref)) {
+        return absl::FailedPreconditionError(
+            absl::StrCat("stream '", active_[b]->series().stream, "', row ", active_[b]->row,
+                         ": the model's state is beyond all numbers; a server refuses such a reading "
+                         "(INVALID, POISONED_STATE): "
+                         "train the model anew, with a lower learning rate"));
+      }
+      Finish(model_, ref, TimeOf(*active_[b]), Forecast(b));
     }
     return true;
   }
@@ -147,7 +155,9 @@ absl::StatusOr<Backtest> RunBacktest(const Model& model, const std::vector<Serie
   std::vector<Scoring::Made> made;
   for (;;) {
     const double begin = now();
-    if (!replay.Step()) break;
+    const auto more = replay.Step();
+    if (!more.ok()) return more.status();
+    if (!*more) break;
     seconds += now() - begin;
     made.clear();
     for (std::size_t b = 0; b < replay.active().size(); ++b) {

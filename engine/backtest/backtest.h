@@ -82,12 +82,14 @@ struct Backtest {
 };
 
 // Runs every series through the model as a server would serve it, one step a reading from the state it has
-// carried, all streams as one batch, and scores the forecasts that are answered. Neighbouring series of one
-// name, each later than the one before, are one stream, which begins anew in between as after a long gap. A
-// horizon of H steps is scored at every origin from the row before `from` on whose H targets all lie in the
-// series: n - from - H + 1 of n rows. All forecasters are scored on the same targets: those that are not
-// missing, of origins where some value is known. InvalidArgument: features or horizons that are not the
-// model's, no origin. Internal: with nothing missing not every target of those origins was scored.
+// carried, all streams as one batch, and scores the forecasts that are answered, and those that a server
+// makes at ticks without a reading and keeps to itself. Neighbouring series of one name, each later than the
+// one before, are one stream, which begins anew in between as after a long gap. A horizon of H steps is
+// scored at every origin from the row before `from` on whose H targets all lie in the series: n - from - H +
+// 1 of n rows. All forecasters are scored on the same targets: those that are not missing, of origins where
+// some value is known. InvalidArgument: features or horizons that are not the model's, no origin.
+// FailedPrecondition: a state that is not finite. Internal: with nothing missing not every target of those
+// origins was scored.
 absl::StatusOr<Backtest> RunBacktest(const Model& model, const std::vector<Series>& series,
                                      const BacktestOptions& options);
 

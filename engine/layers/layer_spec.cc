@@ -51,37 +51,37 @@ absl::Status CheckRecurrent(const LayerSpec& spec) {
   return absl::OkStatus();
 }
 
-void AddLayerNorm(Tensors& tensors, const std::string& name, std::size_t width) {
-  tensors[name + ".gain"] = ZeroTensor({width});
-  tensors[name + ".bias"] = ZeroTensor({width});
+void AddLayerNorm(Shapes& shapes, const std::string& name, std::size_t width) {
+  shapes[name + ".gain"] = {width};
+  shapes[name + ".bias"] = {width};
 }
 
-Tensors ForwardParameters(const LayerSpec& spec, std::size_t inputs) {
+Shapes ForwardParameters(const LayerSpec& spec, std::size_t inputs) {
   const std::size_t units = spec.units;
   if (spec.kind == LayerKind::kConv1d) {
-    return {{"weight", ZeroTensor({units, inputs, spec.kernel})}, {"bias", ZeroTensor({units})}};
+    return {{"weight", {units, inputs, spec.kernel}}, {"bias", {units}}};
   }
   const std::size_t rows = GatesOf(spec.kind) * units;
   const std::size_t state = spec.projection == 0 ? units : spec.projection;
-  Tensors tensors = {{"weight_ih", ZeroTensor({rows, inputs})}, {"weight_hh", ZeroTensor({rows, state})}};
+  Shapes shapes = {{"weight_ih", {rows, inputs}}, {"weight_hh", {rows, state}}};
   if (spec.kind != LayerKind::kGruLayerNorm && spec.kind != LayerKind::kLstmLayerNorm) {
-    tensors["bias_ih"] = ZeroTensor({rows});
-    tensors["bias_hh"] = ZeroTensor({rows});
+    shapes["bias_ih"] = {rows};
+    shapes["bias_hh"] = {rows};
   }
   if (spec.kind == LayerKind::kGruLayerNorm) {
     for (const char* from : {"norm_ih", "norm_hh"}) {
-      AddLayerNorm(tensors, absl::StrCat(from, "_gate"), 2 * units);
-      AddLayerNorm(tensors, absl::StrCat(from, "_candidate"), units);
+      AddLayerNorm(shapes, absl::StrCat(from, "_gate"), 2 * units);
+      AddLayerNorm(shapes, absl::StrCat(from, "_candidate"), units);
     }
   }
   if (spec.kind == LayerKind::kLstmLayerNorm) {
-    AddLayerNorm(tensors, "norm_ih", rows);
-    AddLayerNorm(tensors, "norm_hh", rows);
-    AddLayerNorm(tensors, "norm_cell", units);
+    AddLayerNorm(shapes, "norm_ih", rows);
+    AddLayerNorm(shapes, "norm_hh", rows);
+    AddLayerNorm(shapes, "norm_cell", units);
   }
-  if (spec.peepholes) tensors["peephole"] = ZeroTensor({3, units});
-  if (spec.projection != 0) tensors["weight_hr"] = ZeroTensor({spec.projection, units});
-  return tensors;
+  if (spec.peepholes) shapes["peephole"] = {3, units};
+  if (spec.projection != 0) shapes["weight_hr"] = {spec.projection, units};
+  return shapes;
 }
 
 }  // namespace
@@ -145,12 +145,16 @@ absl::Status CheckLayer(const LayerSpec& spec, std::size_t inputs) {
   return absl::OkStatus();
 }
 
-Tensors ZeroParameters(const LayerSpec& spec, std::size_t inputs) {
-  Tensors tensors = ForwardParameters(spec, inputs);
+Shapes ParameterShapes(const LayerSpec& spec, std::size_t inputs) {
+  Shapes shapes = ForwardParameters(spec, inputs);
   if (spec.bidirectional) {
-    for (const auto& [name, tensor] : Tensors(tensors)) tensors[name + "_reverse"] = tensor;
+    for (const auto& [name, shape] : Shapes(shapes)) shapes[name + "_reverse"] = shape;
   }
-  return tensors;
+  return shapes;
+}
+
+Tensors ZeroParameters(const LayerSpec& spec, std::size_t inputs) {
+  return ZeroTensors(ParameterShapes(spec, inputs));
 }
 
 }  // namespace tidegate

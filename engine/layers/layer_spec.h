@@ -56,13 +56,15 @@ std::size_t OutputsOf(const LayerSpec& spec);
 // InvalidArgument naming the field: out of range, or not of this kind.
 absl::Status CheckLayer(const LayerSpec& spec, std::size_t inputs);
 
-// The layer's tensors, all zero, for I inputs; gates as in PyTorch (GRU: r, z, n; LSTM: i, f, g, o):
+// The shapes of the layer's tensors for I inputs; gates as in PyTorch (GRU: r, z, n; LSTM: i, f, g, o):
 //   GRU kinds  weight_ih [3H, I], weight_hh [3H, H], bias_ih [3H], bias_hh [3H]; glu_gru 4H: r, z, a, g
 //   LSTM kinds weight_ih [4H, I], weight_hh [4H, P or H], bias_ih [4H], bias_hh [4H];
 //              peephole [3, H] (i, f, o), weight_hr [P, H]
 //              the layer-normalised kinds have gains and biases of normalisations instead: product_cell.h
 //   bidirectional: the same again with the suffix _reverse
 //   conv1d     weight [H, I, K], bias [H]
+Shapes ParameterShapes(const LayerSpec& spec, std::size_t inputs);
+// These tensors, all zero.
 Tensors ZeroParameters(const LayerSpec& spec, std::size_t inputs);
 
 }  // namespace tidegate

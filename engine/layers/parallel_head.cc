@@ -4,16 +4,16 @@
 
 namespace tidegate {
 
-Tensors ParallelHead::ZeroParameters(const Sizes& sizes) {
+Shapes ParallelHead::ParameterShapes(const Sizes& sizes) {
   const std::size_t channel_width = sizes.channels > 0 ? sizes.inputs / 2 : 0;
   const std::size_t outputs = sizes.segment * sizes.quantiles;
-  Tensors tensors = {
-      {"position", ZeroTensor({sizes.horizon / sizes.segment, sizes.inputs - channel_width})},
-      {"weight", ZeroTensor({outputs, sizes.units})},
-      {"bias", ZeroTensor({outputs})},
+  Shapes shapes = {
+      {"position", {sizes.horizon / sizes.segment, sizes.inputs - channel_width}},
+      {"weight", {outputs, sizes.units}},
+      {"bias", {outputs}},
   };
-  if (sizes.channels > 0) tensors["channel"] = ZeroTensor({sizes.channels, channel_width});
-  return tensors;
+  if (sizes.channels > 0) shapes["channel"] = {sizes.channels, channel_width};
+  return shapes;
 }
 
 ParallelHead::ParallelHead(const Sizes& sizes, const Tensors& tensors)

@@ -24,9 +24,9 @@ class ParallelHead {
     std::size_t units;     // H: width of its output
   };
 
-  // All tensors zero: position [m, E] and, with channels, position [m, E - E/2], channel [C, E/2]; weight
+  // Of its tensors: position [m, E] and, with channels, position [m, E - E/2], channel [C, E/2]; weight
   // [w*Q, H], bias [w*Q].
-  static Tensors ZeroParameters(const Sizes& sizes);
+  static Shapes ParameterShapes(const Sizes& sizes);
 
   ParallelHead(const Sizes& sizes, const Tensors& tensors);
 

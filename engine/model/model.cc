@@ -15,22 +15,28 @@
 namespace tidegate {
 namespace {
 
+constexpr std::size_t kMostGolden = 256;  // readings
+
 // Steps of the horizon that the dense head gives at once.
 std::size_t HeadHorizon(const ModelSpec& spec) {
   return spec.head == HeadKind::kRecursive ? 1 : spec.horizon;
 }
 
-void AddBelow(const std::string& prefix, const Tensors& below, Tensors& tensors) {
-  for (const auto& [name, tensor] : below) tensors[prefix + name] = tensor;
+void AddBelow(const std::string& prefix, const Shapes& below, Shapes& shapes) {
+  for (const auto& [name, shape] : below) shapes[prefix + name] = shape;
 }
 
 absl::Status CheckTensors(const ModelSpec& spec, const Tensors& tensors) {
-  for (const auto& [name, tensor] : Model::ZeroParameters(spec)) {
-    if (auto found = FindTensor(tensors, name, tensor.shape); !found.ok()) return found.status();
+  for (const auto& [name, shape] : Model::ParameterShapes(spec)) {
+    if (auto found = FindTensor(tensors, name, shape); !found.ok()) return found.status();
   }
   if (auto s = CheckReduced(spec.precision, tensors); !s.ok()) return s;
   if (auto s = FindTensor(tensors, "residuals.quantiles", {ResidualTable::kLevels}); !s.ok())
     return s.status();
+  const std::vector<float>& residuals = tensors.at("residuals.quantiles").values;
+  if (!std::ranges::is_sorted(residuals) || !(residuals.front() >= 0) || !std::isfinite(residuals.back()))
+    return absl::InvalidArgumentError(
+        "residuals.quantiles: expected finite numbers from 0 on that do not fall");
   if (auto s = FindTensor(tensors, "residuals.count", {1}); !s.ok()) return s.status();
   if (tensors.contains("calibration.ratios")) {
     const std::size_t rows = spec.ScoredSteps().size() * (spec.quantiles.size() - 1);
@@ -45,6 +51,10 @@ absl::Status CheckTensors(const ModelSpec& spec, const Tensors& tensors) {
   const auto golden = tensors.find("golden.values");
   const std::size_t steps =
       golden == tensors.end() || golden->second.shape.empty() ? 1 : golden->second.shape[0];
+  if (steps > kMostGolden) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("golden.values: ", steps, " readings, expected at most ", kMostGolden));
+  }
   return FindTensor(tensors, "golden.values", {std::max<std::size_t>(steps, 1), spec.features.size()})
       .status();
 }
@@ -62,39 +72,41 @@ Tensor LessTheLast(Tensor weight) {
   return weight;
 }
 
-// A tensor of zeros, one for each channel if the spec has a linear map for each.
-Tensor LinearTensor(const ModelSpec& spec, std::vector<std::size_t> shape) {
+// One for each channel if the spec has a linear map for each.
+std::vector<std::size_t> LinearShape(const ModelSpec& spec, std::vector<std::size_t> shape) {
   if (spec.linear_per_channel) shape.insert(shape.begin(), spec.channels);
-  return ZeroTensor(std::move(shape));
+  return shape;
 }
 
 }  // namespace
 
-Tensors Model::ZeroParameters(const ModelSpec& spec) {
-  Tensors tensors;
+Shapes Model::ParameterShapes(const ModelSpec& spec) {
+  Shapes shapes;
   std::size_t inputs = spec.layer_inputs();
   for (std::size_t i = 0; i < spec.layers.size(); ++i) {
-    AddBelow(absl::StrCat("layers.", i, "."), tidegate::ZeroParameters(spec.layers[i], inputs), tensors);
+    AddBelow(absl::StrCat("layers.", i, "."), tidegate::ParameterShapes(spec.layers[i], inputs), shapes);
     inputs = OutputsOf(spec.layers[i]);
   }
   if (spec.head == HeadKind::kParallel) {
-    AddBelow("head.", ParallelHead::ZeroParameters(ParallelSizes(spec)), tensors);
+    AddBelow("head.", ParallelHead::ParameterShapes(ParallelSizes(spec)), shapes);
   } else {
     const std::size_t outputs = HeadHorizon(spec) * spec.quantiles.size();
-    tensors["head.weight"] = ZeroTensor({outputs, inputs});
-    tensors["head.bias"] = ZeroTensor({outputs});
+    shapes["head.weight"] = {outputs, inputs};
+    shapes["head.bias"] = {outputs};
   }
   if (spec.linear_context > 0) {
-    tensors["linear.weight"] = LinearTensor(spec, {spec.horizon, spec.linear_context});
-    tensors["linear.bias"] = LinearTensor(spec, {spec.horizon});
-    tensors["mixing.network"] = LinearTensor(spec, {spec.horizon});
+    shapes["linear.weight"] = LinearShape(spec, {spec.horizon, spec.linear_context});
+    shapes["linear.bias"] = LinearShape(spec, {spec.horizon});
+    shapes["mixing.network"] = LinearShape(spec, {spec.horizon});
   }
-  if (spec.cycle > 0) tensors["cycle.table"] = ZeroTensor({spec.cycle, spec.cycle_columns()});
-  return tensors;
+  if (spec.cycle > 0) shapes["cycle.table"] = {spec.cycle, spec.cycle_columns()};
+  return shapes;
 }
 
+Tensors Model::ZeroParameters(const ModelSpec& spec) { return ZeroTensors(ParameterShapes(spec)); }
+
 std::string StepBuild() {
-  constexpr int kStepVersion = 1;  // raised whenever a change gives a step of a model other bits
+  constexpr int kStepVersion = 2;  // raised whenever a change gives a step of a model other bits
   return absl::StrCat("kernels ", kStepVersion, ", ", InstructionSet());
 }
 
@@ -139,7 +151,7 @@ Model::Model(ModelSpec spec, const Tensors& tensors)
   if (const auto ratios = tensors.find("calibration.ratios"); ratios != tensors.end())
     calibration_ = CalibrationTable(ratios->second.values);
   layout_ = StreamLayout(spec_, state_floats_);
-  for (const auto& [name, tensor] : ZeroParameters(spec_)) parameters_ += tensor.values.size();
+  for (const auto& [name, shape] : ParameterShapes(spec_)) parameters_ += ValuesOf(shape);
 }
 
 Model::~Model() = default;

@@ -70,6 +70,7 @@ class Model {
 
   // All trained tensors of a spec that passes CheckSpec, zero: layers, head, linear path, mixing, cycle.
   static Tensors ZeroParameters(const ModelSpec& spec);
+  static Shapes ParameterShapes(const ModelSpec& spec);
 
   // Advances B streams by one step. inputs [B, spec().inputs()]: scaled, the channel's number as it is.
   // states: B pointers to distinct states, changed in place. outputs [B, horizon, Q]: rising quantiles of

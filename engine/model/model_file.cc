@@ -22,13 +22,6 @@ namespace {
 constexpr char kSpecFile[] = "model.json";
 constexpr char kWeightsFile[] = "weights.safetensors";
 
-std::string Sha256(const std::string& bytes) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int size = 0;
-  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
-  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
-}
-
 absl::Status WriteFile(const std::filesystem::path& path, const std::string& bytes) {
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << bytes;
@@ -62,6 +55,13 @@ absl::Status In(const std::filesystem::path& path, const absl::Status& status) {
 }
 
 }  // namespace
+
+std::string Sha256(const std::string& bytes) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int size = 0;
+  EVP_Digest(bytes.data(), bytes.size(), digest, &size, EVP_sha256(), nullptr);
+  return absl::BytesToHexString(absl::string_view(reinterpret_cast<const char*>(digest), size));
+}
 
 absl::Status WriteModel(const std::filesystem::path& folder, ModelSpec spec, const Tensors& tensors) {
   std::error_code error;

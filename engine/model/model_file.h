@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <memory>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -21,6 +22,9 @@ struct ModelFiles {
   ModelSpec spec;
   Tensors tensors;
 };
+
+// The checksum of some bytes, 64 hex digits.
+std::string Sha256(const std::string& bytes);
 
 // Reads both files and checks the checksum. Errors as ReadModel.
 absl::StatusOr<ModelFiles> ReadModelFiles(const std::filesystem::path& folder);

@@ -17,6 +17,9 @@ namespace {
 using nlohmann::json;
 
 constexpr int kFormat = 2;
+constexpr std::int64_t kMostInterval = std::int64_t{366} * 86'400 * 1'000'000'000;  // ns
+constexpr std::size_t kMostChannels = 65'536;
+constexpr std::size_t kMostEmbedding = std::size_t{1} << 28;  // floats, of all channels and segments
 constexpr char kFixed[] = "fixed", kPerStream[] = "per_stream";
 
 absl::Status Bad(absl::string_view field, absl::string_view what) {
@@ -62,6 +65,8 @@ absl::Status CheckForecast(const ModelSpec& spec) {
     if (!(level > before && level < 1)) return Bad("quantiles", "expected rising levels between 0 and 1");
     before = level;
   }
+  if (spec.quantiles.size() > 1 && spec.quantiles[spec.quantiles.size() / 2] != 0.5f)
+    return Bad("quantiles", "expected 0.5, the median, in the middle of several");
   if (spec.outputs() > 65536)
     return Bad("horizon", absl::StrCat(spec.outputs(), " floats a forecast; at most 65536"));
   if (spec.step_deviation.size() != spec.horizon) {
@@ -136,8 +141,13 @@ absl::Status CheckHead(const ModelSpec& spec) {
     }
     const std::size_t width =
         spec.layers.size() == 1 ? spec.layer_inputs() : OutputsOf(spec.layers.end()[-2]);
+    if (auto s = CheckRange("channels", spec.channels, 0, kMostChannels); !s.ok()) return s;
     if (spec.channels > 0 && width < 2)
       return Bad("channels", "the topmost layer has no room for an embedding");
+    if (spec.channels * (spec.horizon / spec.segment) * width > kMostEmbedding) {
+      return Bad("channels", absl::StrCat(spec.channels, " of ", spec.horizon / spec.segment, " segments of ",
+                                          width, " inputs; expected at most ", kMostEmbedding, " together"));
+    }
   } else if (spec.segment != 0 || spec.channels != 0) {
     return Bad("head: segment, channels", "are the parallel head's alone");
   }
@@ -388,8 +398,9 @@ absl::Status CheckSpec(const ModelSpec& spec) {
     return Bad("name", absl::StrCat("'", spec.name,
                                     "'; expected 1-64 of a-z 0-9 . _ -, the first a letter or digit"));
   }
-  if (spec.interval_ns <= 0)
-    return Bad("interval_ns", absl::StrCat(spec.interval_ns, "; expected more than 0"));
+  if (spec.interval_ns <= 0 || spec.interval_ns > kMostInterval)
+    return Bad("interval_ns",
+               absl::StrCat(spec.interval_ns, "; expected 1 to ", kMostInterval, ", 366 days"));
   if (auto s = CheckFeatures(spec); !s.ok()) return s;
   if (auto s = CheckNetwork(spec); !s.ok()) return s;
   if (auto s = CheckForecast(spec); !s.ok()) return s;

@@ -15,7 +15,6 @@ namespace {
 constexpr float kMemory = 10'000;       // forecasts that a running mean looks back on
 constexpr float kTrimReadings = 2'000;  // see calibration.h
 constexpr float kMostTrim = 1.5f;
-constexpr float kMostExcess = 0.01f;     // see calibration.h
 constexpr std::size_t kMostLevels = 99;  // CheckSpec allows no more
 constexpr std::size_t kCounts = sizeof(TrackedStep) / sizeof(float);
 
@@ -44,12 +43,13 @@ float FollowNaive(const StreamLayout& layout, float target, float* kept) {
   return error;
 }
 
-// Levels that a biased stream has moved across each other: the outermost two stand, the lower one not above
-// the higher, and what lies between them is moved in between.
+// Levels that a biased stream has moved across each other: the outermost two stand, and what lies between
+// them is moved in between. If the lower one has come above the higher they meet, at the median if it lies
+// there.
 void PutInOrder(std::span<float> row) {
   float& low = row.front();
   float& high = row.back();
-  if (low > high) low = high = (low + high) / 2;
+  if (low > high) low = high = std::clamp(row[row.size() / 2], high, low);
   float before = low;
   for (float& value : row) before = value = std::clamp(value, before, high);
 }
@@ -89,7 +89,6 @@ void ScoreReading(const Model& model, std::uint32_t step, float target, float* k
   const float half = spec.TargetOf(kept[layout.last_values + spec.features.size() - 1]).resolution / 2;
   const float naive = FollowNaive(layout, target, kept);
   const double per_level = 1.0 / static_cast<double>(levels);
-  const float most = spec.quantiles.back() - spec.quantiles.front() + kMostExcess;
   for (std::size_t k = 0; k < layout.steps.size(); ++k) {
     const float* const forecast = rings + layout.rings[k] + layout.RingRow(k, step) * levels;
     const float error = std::abs(target - forecast[middle]);
@@ -110,8 +109,9 @@ void ScoreReading(const Model& model, std::uint32_t step, float target, float* k
     std::memcpy(tracked, &mean, sizeof mean);
     for (std::size_t q = 0; q < levels; ++q) {
       if (q == middle) continue;
-      const float reach = forecast[q] == forecast[middle] && mean.coverage <= most ? 0 : half;
+      const float reach = forecast[q] == forecast[middle] ? 0 : half;
       const bool hit = q < middle ? target >= forecast[q] - reach : target <= forecast[q] + reach;
+      if (hit && width == 0) continue;  // it can become no narrower: levels would move across the median
       float& position = tracked[kCounts + SideOf(spec, q)];
       position += layout.rates[k] * (InnerShare(spec, q) - (hit ? 1.0f : 0.0f));
       position = std::clamp(position, CalibrationTable::kLeastPosition, CalibrationTable::kMostPosition);

@@ -23,9 +23,9 @@ namespace tidegate {
 //   trim = 1 + g owed, or where it covers too much 1 / (1 - g owed); from 0.4 to 2.5; g = 0.06 / h^0.4 of
 //   step h
 // The steps between two scored ones take widths between theirs. A level holds up to half the sensor's
-// resolution beyond it; one that lies at the median or across it only while the interval covers a point too
-// much. Else a sensor that seldom moves by its resolution, whose interval holds its share without any width,
-// would have its median moved away from what it reads.
+// resolution beyond it, but for one that lies at the median or across it, and an interval without any width
+// becomes no narrower. Else a sensor that seldom moves by its resolution, or stands still, would have its
+// median moved away from what it reads.
 
 // What readings came to, of one scored step, all streams of a model together. Added to, never reset.
 struct ScoreTotals {

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "engine/model/model_file.h"
 #include "engine/stream/seasonal_bias.h"
 #include "engine/tensor/nan.h"
 
@@ -17,8 +18,11 @@ constexpr float kMost = std::numeric_limits<float>::max();
 // No forecast is larger, so that no correction of it or of its interval is beyond all numbers.
 constexpr float kMostForecast = 1e32f;
 constexpr float kScaleMemory = 1000;  // values that per-stream moments look back on
-constexpr float kSizeMemory = 2000;   // readings that the size of residuals looks back on
-constexpr float kMostSurprise = 5;    // times the usual size; what one residual counts as in it
+// Behind so many values, one that is further away than so many deviations counts as if it were there: it must
+// not make all others small, and a sensor that begins to move after it stood still has its scale in some ten.
+constexpr float kScaleKnown = 30, kMostGlitch = 50;
+constexpr float kSizeMemory = 2000;  // readings that the size of residuals looks back on
+constexpr float kMostSurprise = 5;   // times the usual size; what one residual counts as in it
 constexpr float kLeastSize =
     0.05f;  // of the validation's size: a stuck sensor is not to make noise an anomaly
 
@@ -26,15 +30,24 @@ struct Scale {
   float mean, deviation, difference_deviation;
 };
 
+// A glitch of a sensor, as far as moments take it in.
+float Limited(float value, float square, const Feature& feature) {
+  const float most = kMostGlitch * std::max(std::sqrt(square), feature.resolution / 4);
+  return most > 0 ? std::clamp(value, -most, most) : value;
+}
+
 // Takes a value into the moments [4] of its feature.
-void Follow(float value, float previous, float* moments) {
+void Follow(float value, float previous, const Feature& feature, float* moments) {
   float& count = moments[0];
+  const bool known = count >= kScaleKnown;
   count = std::min(count + 1, kScaleMemory);
   const float weight = 1 / count;
-  const float over = value - moments[1];
+  float over = value - moments[1];
+  if (known) over = Limited(over, moments[2], feature);
   moments[1] += weight * over;
-  moments[2] += weight * (over * (value - moments[1]) - moments[2]);
-  const float difference = std::isnan(previous) ? 0 : value - previous;
+  moments[2] += weight * (over * (over - weight * over) - moments[2]);
+  float difference = std::isnan(previous) ? 0 : value - previous;
+  if (known) difference = Limited(difference, moments[3], feature);
   const float difference_weight = 1 / std::max(count - 1, 1.0f);  // the first value has none
   moments[3] += difference_weight * (difference * difference - moments[3]);
   for (float* m = moments + 1; m < moments + 4; ++m) *m = std::clamp(*m, -kMost, kMost);
@@ -310,7 +323,7 @@ void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64
     const bool known = !std::isnan(now);
     Scale scale = {feature.mean, feature.deviation, feature.difference_deviation};
     if (spec.per_stream) {
-      if (!missing) Follow(now, previous[f], moments + 4 * f);
+      if (!missing) Follow(now, previous[f], feature, moments + 4 * f);
       scale = ScaleOf(moments + 4 * f, feature);
     }
     if (spec.level_inputs) levels[f] = known ? ClipInput(spec, (now - scale.mean) / scale.deviation) : 0;
@@ -407,7 +420,10 @@ void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading,
 }
 
 std::string StateChecksum(const Model& model) {
-  return absl::StrCat(model.spec().weights_sha256, "/", StreamFloats(model));
+  ModelSpec spec = model.spec();
+  spec.trained_on.clear();
+  spec.validation = {};
+  return absl::StrCat(spec.weights_sha256.substr(0, 32), "/", Sha256(WriteSpec(spec)).substr(0, 32));
 }
 
 bool IsStream(const Model& model, const StreamHeader& header, std::span<const float> floats) {

@@ -180,8 +180,8 @@ void Finish(const Model& model, StreamRef stream, std::int64_t timestamp_ns, std
 void Commit(const ModelSpec& spec, StreamHeader& header, const Reading& reading, const Decision& decision,
             bool imputed);
 
-// What a state goes on with: the weights that made it, by their checksum, and as many numbers, which the
-// model's file changes too (a reorder window).
+// What a state goes on with: the weights that made it, and all that model.json says of how, both by their
+// checksums.
 std::string StateChecksum(const Model& model);
 
 // Whether header and floats [StreamFloats] can be a stream that has taken a reading.

@@ -70,7 +70,7 @@ int RowExponent(const float* row, std::size_t count) {
 absl::Status Reduce(Precision precision, Tensors& tensors) {
   if (precision == Precision::kF32) return absl::OkStatus();
   for (auto& [name, tensor] : tensors) {
-    if (!IsReduced(name, tensor)) continue;
+    if (!IsReduced(name, tensor) || tensor.values.empty()) continue;
     const std::size_t rows = tensor.shape[0], count = rows == 0 ? 0 : tensor.values.size() / rows;
     for (std::size_t r = 0; r < rows; ++r) ReduceRow(precision, tensor.values.data() + r * count, count);
     for (const float value : tensor.values) {

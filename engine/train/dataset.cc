@@ -165,17 +165,17 @@ void FillInputs(const Series& series, const ModelSpec& spec, std::span<const flo
   }
 }
 
-// By its own scale what a stream does next is millions of deviations while it has hardly moved yet, or for
-// long. Such rows, of pieces of a stream together, get scale 0: nothing is forecast from there.
+// While a stream has hardly moved yet, or for long, what it does next may be millions of deviations in its
+// own scale. Such rows, of pieces of a stream together, get scale 0: nothing is forecast from there.
 void LeaveOutStillRows(const std::vector<Series>& series, std::vector<PreparedSeries>& data) {
-  constexpr float kStill = 1e-3f;  // of the scale that all but a hundredth of the rows stay below
+  constexpr float kStill = 0.1f;  // of the scale that three quarters of the rows stay below
   std::map<std::string, std::vector<float>> scales;
   for (std::size_t s = 0; s < data.size(); ++s) {
     std::vector<float>& own = scales[series[s].stream];
     own.insert(own.end(), data[s].scale.begin(), data[s].scale.end());
   }
   for (auto& [stream, own] : scales) {
-    const auto high = own.begin() + static_cast<std::ptrdiff_t>(own.size() * 99 / 100);
+    const auto high = own.begin() + static_cast<std::ptrdiff_t>(own.size() * 3 / 4);
     std::nth_element(own.begin(), high, own.end());
     own = {*high};
   }

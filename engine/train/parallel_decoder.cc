@@ -16,7 +16,7 @@ ParallelDecoder::ParallelDecoder(const LayerSpec& top, const ParallelHead::Sizes
     : sizes_(sizes),
       dropout_(top.dropout),
       steps_(MakeParallelSteps(top, sizes.inputs)),
-      parameters_(ParallelHead::ZeroParameters(sizes)),
+      parameters_(ZeroTensors(ParallelHead::ParameterShapes(sizes))),
       gradients_(parameters_) {}
 
 void ParallelDecoder::FillEmbeddings() {

@@ -124,8 +124,8 @@ ChoiceReason InputsByLevel(Recommendation& shape) {
 
 std::size_t Parameters(const DataProfile& profile, const Recommendation& shape) {
   std::size_t count = 0;
-  for (const auto& [name, tensor] : Model::ZeroParameters(UntrainedSpec(profile, shape)))
-    count += tensor.values.size();
+  for (const auto& [name, sizes] : Model::ParameterShapes(UntrainedSpec(profile, shape)))
+    count += ValuesOf(sizes);
   return count;
 }
 

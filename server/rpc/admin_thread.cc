@@ -1,10 +1,22 @@
 #include "server/rpc/admin_thread.h"
 
+#include <exception>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "server/rpc/status.h"
 
 namespace tidegate {
+namespace {
+
+// A model that takes more memory than there is ends what asks for it, and not the server.
+absl::Status Guarded(const AdminThread::Work& work) try {
+  return work();
+} catch (const std::exception& error) {
+  return absl::InternalError(absl::StrCat("it could not be done: ", error.what()));
+}
+
+}  // namespace
 
 AdminThread::AdminThread() : thread_([this] { Run(); }) {}
 
@@ -17,10 +29,7 @@ AdminThread::~AdminThread() {
   thread_.join();
 }
 
-void AdminThread::Drain() {
-  const std::lock_guard lock(mutex_);
-  draining_ = true;
-}
+void AdminThread::Drain() { draining_ = true; }
 
 void AdminThread::Ask(Work work, Done done) {
   {
@@ -37,9 +46,8 @@ void AdminThread::Run() {
     if (jobs_.empty()) return;
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
-    const bool draining = draining_;
     lock.unlock();
-    job.done(draining ? DrainingStatus() : job.work());
+    job.done(draining_ ? DrainingStatus() : Guarded(job.work));
     lock.lock();
   }
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <functional>
@@ -23,6 +24,8 @@ class AdminThread {
   // What has been asked for and not begun, and what is asked for from now on, is not done, but answered with
   // DrainingStatus: it may take long. Safe from any thread.
   void Drain();
+  // What is being done is to end soon. Safe from any thread.
+  bool draining() const { return draining_; }
 
   // Calls `work`, and then `done` with what it returned, both in the thread. Safe from any thread.
   void Ask(Work work, Done done);
@@ -34,10 +37,10 @@ class AdminThread {
   };
   void Run();
 
+  std::atomic<bool> draining_{false};
   std::mutex mutex_;  // guards what follows
   std::condition_variable asked_;
   std::deque<Job> jobs_;
-  bool draining_ = false;
   bool ending_ = false;
   std::thread thread_;
 };

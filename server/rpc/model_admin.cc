@@ -11,6 +11,7 @@
 #include "absl/synchronization/blocking_counter.h"
 #include "engine/stream/stream.h"
 #include "server/fault/fault.h"
+#include "server/rpc/admin_thread.h"
 #include "server/shard/shard_journal.h"
 #include "spdlog/spdlog.h"
 
@@ -79,14 +80,14 @@ absl::Status ModelAdmin::Load(const std::string& name, std::uint64_t version) {
   if (!read.ok()) return Unusable(read.status());
   if (const auto served = repository_.Find(name); served.ok()) {
     const ServedModel& there = repository_.models()[*served];
-    const bool same = there.model->spec().weights_sha256 == read->model->spec().weights_sha256;
+    const bool same = StateChecksum(*there.model) == StateChecksum(*read->model);
     if (there.version == read->version && same) return absl::OkStatus();
     if (there.version == read->version) {
       return Refusal(
           Fault::kModelServed, "version",
           absl::StrCat(read->version, " of model '", name,
-                       "' is served with other weights than its folder has now: give the new ones a version "
-                       "of their own"));
+                       "' is served with other weights, or another model.json, than its folder has now: give "
+                       "what is new a version of its own"));
     }
     return Refusal(
         Fault::kModelServed, "version",
@@ -150,6 +151,7 @@ absl::Status ModelAdmin::Unload(const std::string& name, bool delete_streams, st
     if (!there.ok()) return there.status();
     DeleteCold(static_cast<std::uint32_t>(model), *there);
   }
+  if (group_.admin->draining()) return DrainingStatus();  // with what was deleted so far
   WaitUntilDurable();
   repository_.Release(model);
   Publish();
@@ -200,7 +202,7 @@ void ModelAdmin::WaitUntilDurable() {
 void ModelAdmin::InSlices(const std::vector<std::string>& ids,
                           const std::function<void(ServingLoop&, const std::string&)>& work) {
   constexpr std::size_t kIds = 256;
-  for (std::size_t begin = 0; begin < ids.size(); begin += kIds) {
+  for (std::size_t begin = 0; begin < ids.size() && !group_.admin->draining(); begin += kIds) {
     OnAll([&](ServingLoop& loop) {
       for (std::size_t i = begin; i < std::min(begin + kIds, ids.size()); ++i) {
         if (ShardOf(ids[i], group_.loops.size()) == loop.index()) work(loop, ids[i]);
@@ -212,7 +214,7 @@ void ModelAdmin::InSlices(const std::vector<std::string>& ids,
 // A slice at a time, so that readings of other models do not wait.
 void ModelAdmin::DeleteStreams(std::uint32_t model) {
   std::atomic<bool> more{true};
-  for (std::uint32_t begin = 0; more; begin += kDeletionSlice) {
+  for (std::uint32_t begin = 0; more && !group_.admin->draining(); begin += kDeletionSlice) {
     more = false;
     OnAll([&](ServingLoop& loop) {
       if (loop.shard().DeleteSlots(model, begin, begin + kDeletionSlice)) more = true;

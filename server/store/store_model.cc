@@ -40,7 +40,7 @@ std::string Message(const StoredModel& stored, const StoredModel& served, ModelM
       return absl::StrCat(model, "; version ", served.version, " is served: serve version ", stored.version,
                           " again, or delete its streams");
     case ModelMatch::kOtherChecksum:
-      return absl::StrCat(model, " with weights and numbers of a state ", stored.checksum,
+      return absl::StrCat(model, " with weights and model.json of checksums ", stored.checksum,
                           "; those served are ", served.checksum,
                           ": give the model as it is now a version of its own");
     case ModelMatch::kOtherBuild:

@@ -24,7 +24,7 @@ TEST_P(ParallelHeadTest, DecodesEverySegmentFromTheSameState) {
   for (const std::size_t channels : {0, 3}) {
     const ParallelHead::Sizes sizes = {
         .horizon = 8, .segment = 2, .quantiles = 3, .channels = channels, .inputs = 7, .units = outputs};
-    Tensors tensors = ParallelHead::ZeroParameters(sizes);
+    Tensors tensors = ZeroTensors(ParallelHead::ParameterShapes(sizes));
     float value = 0;
     for (auto& [name, tensor] : tensors) {
       for (float& v : tensor.values) v = std::sin(value += 1.7f);

@@ -143,24 +143,29 @@ TEST(CalibrationTest, TheMedianOfACoarseSensorStays) {
   ModelSpec spec = TinySpec();
   spec.features[0].resolution = 1;
   const auto model = TinyModel(spec);
-  StreamHeader header;
-  std::vector<float> floats(StreamFloats(*model)), forecast(spec.horizon * 3);
-  const StreamRef stream(*model, header, floats);
-  StartStream(*model, stream);
-  std::mt19937 random(1);
-  float value = 20;
-  double moved = 0;
-  constexpr std::uint32_t kReadings = 4000;
-  for (std::uint32_t t = 0; t < kReadings; ++t) {
-    if (random() % 5 == 0) value += random() % 2 == 0 ? 1 : -1;
-    ScoreReading(*model, t, value, stream.kept, stream.rings, {});
-    for (std::size_t i = 0; i < forecast.size(); ++i)
-      forecast[i] = value + 0.2f * (static_cast<float>(i % 3) - 1);
-    CalibrateForecast(*model, stream.kept, forecast);
-    moved += std::abs(forecast[1] - value);
-    RememberForecast(*model, t, forecast, stream.rings);
+  for (const unsigned seldom : {5, 8, 10, 20, 100}) {
+    StreamHeader header;
+    std::vector<float> floats(StreamFloats(*model)), forecast(spec.horizon * 3);
+    const StreamRef stream(*model, header, floats);
+    StartStream(*model, stream);
+    std::mt19937 random(1);
+    float value = 20;
+    double moved = 0, most = 0;
+    constexpr std::uint32_t kReadings = 8000;
+    for (std::uint32_t t = 0; t < kReadings; ++t) {
+      const bool stuck = t >= 3000 && t < 5000;
+      if (!stuck && random() % seldom == 0) value += random() % 2 == 0 ? 1 : -1;
+      ScoreReading(*model, t, value, stream.kept, stream.rings, {});
+      for (std::size_t i = 0; i < forecast.size(); ++i)
+        forecast[i] = value + 0.2f * (static_cast<float>(i % 3) - 1);
+      CalibrateForecast(*model, stream.kept, forecast);
+      moved += std::abs(forecast[1] - value);
+      most = std::max<double>(most, std::abs(forecast[1] - value));
+      RememberForecast(*model, t, forecast, stream.rings);
+    }
+    EXPECT_LT(moved / kReadings, 0.05) << seldom;
+    EXPECT_LT(most, 0.5) << seldom;
   }
-  EXPECT_LT(moved / kReadings, 0.05);
 }
 
 TEST(CalibrationTest, LevelsStayInOrder) {
@@ -192,6 +197,26 @@ TEST(PerStreamTest, ForecastsFollowTheSensorsUnit) {
     const auto a = celsius.Push({time, here}, time).forecast, b = other.Push({time, there}, time).forecast;
     for (std::size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(b[i], a[i] * 64 - 1024, 0.5) << "reading " << t;
   }
+}
+
+// A sensor's glitch does not make all that follows small, and one that wakes up has its scale soon.
+TEST(PerStreamTest, AGlitchLeavesTheScale) {
+  ModelSpec spec = TinySpec();
+  spec.per_stream = true;
+  spec.features[0].resolution = 0.01f;
+  const std::vector<float> series = DriftingSeries(8, 4000, 0);
+  const auto scale_after = [&](std::size_t still, float glitch, std::size_t readings) {
+    std::vector<float> previous(2, std::nanf("")), moments(8), inputs(spec.inputs());
+    for (std::size_t t = 0; t < readings; ++t) {
+      const std::vector<float> values = {t < still ? series[still] : t == 2000 ? glitch : series[t], 50};
+      ScaleInputs(spec, {}, 0, values, previous, moments.data(), inputs);
+    }
+    return OutputScale(spec, previous.data(), moments.data());
+  };
+  const float usual = scale_after(0, series[2000], 2010);
+  EXPECT_LT(scale_after(0, -9999, 2010), 6 * usual);
+  EXPECT_LT(scale_after(0, 1e20f, 2010), 6 * usual);
+  EXPECT_GT(scale_after(1500, series[2000], 1600), usual / 8);
 }
 
 }  // namespace

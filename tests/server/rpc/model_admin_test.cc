@@ -121,7 +121,8 @@ TEST_F(ModelAdminTest, OtherWeightsUnderAServedVersionAreNotTakenForIt) {
   Write("tiny", 1, 7);
   const grpc::Status refused = Load("tiny", 1);
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
-  EXPECT_THAT(refused.error_message(), HasSubstr("with other weights than its folder has now"));
+  EXPECT_THAT(refused.error_message(),
+              HasSubstr("with other weights, or another model.json, than its folder has now"));
 }
 
 TEST_F(ModelAdminTest, TheDefaultModelIsWhatRequestsWithoutANameMean) {

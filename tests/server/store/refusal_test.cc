@@ -250,7 +250,8 @@ TEST(CompareModelsTest, SaysWhatIsDifferentAndWhatToDo) {
   other = pumps;
   other.checksum = "d";
   EXPECT_EQ(compare(other).match, ModelMatch::kOtherChecksum);
-  EXPECT_THAT(compare(other).message, HasSubstr("with weights and numbers of a state c; those served are d"));
+  EXPECT_THAT(compare(other).message,
+              HasSubstr("with weights and model.json of checksums c; those served are d"));
   other = pumps;
   other.build = "e";
   EXPECT_EQ(compare(other).match, ModelMatch::kOtherBuild);
