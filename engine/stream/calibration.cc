@@ -15,6 +15,7 @@ namespace {
 constexpr float kMemory = 10'000;       // forecasts that a running mean looks back on
 constexpr float kTrimReadings = 2'000;  // see calibration.h
 constexpr float kMostTrim = 1.5f;
+constexpr float kMostExcess = 0.01f;     // see calibration.h
 constexpr std::size_t kMostLevels = 99;  // CheckSpec allows no more
 constexpr std::size_t kCounts = sizeof(TrackedStep) / sizeof(float);
 
@@ -89,6 +90,7 @@ void ScoreReading(const Model& model, std::uint32_t step, float target, float* k
   const float half = spec.TargetOf(kept[layout.last_values + spec.features.size() - 1]).resolution / 2;
   const float naive = FollowNaive(layout, target, kept);
   const double per_level = 1.0 / static_cast<double>(levels);
+  const float most = spec.quantiles.back() - spec.quantiles.front() + kMostExcess;
   for (std::size_t k = 0; k < layout.steps.size(); ++k) {
     const float* const forecast = rings + layout.rings[k] + layout.RingRow(k, step) * levels;
     const float error = std::abs(target - forecast[middle]);
@@ -109,7 +111,7 @@ void ScoreReading(const Model& model, std::uint32_t step, float target, float* k
     std::memcpy(tracked, &mean, sizeof mean);
     for (std::size_t q = 0; q < levels; ++q) {
       if (q == middle) continue;
-      const float reach = forecast[q] == forecast[middle] ? 0 : half;
+      const float reach = forecast[q] == forecast[middle] && mean.coverage <= most ? 0 : half;
       const bool hit = q < middle ? target >= forecast[q] - reach : target <= forecast[q] + reach;
       if (hit && width == 0) continue;  // it can become no narrower: levels would move across the median
       float& position = tracked[kCounts + SideOf(spec, q)];

@@ -23,9 +23,10 @@ namespace tidegate {
 //   trim = 1 + g owed, or where it covers too much 1 / (1 - g owed); from 0.4 to 2.5; g = 0.06 / h^0.4 of
 //   step h
 // The steps between two scored ones take widths between theirs. A level holds up to half the sensor's
-// resolution beyond it, but for one that lies at the median or across it, and an interval without any width
-// becomes no narrower. Else a sensor that seldom moves by its resolution, or stands still, would have its
-// median moved away from what it reads.
+// resolution beyond it; one that lies at the median or across it only while the interval covers a point too
+// much, and an interval without any width becomes no narrower. So a sensor that seldom moves by its resolution
+// keeps the median that it reads; of one that moves so seldom that no width at all covers too much, the median
+// may come to lie up to half the resolution beside it, for the share's sake.
 
 // What readings came to, of one scored step, all streams of a model together. Added to, never reset.
 struct ScoreTotals {
