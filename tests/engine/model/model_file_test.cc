@@ -6,6 +6,8 @@
 #include <fstream>
 #include <iterator>
 
+#include "engine/stream/stream.h"
+#include "engine/tensor/precision.h"
 #include "tests/support/tiny_model.h"
 
 namespace tidegate {
@@ -77,6 +79,40 @@ TEST_F(ModelFileTest, ASpecThatDoesNotFitTheWeightsFailsTheGoldenPair) {
   json.replace(at, 10, "\"mean\": 30");
   Write("model.json", json);
   EXPECT_THAT(ReadModel(folder_).status().message(), HasSubstr("golden pair"));
+}
+
+// What a specification asks for is held against the file before memory is taken for it.
+TEST_F(ModelFileTest, SizesThatTheFileDoesNotHaveAreRefusedAtOnce) {
+  ModelSpec spec = spec_;
+  spec.layers.assign(4, {.kind = LayerKind::kConv1d, .units = 4096, .kernel = 1024});  // 69 GB each
+  spec.layers.push_back({.units = 1});
+  EXPECT_THAT(std::string(Model::Create(spec, tensors_).status().message()), HasSubstr("; expected ["));
+}
+
+TEST_F(ModelFileTest, TensorsThatNoModelHasAreRefused) {
+  const auto error = [&](const char* name, Tensor tensor) {
+    Tensors tensors = tensors_;
+    tensors[name] = std::move(tensor);
+    return std::string(Model::Create(spec_, tensors).status().message());
+  };
+  EXPECT_THAT(error("golden.values", ZeroTensor({257, 2})), HasSubstr("257 readings, expected at most 256"));
+  Tensor falls = tensors_.at("residuals.quantiles");
+  std::swap(falls.values.front(), falls.values.back());
+  EXPECT_THAT(error("residuals.quantiles", falls), HasSubstr("residuals.quantiles"));
+  Tensors tensors = {{"layers.9.weight", {{std::size_t{1} << 61, 0}, {}}}};
+  EXPECT_TRUE(Reduce(Precision::kInt8, tensors).ok()) << "without a loop over rows that are none";
+}
+
+TEST_F(ModelFileTest, AStateGoesOnWithWhatMadeIt) {
+  const auto checksum = [&](const auto& change) {
+    ModelSpec spec = spec_;
+    change(spec);
+    return StateChecksum(**Model::Create(spec, tensors_));
+  };
+  const std::string as_it_is = checksum([](ModelSpec&) {});
+  EXPECT_EQ(checksum([](ModelSpec& spec) { spec.trained_on = "another file"; }), as_it_is);
+  EXPECT_NE(checksum([](ModelSpec& spec) { spec.bridge_limit += 1; }), as_it_is);
+  EXPECT_NE(checksum([](ModelSpec& spec) { spec.weights_sha256 = std::string(64, '1'); }), as_it_is);
 }
 
 TEST_F(ModelFileTest, EveryTruncationOfTheSpecIsAnErrorThatNamesTheFile) {

@@ -54,6 +54,12 @@ TEST(SpecTest, ErrorsNameTheField) {
   EXPECT_THAT(ErrorAfter([](json& j) { j["horizon"] = 5; }), HasSubstr("step_deviation"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["quantiles"] = {0.5, 0.1, 0.9}; }), HasSubstr("quantiles"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["quantiles"] = {0.1, 0.9}; }), HasSubstr("odd"));
+  EXPECT_THAT(ErrorAfter([](json& j) {
+                j["quantiles"] = {0.5, 0.7, 0.9};
+              }),
+              HasSubstr("quantiles: expected 0.5, the median, in the middle of several"));
+  EXPECT_THAT(ErrorAfter([](json& j) { j["interval_ns"] = std::int64_t{1} << 60; }),
+              HasSubstr("interval_ns"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["bridge_limit"] = 2000; }), HasSubstr("bridge_limit"));
   EXPECT_THAT(ErrorAfter([](json& j) { j["reorder_window"] = 65; }),
               HasSubstr("reorder_window: 65; expected 0 (readings come in order) to 64 ticks"));
