@@ -24,9 +24,9 @@ namespace tidegate {
 //   step h
 // The steps between two scored ones take widths between theirs. A level holds up to half the sensor's
 // resolution beyond it; one that lies at the median or across it only while the interval covers a point too
-// much, and an interval without any width becomes no narrower. So a sensor that seldom moves by its resolution
-// keeps the median that it reads; of one that moves so seldom that no width at all covers too much, the median
-// may come to lie up to half the resolution beside it, for the share's sake.
+// much, and an interval without any width becomes no narrower. So a sensor that seldom moves by its
+// resolution keeps the median that it reads; of one that moves so seldom that no width at all covers too
+// much, the median may come to lie up to half the resolution beside it, for the share's sake.
 
 // What readings came to, of one scored step, all streams of a model together. Added to, never reset.
 struct ScoreTotals {
