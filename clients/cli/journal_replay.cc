@@ -25,7 +25,7 @@ absl::StatusOr<std::shared_ptr<const Model>> JournalReplay::ModelOf(std::uint32_
   if (!model.ok()) return model.status();
   if (StateChecksum(**model) != stored.checksum) {
     return absl::FailedPreconditionError(
-        absl::StrCat(folder, ": its weights and numbers of a state are ", StateChecksum(**model),
+        absl::StrCat(folder, ": the checksums of its weights and model.json are ", StateChecksum(**model),
                      ", and the journal was made with ", stored.checksum, ": name the folder with those"));
   }
   const std::string build = StepBuild();

@@ -76,7 +76,9 @@ void AddLearningFlags(CLI::App& command, LearningFlags& flags) {
   AddReadingFlags(command, flags.readings);
   command.option_defaults()->group("What is forecast")->always_capture_default();
   command.add_option("--horizon", flags.options.horizon, "Steps of a forecast");
-  command.add_option("--quantiles", flags.options.quantiles, "An odd number, rising, within 0 and 1")
+  command
+      .add_option("--quantiles", flags.options.quantiles,
+                  "An odd number, rising, within 0 and 1, of several 0.5 in the middle")
       ->delimiter(',');
   command
       .add_option("--normalisation", flags.normalisation,

@@ -58,7 +58,7 @@ std::vector<Series> Prepare(const TrainCommand& command, const Readings& reading
             << ".\n";
   if (command.readings.interval == absl::ZeroDuration()) {
     std::cout << "Interval: " << absl::FormatDuration(absl::Nanoseconds(readings.interval_ns))
-              << ", the median time between two readings.\n";
+              << " between two readings.\n";
   }
   // After a gap that no stream steps over the next piece must be long enough to train and to validate by
   // itself.
@@ -302,7 +302,9 @@ void AddTrainCommand(CLI::App& app, Run& run) {
       ->check(CLI::Range(0.0, 0.95));
   train->add_option("--horizon", options.horizon, "Steps of a forecast")
       ->check(CLI::Range(std::size_t{1}, kMostSteps));
-  train->add_option("--quantiles", options.quantiles, "An odd number, rising, within 0 and 1")
+  train
+      ->add_option("--quantiles", options.quantiles,
+                   "An odd number, rising, within 0 and 1, of several 0.5 in the middle")
       ->delimiter(',');
   train
       ->add_option("--scored-steps", options.scored_steps,

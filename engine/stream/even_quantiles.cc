@@ -13,7 +13,9 @@ std::vector<float> EvenQuantiles(std::vector<float> values, std::size_t count) {
     const auto below = static_cast<std::size_t>(position);
     const std::size_t above = std::min(below + 1, values.size() - 1);
     const auto part = static_cast<float>(position - static_cast<double>(below));
-    quantiles[i] = values[below] + part * (values[above] - values[below]);
+    // Rounding is not to take it beyond its neighbours.
+    quantiles[i] =
+        std::clamp(values[below] + part * (values[above] - values[below]), values[below], values[above]);
   }
   return quantiles;
 }

@@ -129,6 +129,19 @@ void FillTargets(const Series& series, const ModelSpec& spec, PreparedSeries& pr
   }
 }
 
+// In a scale of its own a stream that begins to move, or to move more, is far away for some rows: they are
+// not to set what all others are measured by.
+void LimitFew(std::vector<float>& values) {
+  constexpr float kFar = 10;  // times the median size
+  if (values.empty()) return;
+  std::vector<float> sizes(values.size());
+  std::ranges::transform(values, sizes.begin(), [](float v) { return std::abs(v); });
+  const auto middle = sizes.begin() + static_cast<std::ptrdiff_t>(sizes.size() / 2);
+  std::nth_element(sizes.begin(), middle, sizes.end());
+  if (*middle == 0) return;
+  for (float& value : values) value = std::clamp(value, -kFar * *middle, kFar * *middle);
+}
+
 // step_deviation from the training rows' targets behind the warm-up, in which a stream's own scale is not
 // known yet; of long series from evenly spread ones.
 void FitStepDeviation(const std::vector<PreparedSeries>& data, ModelSpec& spec) {
@@ -137,14 +150,18 @@ void FitStepDeviation(const std::vector<PreparedSeries>& data, ModelSpec& spec) 
   for (const PreparedSeries& prepared : data) rows += prepared.split;
   const std::size_t stride = 1 + rows / kEnough;
   const std::size_t first = std::max(spec.warm_up, std::size_t{spec.per_stream ? 2u : 0u});
+  std::vector<float> values;
   for (std::size_t h = 1; h <= spec.horizon; ++h) {
-    Moments moments;
+    values.clear();
     for (const PreparedSeries& prepared : data) {
       for (std::size_t t = first; t < prepared.split; t += stride) {
         const float value = prepared.Ahead(t, h);
-        if (!std::isnan(value)) moments.Add(value);
+        if (!std::isnan(value)) values.push_back(value);
       }
     }
+    if (spec.per_stream) LimitFew(values);
+    Moments moments;
+    for (const float value : values) moments.Add(value);
     spec.step_deviation[h - 1] = ScaleOf(moments.RootMeanSquare());
   }
 }
@@ -165,14 +182,14 @@ void FillInputs(const Series& series, const ModelSpec& spec, std::span<const flo
   }
 }
 
-// While a stream has hardly moved yet, or for long, what it does next may be millions of deviations in its
-// own scale. Such rows, of pieces of a stream together, get scale 0: nothing is forecast from there.
+// Until a stream moves for the first time, what it does next is millions of deviations in its own scale. Such
+// rows get scale 0: nothing is forecast from there.
 void LeaveOutStillRows(const std::vector<Series>& series, std::vector<PreparedSeries>& data) {
-  constexpr float kStill = 0.1f;  // of the scale that three quarters of the rows stay below
-  std::map<std::string, std::vector<float>> scales;
+  constexpr float kStill = 1e-3f;  // of the scale that three quarters of a stream's training rows stay below
+  std::map<std::string, std::vector<float>> scales;  // of all its pieces
   for (std::size_t s = 0; s < data.size(); ++s) {
     std::vector<float>& own = scales[series[s].stream];
-    own.insert(own.end(), data[s].scale.begin(), data[s].scale.end());
+    own.insert(own.end(), data[s].scale.begin(), data[s].scale.begin() + data[s].split);
   }
   for (auto& [stream, own] : scales) {
     const auto high = own.begin() + static_cast<std::ptrdiff_t>(own.size() * 3 / 4);
@@ -180,8 +197,9 @@ void LeaveOutStillRows(const std::vector<Series>& series, std::vector<PreparedSe
     own = {*high};
   }
   for (std::size_t s = 0; s < data.size(); ++s) {
+    std::vector<float>& scale = data[s].scale;
     const float least = kStill * scales[series[s].stream].front();
-    for (float& scale : data[s].scale) scale = scale < least ? 0 : scale;
+    std::fill(scale.begin(), std::ranges::find_if(scale, [least](float v) { return v >= least; }), 0.0f);
   }
 }
 
@@ -190,7 +208,7 @@ void LeaveOutStillRows(const std::vector<Series>& series, std::vector<PreparedSe
 absl::Status CheckTargets(const std::vector<Series>& series, const std::vector<PreparedSeries>& data,
                           const ModelSpec& spec) {
   const std::string& target = spec.features[spec.target].name;
-  bool judged = false;
+  bool judged = false, any = false;
   for (std::size_t s = 0; s < series.size(); ++s) {
     const auto known = [&](std::size_t t, std::size_t h) { return !std::isnan(data[s].Ahead(t, h)); };
     bool learns = false;
@@ -199,7 +217,8 @@ absl::Status CheckTargets(const std::vector<Series>& series, const std::vector<P
     }
     const bool still = std::all_of(data[s].scale.begin(), data[s].scale.begin() + data[s].split,
                                    [](float scale) { return scale == 0; });
-    if (!learns && !still) {
+    any |= learns;
+    if (!learns && (!still || (!any && s + 1 == series.size()))) {
       return absl::InvalidArgumentError(absl::StrCat("stream '", series[s].stream, "': none of its ",
                                                      data[s].split, " training readings has a value of '",
                                                      target, "' to learn from; leave the stream out"));
@@ -354,14 +373,17 @@ std::vector<Sequence> ValidationWindows(const std::vector<PreparedSeries>& data,
 std::vector<Sequence> ValidationSequences(const std::vector<PreparedSeries>& data, std::size_t phases,
                                           std::size_t before) {
   constexpr std::size_t kLong = 16'384, kPart = 4'096, kMostParts = 64;  // rows, and parts of all series
+  const auto is_long = [](const PreparedSeries& one) { return one.size() - one.split > kLong; };
+  const auto count = static_cast<std::size_t>(std::ranges::count_if(data, is_long));
   std::vector<Sequence> sequences;
   for (std::size_t s = 0; s < data.size(); ++s) {
     const std::size_t split = data[s].split, rows = data[s].size() - split;
     const std::size_t run_in = phases == 1 && data[s].size() <= kLong ? split : before;
-    const std::size_t parts = rows > kLong ? rows / kPart : 1;
-    const std::size_t taken = std::min(parts, std::max<std::size_t>(1, kMostParts / data.size()));
+    const std::size_t parts = is_long(data[s]) ? rows / kPart : 1;
+    const std::size_t taken =
+        std::min(parts, std::max<std::size_t>(1, kMostParts / std::max(count, std::size_t{1})));
     for (std::size_t i = 0; i < taken; ++i) {
-      const std::size_t part = i * parts / taken;
+      const std::size_t part = i * parts / taken + s * (parts / taken) / data.size();  // not of all the same
       const std::size_t begin = split + part * kPart;
       const std::size_t end = part + 1 < parts ? begin + kPart : data[s].size();
       const std::size_t first = begin - std::min(run_in, begin);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -137,14 +138,14 @@ absl::Status ModelAdmin::Unload(const std::string& name, bool delete_streams, st
   };
   // Before anybody notices; then again, as readings may have begun streams.
   if (absl::Status s = check(); !s.ok()) return s;
+  absl::Cleanup serve_again = [&] {
+    repository_ = before;
+    Publish();
+  };
   repository_.SetServed(model, false);
   Publish();
   // No loop admits readings of it any more, and what was admitted has reached its shards.
-  if (absl::Status s = check(); !s.ok()) {
-    repository_ = before;
-    Publish();
-    return s;
-  }
+  if (absl::Status s = check(); !s.ok()) return s;
   DeleteStreams(model);
   if (keeper_ != nullptr) {  // looked for once more: some have left memory since
     const auto there = keeper_->StreamsOf(before.models()[model]);
@@ -153,6 +154,7 @@ absl::Status ModelAdmin::Unload(const std::string& name, bool delete_streams, st
   }
   if (group_.admin->draining()) return DrainingStatus();  // with what was deleted so far
   WaitUntilDurable();
+  std::move(serve_again).Cancel();
   repository_.Release(model);
   Publish();
   OnAll([&](ServingLoop& loop) { loop.shard().RemoveModel(model); });

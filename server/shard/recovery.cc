@@ -10,6 +10,7 @@
 namespace tidegate {
 namespace {
 
+constexpr std::size_t kBroughtTogether = 1024;   // streams that entries bring back, maybe for nothing
 constexpr std::size_t kReplayedTogether = 8192;  // readings: enough that their streams form whole batches
 
 absl::Status Stopped() { return absl::CancelledError("stopped while streams were brought back"); }
@@ -100,8 +101,7 @@ absl::Status Recovery::ReplayGroup(GroupReader& group) {
   journal_.Replayed(group.position());
   std::size_t waiting = 0;
   for (const auto& readings : waiting_) waiting += readings->size();
-  // What entries bring back for nothing, as their streams have them already, is put out too.
-  if (group.status().ok() && (waiting >= kReplayedTogether || !shard_.idle())) return Flush();
+  if (group.status().ok() && (waiting >= kReplayedTogether || brought_ >= kBroughtTogether)) return Flush();
   return group.status();
 }
 
@@ -180,6 +180,7 @@ absl::Status Recovery::Flush() {
   for (const auto& readings : waiting_) {
     if (readings->size() > 0) readings->Admit(shard_);
   }
+  brought_ = 0;
   while (!shard_.idle()) shard_.Run(finished_);
   finished_.clear();
   for (const auto& readings : waiting_) {
@@ -195,6 +196,7 @@ std::optional<StreamKey> Recovery::Find(absl::string_view id) {
   const auto key = shard_.Find(id, &position);
   if (key) {
     reached(*key) = position;
+    ++brought_;
   } else if (position > 0) {
     deleted_.try_emplace(std::string(id), position);
   }

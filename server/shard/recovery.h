@@ -86,6 +86,7 @@ class Recovery {
   absl::flat_hash_map<std::string, std::uint64_t> left_out_;
   absl::flat_hash_map<std::string, std::uint64_t> deleted_;  // by their marks: up to which position
   std::vector<Work*> finished_;
+  std::size_t brought_ = 0;  // streams that came back into memory since the last Flush
   std::atomic<double> done_{0};
   std::atomic<std::uint64_t> readings_{0};
 };
