@@ -106,6 +106,11 @@ TEST_F(TrainingTest, FlagsThatWouldDoNothingOrTooMuchAreRefused) {
   EXPECT_THAT(error({"--segment", "4", "--inputs", "both"}),
               HasSubstr("values less the last of their segment"));
   EXPECT_THAT(error({"--conv-kernel", "3"}), HasSubstr("--conv-kernel requires --conv-filters"));
+  EXPECT_THAT(error({"--residual"}), HasSubstr("there is one: give --layers 2"));
+  EXPECT_THAT(error({"--window", "32"}), HasSubstr("--sequence with --window"));  // Arguments has it
+  EXPECT_THAT(error({"--segment", "4", "--truncation", "16"}), HasSubstr("--truncation with --segment"));
+  EXPECT_THAT(error({"--schedule-hold", "3"}), HasSubstr("of --schedule exponential and step"));
+  EXPECT_THAT(error({"--quantiles", "0.5,0.7,0.9"}), HasSubstr("expected 0.5, the median, in the middle"));
   EXPECT_THAT(error({"--label-margin", "3"}), HasSubstr("--label-margin requires --label-column"));
   EXPECT_THAT(error({"--interval", "5s", "--time-unit", "ms"}), HasSubstr("--interval excludes --time-unit"));
   EXPECT_THAT(RunTidegate(Arguments("readings.csv", {}, "1")).err, HasSubstr("--output"));
