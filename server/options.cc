@@ -75,8 +75,10 @@ void AddStoreFlags(CLI::App& app, Options& options, double& checkpoint_seconds) 
       ->type_name("BYTES")
       ->needs(data)
       ->default_str("1GiB");
-  app.add_flag("--forget-other-models", options.forget_other_models,
-               "Forget the folder's streams of models that are not served, or that have other weights now")
+  app.add_flag(
+         "--forget-other-models", options.forget_other_models,
+         "Forget the folder's streams of models that are not served, or that have other weights, or another "
+         "model.json, now")
       ->needs(data);
   app.add_flag("--accept-other-kernels", options.accept_other_kernels,
                "After a crash, replay the journal although other kernels had stepped it (another CPU or "

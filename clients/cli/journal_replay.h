@@ -25,8 +25,8 @@ class JournalReplay {
   // server's folder of models. Both must outlive it. on_answer: called with each reading.
   JournalReplay(const std::vector<StoredModel>& stored, std::string models, OnAnswer on_answer);
 
-  // Errors: those of ReadModel. FailedPrecondition: a model with other weights. DataLoss: a reading is not
-  // taken as it was when it came, or a state is not one of its model.
+  // Errors: those of ReadModel. FailedPrecondition: a model with other weights or another model.json.
+  // DataLoss: a reading is not taken as it was when it came, or a state is not one of its model.
   absl::Status Apply(const JournalEntry& entry);
 
   std::uint64_t readings() const { return readings_; }

@@ -28,7 +28,7 @@ class StreamKeeper {
   struct Options {
     absl::Duration checkpoint_interval = absl::Seconds(60);
     std::size_t memory_limit = 0;  // bytes for streams in memory, over all shards; 0: all of them stay there
-    // Streams of models that are not served, or with other weights, are forgotten instead of an error.
+    // Streams of models that are not served, or are others by now, are forgotten instead of an error.
     bool drop_other_models = false;
     // What is replayed may differ in its last bits from what was answered, as other kernels made that.
     bool accept_other_build = false;

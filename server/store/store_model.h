@@ -23,7 +23,7 @@ enum class ModelMatch {
   kSame,           // nothing stands in the way
   kMissing,        // none of that name
   kOtherVersion,   // of that name there are others only
-  kOtherChecksum,  // name and version are there with other weights
+  kOtherChecksum,  // name and version are there with other weights or another model.json
   kOtherBuild,     // the same weights, but other kernels: a replay may differ in its last bits
 };
 
