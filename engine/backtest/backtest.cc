@@ -98,11 +98,10 @@ class Replay {
     for (std::size_t b = 0; b < active_.size(); ++b) {
       const StreamRef ref(model_, active_[b]->header, active_[b]->floats);
       if (!IsSound(model_, ref)) {
-        return absl::FailedPreconditionError(
-            absl::StrCat("stream '", active_[b]->series().stream, "', row ", active_[b]->row,
-                         ": the model's state is beyond all numbers; a server refuses such a reading "
-                         "(INVALID, POISONED_STATE): "
-                         "train the model anew, with a lower learning rate"));
+        return absl::FailedPreconditionError(absl::StrCat(
+            "stream '", active_[b]->series().stream, "', row ", active_[b]->row,
+            ": the model's state is beyond all numbers; a server refuses such a reading (INVALID, "
+            "POISONED_STATE): train the model anew, with a lower learning rate"));
       }
       Finish(model_, ref, TimeOf(*active_[b]), Forecast(b));
     }

@@ -65,10 +65,11 @@ class Model {
   std::size_t state_floats() const { return state_floats_; }
   const StreamLayout& layout() const { return layout_; }  // of a stream's floats, its state the first of them
   std::size_t parameters() const { return parameters_; }  // trained floats
-  // [n, cycle_columns()]: what a cyclic model subtracts, by timestamp / interval modulo n. Empty: not cyclic.
+  // [n, cycle_columns()]: what a cyclic model subtracts, by CycleRow. Empty: not cyclic.
   std::span<const float> cycle() const { return cycle_; }
 
-  // All trained tensors of a spec that passes CheckSpec, zero: layers, head, linear path, mixing, cycle.
+  // All trained tensors of a spec that passes CheckSpec: layers, head, linear path, mixing, cycle. Zero, or
+  // their shapes alone, for which no memory is taken.
   static Tensors ZeroParameters(const ModelSpec& spec);
   static Shapes ParameterShapes(const ModelSpec& spec);
 

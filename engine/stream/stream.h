@@ -200,7 +200,7 @@ void ScaleInputs(const ModelSpec& spec, std::span<const float> cycle, std::int64
 // the feature's. previous, moments: as ScaleInputs left them.
 float OutputScale(const ModelSpec& spec, const float* previous, const float* moments);
 
-// Row of a cycle of n steps at a time, 0 to n - 1: round-down of timestamp / interval, modulo n.
+// Row of a cycle of n steps at a time, 0 to n - 1: the nearest whole timestamp / interval, modulo n.
 std::size_t CycleRow(const ModelSpec& spec, std::size_t n, std::int64_t timestamp_ns);
 
 // What the model sees of an input: at most input_limit deviations.

@@ -49,13 +49,7 @@ std::vector<Use> UsesOf(const LinearChoice& choice) {
   return uses;
 }
 
-}  // namespace
-
-double Sum(const std::vector<double>& values, std::size_t first, std::size_t end) {
-  return std::accumulate(values.begin() + static_cast<std::ptrdiff_t>(first),
-                         values.begin() + static_cast<std::ptrdiff_t>(end), 0.0);
-}
-
+// Whether the mean of these is above twice its standard error.
 bool BeyondChance(std::span<const double> gains) {
   const auto count = static_cast<double>(gains.size());
   double sum = 0, squares = 0;
@@ -66,6 +60,13 @@ bool BeyondChance(std::span<const double> gains) {
   const double mean = sum / count;
   const double deviation = std::sqrt(std::max(squares / count - mean * mean, 0.0));
   return mean > 2 * deviation / std::sqrt(count - 1);
+}
+
+}  // namespace
+
+double Sum(const std::vector<double>& values, std::size_t first, std::size_t end) {
+  return std::accumulate(values.begin() + static_cast<std::ptrdiff_t>(first),
+                         values.begin() + static_cast<std::ptrdiff_t>(end), 0.0);
 }
 
 std::vector<double> Dearness(std::size_t context, bool drift) {

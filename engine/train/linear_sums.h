@@ -97,7 +97,8 @@ class LinearSums {
                   std::size_t end, LinearPart& part) const;
   double MeanError(const Candidate& candidate, std::size_t first, std::size_t end) const;
   static const Candidate& Find(const std::vector<Candidate>& candidates, const LinearFit& fit);
-  // Whether the blocks' relative gains over `before` are BeyondChance.
+  // Whether the blocks' relative gains over `before` are more than chance: their mean is above twice its
+  // standard error. Far ahead a block holds few outcomes that do not depend on each other.
   bool Pays(const Candidate& candidate, const Candidate& before, std::size_t first, std::size_t end) const;
   // Whether what is gained in the sum of all blocks' errors is above twice its standard error, that of a
   // ratio estimator (Cochran 1977, chapter 6): a block counts by its errors.
@@ -114,10 +115,6 @@ class LinearSums {
 
 // Of values[first] to values[end - 1].
 double Sum(const std::vector<double>& values, std::size_t first, std::size_t end);
-
-// Whether relative gains on blocks that were left out are more than chance: their mean is above twice its
-// standard error. Far ahead a block holds few outcomes that do not depend on each other.
-bool BeyondChance(std::span<const double> gains);
 
 // What a choice that makes the squared and the absolute error together least may cost in one of them: where
 // few values are far from all others, a map towards the median gains less of one than it loses of the other.

@@ -112,7 +112,7 @@ std::size_t Validator::Steps(std::size_t sequences) const {
   const std::size_t hops = std::max<std::size_t>(1, kDecodedTogether / decoded);
   if (every > 1) return hops * every;
   const std::size_t rows = std::max<std::size_t>(1, kOutputsTogether / (sequences * spec_.outputs()));
-  return std::min({spec_.segment > 0 ? hops : truncation_, rows, truncation_});
+  return std::min(spec_.segment > 0 ? std::min(hops, rows) : rows, truncation_);
 }
 
 template <typename Visit>

@@ -13,8 +13,7 @@ struct Series {
   std::size_t features = 0;        // F
   std::int64_t begin_ns = 0;       // time of the first row, since 1970-01-01 UTC
   std::vector<float> values = {};  // [n, F]; NaN: missing, also a tick without a reading
-  std::vector<bool> scored =
-      {};  // [n]; false: rows that the loss and the statistics leave out (labelled events)
+  std::vector<bool> scored = {};   // [n]; false: the loss and the statistics leave the row out (an event)
   std::vector<std::int64_t> time_ns = {};  // [n] of each row; empty: rows are exactly an interval apart
 
   std::int64_t TimeOf(std::size_t row, std::int64_t interval_ns) const {

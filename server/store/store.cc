@@ -90,7 +90,7 @@ absl::StatusOr<std::unique_ptr<Store>> Store::Open(StoreOptions options) {
   // Positions of this opening are above all that there ever were, whatever of them is left.
   const JournalEnd::Mark& mark = store.end->found();
   const std::uint64_t highest = std::max({store.journal_end, mark.written, mark.synced});
-  const std::uint64_t number = std::max(store.meta.opened, highest / store_format::kPositionsPerOpening) + 1;
+  const std::uint64_t number = std::max(store.meta.opened, store_format::OpeningOf(highest)) + 1;
   parts->journal = std::make_unique<Journal>(parts->options, parts->files, boot_id, *store.end,
                                              number * store_format::kPositionsPerOpening, store.journal_end);
   parts->states = std::make_unique<StateWriter>(parts->options, *store.database, *parts->journal);

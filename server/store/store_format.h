@@ -18,5 +18,6 @@ inline constexpr char kJournalEnd[] = "journal-end";
 
 // The first position after an opening is a multiple of this, larger than any that was used before.
 inline constexpr std::uint64_t kPositionsPerOpening = std::uint64_t{1} << 40;
+inline constexpr std::uint64_t OpeningOf(std::uint64_t position) { return position / kPositionsPerOpening; }
 
 }  // namespace tidegate::store_format

@@ -60,15 +60,13 @@ absl::Status InspectKeptJournal(const OpenedStore& store, const StoreFiles& file
 }
 
 absl::Status InspectStates(const OpenedStore& store, const Progress& progress, StoreReport& report) {
-  const auto opening_of = [](std::uint64_t position) {
-    return position / store_format::kPositionsPerOpening;
-  };
   const std::uint64_t marked = std::max(store.end->found().written, store.end->found().synced);
   report.states = 0;
   report.model_states.assign(report.models.size(), 0);
   return ReadAllStates(*store.database, [&](absl::string_view id, const StoredState& state) -> absl::Status {
     // The states of an opening with --durability none have no groups, and the mark knows none of it.
-    if (state.position > store.journal_end && opening_of(state.position) <= opening_of(marked)) {
+    if (state.position > store.journal_end &&
+        store_format::OpeningOf(state.position) <= store_format::OpeningOf(marked)) {
       return absl::DataLossError(absl::StrCat("the state of stream '", id, "' is of group ", state.position,
                                               ", and the journal ends at ", store.journal_end,
                                               "; restore a backup"));

@@ -193,8 +193,6 @@ TEST(ScaleInputsTest, GivesLevelsThenDifferencesInDeviations) {
   EXPECT_THAT(inputs, testing::ElementsAre(-2, 0));
 }
 
-// The cycle's row goes by the timestamp, not by the number of readings: also across a gap, and into the
-// forecast.
 TEST(CycleTest, ARowIsOfTheNearestTick) {
   ModelSpec spec = TinySpec();
   spec.interval_ns = 10;
@@ -206,6 +204,8 @@ TEST(CycleTest, ARowIsOfTheNearestTick) {
   EXPECT_LT(CycleRow(spec, 7, std::numeric_limits<std::int64_t>::max()), 7u);
 }
 
+// The cycle's row goes by the timestamp, not by the number of readings: also across a gap, and into the
+// forecast.
 TEST(CycleTest, IsSubtractedByTimestampAndAddedToTheForecast) {
   ModelSpec spec = TinySpec();
   spec.cycle = 5;
